@@ -1,0 +1,1 @@
+//! Clock, rates, counters, addresses, terminations, pools of buffers.

@@ -1,0 +1,1 @@
+//! Sections, inheritance of defaults, draft and checked configuration, diagnostics.

@@ -1,0 +1,1 @@
+//! The one internal message: start line, ordered case-preserving headers, body pieces, URI, cookies.

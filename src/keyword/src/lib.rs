@@ -1,0 +1,1 @@
+//! The registry over all rooms' tables, the listing of -dK, spelling suggestions.

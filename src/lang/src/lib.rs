@@ -1,0 +1,1 @@
+//! Samples, types and casts, typed arguments, fetch and converter expressions, log-format.

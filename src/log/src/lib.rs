@@ -1,0 +1,1 @@
+//! Log lines, formats, targets, in-memory rings.

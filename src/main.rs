@@ -1,0 +1,6 @@
+//! The `haproxy` program: the list of rooms and the allocator; everything else is a room's work.
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Rule sets, conditions, actions, verdicts.

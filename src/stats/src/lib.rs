@@ -1,0 +1,1 @@
+//! Counters of every object and their exports.

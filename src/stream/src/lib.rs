@@ -1,0 +1,1 @@
+//! The story of one session, told by phase.

@@ -1,0 +1,1 @@
+//! Codecs of the small protocols: PROXY, SOCKS4, NetScaler client IP.
