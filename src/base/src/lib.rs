@@ -1,1 +1,8 @@
-//! Clock, rates, counters, addresses, terminations, pools of buffers.
+//! The ground of the house: clock, rates, counters, addresses, terminations, pools of buffers.
+
+pub mod addr;
+pub mod buffer;
+pub mod clock;
+pub mod counter;
+pub mod rate;
+pub mod termination;
