@@ -128,6 +128,8 @@ fn errors_show_their_place() {
         ("x \"abc", "unmatched quote @3"),
         ("x 'abc", "unmatched quote @3"),
         (r#"x "a\""#, "unmatched quote @3"),
+        ("x \"a\rb\" c", "unmatched quote @3"),
+        ("x 'a\rb' c", "unmatched quote @3"),
         (r"x \x4g", "truncated or invalid hexadecimal sequence @3"),
         (r#"x "\x""#, "truncated or invalid hexadecimal sequence @4"),
         ("x \"$1\"", "forbidden first char in environment variable name @5"),
