@@ -10,7 +10,10 @@ use haproxy_grammar::line::{NoEnvironment, Reader};
 fn backends() -> String {
     let mut text = String::new();
     for backend in 0..10_000 {
-        let _ = writeln!(text, "backend b{backend}\n    mode http\n    balance roundrobin\n    timeout server 30s");
+        let _ = writeln!(
+            text,
+            "backend b{backend}\n    mode http\n    balance roundrobin\n    timeout server 30s"
+        );
         for server in 1..=5 {
             let address = format!("10.{}.{}.{server}:8080", backend / 256, backend % 256);
             let _ = writeln!(text, "    server s{server} {address} check inter 2s weight 10 maxconn 100");
@@ -21,7 +24,8 @@ fn backends() -> String {
 
 /// 10,000 lines that need the grammar.
 fn quoted() -> String {
-    let line = "    http-request set-header X-Path '%[path,regsub(\"^/a\",\"/b\",g)]' if { hdr(host) -i a\\ b }\n";
+    let line =
+        "    http-request set-header X-Path '%[path,regsub(\"^/a\",\"/b\",g)]' if { hdr(host) -i a\\ b }\n";
     line.repeat(10_000)
 }
 
