@@ -28,7 +28,7 @@ pub enum Expression {
 }
 
 macro_rules! functions {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $least:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $least:literal, $most:literal;)*) => {
         /// A predicate.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Function { $($(#[$doc])* $variant,)* }
@@ -45,9 +45,7 @@ macro_rules! functions {
 
             /// How many arguments it must have, and how many it may.
             fn arity(self) -> (usize, usize) {
-                match self {
-                    $(Self::$variant => ($least, if matches!(self, Self::FipsMode) { 0 } else { $least.max(1) }),)*
-                }
+                match self { $(Self::$variant => ($least, $most),)* }
             }
         }
     };
@@ -55,33 +53,33 @@ macro_rules! functions {
 
 functions! {
     /// Whether an environment variable exists.
-    Defined = "defined", 0_usize;
+    Defined = "defined", 0, 1;
     /// Whether a feature is built in.
-    Feature = "feature", 0_usize;
+    Feature = "feature", 0, 1;
     /// Whether two texts are equal.
-    StrEq = "streq", 2_usize;
+    StrEq = "streq", 2, 2;
     /// Whether two texts differ.
-    StrNeq = "strneq", 2_usize;
+    StrNeq = "strneq", 2, 2;
     /// Whether the first text has the second in it.
-    StrStr = "strstr", 2_usize;
+    StrStr = "strstr", 2, 2;
     /// Whether the program is of that version or a later one.
-    VersionAtleast = "version_atleast", 0_usize;
+    VersionAtleast = "version_atleast", 0, 1;
     /// Whether the program is older than that version.
-    VersionBefore = "version_before", 0_usize;
+    VersionBefore = "version_before", 0, 1;
     /// Whether OpenSSL is of that version or a later one.
-    OpensslVersionAtleast = "openssl_version_atleast", 0_usize;
+    OpensslVersionAtleast = "openssl_version_atleast", 0, 1;
     /// Whether OpenSSL is older than that version.
-    OpensslVersionBefore = "openssl_version_before", 0_usize;
+    OpensslVersionBefore = "openssl_version_before", 0, 1;
     /// Whether the name of the TLS library starts so.
-    SsllibNameStartswith = "ssllib_name_startswith", 0_usize;
+    SsllibNameStartswith = "ssllib_name_startswith", 0, 1;
     /// Whether the API of AWS-LC has that number or a higher one.
-    AwslcApiAtleast = "awslc_api_atleast", 0_usize;
+    AwslcApiAtleast = "awslc_api_atleast", 0, 1;
     /// Whether the API of AWS-LC has a lower number.
-    AwslcApiBefore = "awslc_api_before", 0_usize;
+    AwslcApiBefore = "awslc_api_before", 0, 1;
     /// Whether an option is enabled.
-    Enabled = "enabled", 0_usize;
+    Enabled = "enabled", 0, 1;
     /// Whether the TLS library runs in FIPS mode.
-    FipsMode = "fips_mode", 0_usize;
+    FipsMode = "fips_mode", 0, 0;
 }
 
 /// Parses an expression.

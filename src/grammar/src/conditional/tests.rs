@@ -127,6 +127,7 @@ fn wrong_expressions() {
         ("()", "unparsable conditional expression ')' at position 2".to_owned()),
         ("1 &&& 1", "unparsable conditional expression '& 1' at position 5".to_owned()),
         ("1a", format!("unexpected character 'a' {end} '1a' at position 2")),
+        ("08", format!("unexpected character '8' {end} '08' at position 2")),
         ("1 1 ", format!("unexpected character '1' {end} '1 1' at position 3")),
         ("1 & 1", format!("unexpected character '&' {end} '1 & 1' at position 3")),
         ("defined (A)", format!("unexpected character '(' {end} 'defined (A)' at position 9")),

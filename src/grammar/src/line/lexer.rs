@@ -34,6 +34,8 @@ enum Meaning {
     Gap,
     /// Ends the line.
     Comment,
+    /// Ends the line in a word, and is a gap elsewhere.
+    Return,
     /// Needs the grammar.
     Special,
 }
@@ -45,7 +47,7 @@ const MEANINGS: [Meaning; 256] = {
     table[0x0b] = Meaning::Gap;
     table[0x0c] = Meaning::Gap;
     table[b'#' as usize] = Meaning::Comment;
-    table[b'\r' as usize] = Meaning::Comment;
+    table[b'\r' as usize] = Meaning::Return;
     table[b'\\' as usize] = Meaning::Special;
     table[b'"' as usize] = Meaning::Special;
     table[b'\'' as usize] = Meaning::Special;
@@ -60,14 +62,15 @@ pub(super) fn split_plain(text: &[u8]) -> Option<Vec<Word<'_>>> {
         match MEANINGS[byte as usize] {
             Meaning::Text => start = start.or(Some(at)),
             Meaning::Special => return None,
-            ends => {
+            meaning => {
+                let in_word = start.is_some();
                 if let Some(start) = start.take() {
                     if words.is_empty() {
                         words.reserve(8);
                     }
                     words.push(Word::plain(&text[start..at], start));
                 }
-                if ends == Meaning::Comment {
+                if meaning == Meaning::Comment || (meaning == Meaning::Return && in_word) {
                     return Some(words);
                 }
             }
