@@ -37,7 +37,7 @@ impl<'a> Target<'a> {
         match target.first() {
             Some(b'/') => Self { form: Form::Origin, path_and_query: target, ..Self::other() },
             Some(b'*') if target.len() == 1 => Self { form: Form::Asterisk, ..Self::other() },
-            _ if *method == Method::Connect => {
+            _ if *method == Method::Connect && scheme_len(target).is_none() => {
                 let authority = &target[..authority_len(target)];
                 Self { form: Form::Authority, authority, ..Self::other() }
             }
@@ -211,6 +211,7 @@ mod tests {
         assert_eq!(parts(get, "h:80"), expect(Form::Other, "", "", ""));
         assert_eq!(parts(get, "1http://h/"), expect(Form::Other, "", "", ""));
         assert_eq!(parts(get, ""), expect(Form::Other, "", "", ""));
+        assert_eq!(parts(&Method::Connect, "http://h/").0, Form::Absolute);
         assert_eq!(parts(&Method::Connect, "h:80"), expect(Form::Authority, "", "h:80", ""));
     }
 

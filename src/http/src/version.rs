@@ -82,14 +82,14 @@ impl Version {
         match self {
             Self::Http09 | Self::Http10 => false,
             Self::Http11 | Self::Http2 | Self::Http3 => true,
-            Self::Other(_) => self.major_minor().is_some_and(|numbers| numbers >= (1, 1)),
+            Self::Other(other) => match other.as_bytes() {
+                [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] => {
+                    *major > b'1' || (*major == b'1' && *minor >= b'1')
+                }
+                // Another protocol, or one spelled in another way: nothing is known about it.
+                _ => false,
+            },
         }
-    }
-
-    fn major_minor(&self) -> Option<(u32, u32)> {
-        let number = std::str::from_utf8(self.number()).ok()?;
-        let (major, minor) = number.split_once('.')?;
-        Some((major.parse().ok()?, minor.parse().ok()?))
     }
 }
 
@@ -112,11 +112,11 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_compared_as_numbers() {
+    fn only_plain_versions_are_compared() {
         let at_least_11 = |text: &[u8]| Version::find(text).unwrap().is_at_least_11();
-        assert!(at_least_11(b"HTTP/1.1") && at_least_11(b"HTTP/1.2") && at_least_11(b"HTTP/01.10"));
-        assert!(!at_least_11(b"HTTP/1.0") && !at_least_11(b"HTTP/0.9") && !at_least_11(b"RTSP/1.0"));
-        assert!(!at_least_11(b""));
+        assert!(at_least_11(b"HTTP/1.1") && at_least_11(b"HTTP/1.2") && at_least_11(b"HTTP/4.0"));
+        assert!(!at_least_11(b"HTTP/1.0") && !at_least_11(b"HTTP/0.9") && !at_least_11(b"RTSP/1.1"));
+        assert!(!at_least_11(b"") && !at_least_11(b"HTTP/1.10") && !at_least_11(b"HTTP/01.1"));
     }
 
     #[test]
