@@ -21,6 +21,7 @@ pub mod fdpass;
 pub mod namespace;
 pub mod options;
 pub mod reactor;
+pub mod signals;
 pub mod socket;
 pub mod splice;
 
