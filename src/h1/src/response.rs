@@ -19,6 +19,8 @@ pub struct ResponseInfo {
     pub body: BodyLength,
     /// Whether the server takes another request after this one.
     pub persistence: Persistence,
+    /// The protocol it speaks of switching to; it does so with status 101 only.
+    pub upgrade: Upgrade,
     /// The number of violations that were tolerated.
     pub violations: u32,
     /// Where the first of them is.
@@ -179,7 +181,7 @@ fn complete(
     let body = body(asked, framing, head);
     let persistence = persistence(words, framing, body, head.version);
     let (violations, first_violation) = cursor.violations();
-    Ok(ResponseInfo { head_len: end, body, persistence, violations, first_violation })
+    Ok(ResponseInfo { head_len: end, body, persistence, upgrade, violations, first_violation })
 }
 
 /// A switch of protocols has to be asked for, and for WebSocket to be proven understood.
@@ -209,7 +211,7 @@ fn body(asked: &Asked, framing: Framing, head: &mut ResponseHead) -> BodyLength 
         framing::remove(&mut head.headers);
         return BodyLength::Tunnel;
     }
-    if (100..200).contains(&code) || code == 204 {
+    if code < 200 || code == 204 {
         framing::remove(&mut head.headers);
         return BodyLength::None;
     }
@@ -223,10 +225,8 @@ fn body(asked: &Asked, framing: Framing, head: &mut ResponseHead) -> BodyLength 
 }
 
 fn persistence(words: Words, framing: Framing, body: BodyLength, version: Version) -> Persistence {
-    let old_chunks = matches!(framing, Framing::Chunked) && !version.is_at_least_11();
-    let insecure = framing == Framing::ChunkedDespiteLength;
-    if old_chunks || insecure || matches!(body, BodyLength::UntilClose | BodyLength::Tunnel) {
+    if framing == Framing::ChunkedDespiteLength {
         return Persistence::Close;
     }
-    words.persistence(version)
+    words.persistence(version).after_body(version, body)
 }

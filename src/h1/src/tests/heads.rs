@@ -269,7 +269,9 @@ fn answered(bytes: &str, asked: &Asked, options: &Options) -> Option<(String, Bo
     let line = match info.body {
         BodyLength::UntilClose => ConnectionLine::Close,
         BodyLength::Tunnel => ConnectionLine::Nothing,
-        _ => ConnectionLine::for_response(head.version, Version::Http11, Persistence::KeepAlive),
+        _ => {
+            ConnectionLine::for_response(head.version, Version::Http11, Persistence::KeepAlive, info.upgrade)
+        }
     };
     let mut out = Vec::new();
     write_response(&head, info.body, line, NameCase::Lower, &mut out);
@@ -381,6 +383,8 @@ fn hop_headers_of_responses() {
         ),
         ("Connection: upgrade, close\r\n", "connection: upgrade~"),
         ("Upgrade: h2\r\n", ""),
+        ("Upgrade: h2c, foo\r\n", "upgrade: foo~"),
+        ("Connection: , x\r\n", "connection: , x~"),
         ("TE: gzip\r\n", ""),
         ("Host: b\r\nHost: c\r\n", "host: b~host: c~"),
     ] {
