@@ -1,1 +1,10 @@
-//! Clock, rates, counters, addresses, terminations, pools of buffers.
+//! The ground of the house: clock, rates, counters, addresses, terminations, pools of buffers.
+
+pub mod addr;
+pub mod buffer;
+pub mod clock;
+pub mod counter;
+pub mod rate;
+pub mod registry;
+pub mod termination;
+pub mod worker;

@@ -1,1 +1,24 @@
 //! Sockets, listeners and connections.
+//!
+//! [`Socket`] is the one stream socket of the house, whether TCP, Multipath TCP or UNIX; it registers
+//! with the event loop of the thread that first has to wait for it. [`listen::bind`] opens what a
+//! `bind` line describes, [`connect::start`] begins a connection, and [`Deadline`] is the one timer of
+//! a connection.
+
+pub mod addr;
+pub mod connect;
+pub mod deadline;
+pub mod listen;
+pub mod listener;
+pub mod options;
+pub mod socket;
+mod unix;
+
+pub use connect::{ConnectError, ConnectErrorKind, ConnectSpec, Connecting};
+pub use deadline::Deadline;
+pub use listen::{BindError, BoundListener, ListenAddr, ListenSpec};
+pub use listener::{AcceptError, Accepted, Listener};
+pub use options::StreamOptions;
+pub use socket::{DetachedSocket, Socket};
+pub use sys::options::{KeepAlive, Switch, TcpInfo};
+pub use sys::socket::{More, Transport};

@@ -1,0 +1,185 @@
+//! Buffers from a per-thread free list, so that an idle connection holds none.
+
+use std::cell::RefCell;
+
+/// How many free buffers of each size a thread keeps.
+const KEPT: usize = 256;
+
+thread_local! {
+    static FREE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A byte buffer with a read and a write end, given back to the thread's free list when dropped.
+///
+/// Bytes are appended behind and consumed in front; space is reclaimed by moving what is left to
+/// the front when the room behind runs out.
+#[derive(Debug, Default)]
+pub struct Buffer {
+    store: Vec<u8>,
+    head: usize,
+}
+
+impl Buffer {
+    /// No memory yet; `reserve` takes it.
+    pub const fn new() -> Self {
+        Self { store: Vec::new(), head: 0 }
+    }
+
+    /// Takes memory for at least `capacity` bytes in all, from the free list when it has some.
+    pub fn ensure_capacity(&mut self, capacity: usize) {
+        if self.store.capacity() >= capacity {
+            return;
+        }
+        let mut bigger = take(capacity);
+        bigger.extend_from_slice(&self.store[self.head..]);
+        self.head = 0;
+        give(std::mem::replace(&mut self.store, bigger));
+    }
+
+    /// The unread bytes.
+    pub fn data(&self) -> &[u8] {
+        &self.store[self.head..]
+    }
+
+    /// The unread bytes, to be changed in place.
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        &mut self.store[self.head..]
+    }
+
+    /// The number of unread bytes.
+    pub fn len(&self) -> usize {
+        self.store.len() - self.head
+    }
+
+    /// Whether nothing is unread.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes that fit in all.
+    pub fn capacity(&self) -> usize {
+        self.store.capacity()
+    }
+
+    /// The room left when everything unread moves to the front.
+    pub fn room(&self) -> usize {
+        self.store.capacity() - self.len()
+    }
+
+    /// Marks `n` bytes as read.
+    ///
+    /// # Panics
+    /// When fewer are there.
+    pub fn consume(&mut self, n: usize) {
+        assert!(n <= self.len(), "consumed more than the buffer holds");
+        self.head += n;
+        if self.head == self.store.len() {
+            self.store.clear();
+            self.head = 0;
+        }
+    }
+
+    /// Appends bytes, growing if they do not fit.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        self.compact_for(bytes.len());
+        self.store.extend_from_slice(bytes);
+    }
+
+    /// The store to append to directly; what lies before `head` is already read.
+    pub fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.store
+    }
+
+    /// Moves the unread bytes to the front unless `n` more fit behind them.
+    pub fn compact_for(&mut self, n: usize) {
+        if self.head > 0 && self.store.capacity() - self.store.len() < n {
+            self.store.drain(..self.head);
+            self.head = 0;
+        }
+    }
+
+    /// Gives the memory back when nothing is unread.
+    pub fn release_if_empty(&mut self) {
+        if self.is_empty() && self.store.capacity() > 0 {
+            self.head = 0;
+            give(std::mem::take(&mut self.store));
+        }
+    }
+
+    /// Forgets what is unread and gives the memory back.
+    pub fn clear(&mut self) {
+        self.store.clear();
+        self.release_if_empty();
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.store.capacity() > 0 {
+            give(std::mem::take(&mut self.store));
+        }
+    }
+}
+
+fn take(capacity: usize) -> Vec<u8> {
+    FREE.with_borrow_mut(|free| {
+        let at = free.iter().rposition(|v| v.capacity() >= capacity && v.capacity() <= 4 * capacity);
+        at.map(|i| free.swap_remove(i))
+    })
+    .unwrap_or_else(|| Vec::with_capacity(capacity))
+}
+
+fn give(mut store: Vec<u8>) {
+    if store.capacity() == 0 {
+        return;
+    }
+    store.clear();
+    // During thread shutdown the list may be gone; the memory is then simply freed.
+    let _ = FREE.try_with(|free| {
+        if let Ok(mut free) = free.try_borrow_mut()
+            && free.len() < KEPT
+        {
+            free.push(store);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consuming_everything_rewinds() {
+        let mut b = Buffer::new();
+        b.ensure_capacity(16);
+        b.extend(b"hello");
+        b.consume(2);
+        assert_eq!(b.data(), b"llo");
+        b.consume(3);
+        assert!(b.is_empty());
+        assert_eq!(b.room(), b.capacity());
+    }
+
+    #[test]
+    fn space_in_front_is_reclaimed() {
+        let mut b = Buffer::new();
+        b.ensure_capacity(8);
+        let cap = b.capacity();
+        b.extend(&vec![b'a'; cap]);
+        b.consume(cap - 1);
+        b.extend(b"bc");
+        assert_eq!(b.data(), b"abc");
+        assert_eq!(b.capacity(), cap);
+    }
+
+    #[test]
+    fn memory_is_reused_by_the_thread() {
+        let mut b = Buffer::new();
+        b.ensure_capacity(1 << 12);
+        let at = b.tail().as_ptr();
+        drop(b);
+        let mut c = Buffer::new();
+        c.ensure_capacity(1 << 12);
+        assert_eq!(c.tail().as_ptr(), at);
+    }
+}
