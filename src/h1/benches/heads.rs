@@ -3,7 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use h1::{Asked, ConnectionLine, Cursor, NameCase, Options};
+use haproxy_h1 as h1;
+use haproxy_h1::{Asked, ConnectionLine, Cursor, NameCase, Options};
 use http::{BodyLength, RequestHead, ResponseHead};
 
 const SMALL: &[u8] = b"GET /index.html HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: bench\r\n\r\n";

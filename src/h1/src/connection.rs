@@ -66,13 +66,19 @@ pub enum ConnectionLine {
 impl ConnectionLine {
     /// The field for a request, given its version and what is wanted of the server's connection.
     pub fn for_request(version: Version, wanted: Persistence, upgrade: Upgrade) -> Self {
-        if upgrade.is_some() { Self::Nothing } else { Self::for_hop(version, version, wanted) }
+        Self::for_hop(version, version, wanted).unless_upgrading(upgrade)
     }
 
     /// The field for a response, given its version, the version of the client's request, and what will become of
     /// the client's connection.
-    pub fn for_response(version: Version, request: Version, wanted: Persistence, upgrade: Upgrade) -> Self {
-        if upgrade.is_some() { Self::Nothing } else { Self::for_hop(version, request, wanted) }
+    pub fn for_response(version: Version, request: Version, wanted: Persistence) -> Self {
+        Self::for_hop(version, request, wanted)
+    }
+
+    /// Nothing where the message itself speaks of an upgrade, as [`crate::ResponseInfo::upgrade`] tells.
+    #[must_use]
+    pub fn unless_upgrading(self, upgrade: Upgrade) -> Self {
+        if upgrade.is_some() { Self::Nothing } else { self }
     }
 
     fn for_hop(message: Version, peer: Version, wanted: Persistence) -> Self {
@@ -294,9 +300,9 @@ mod tests {
             (Http11, Http10, Persistence::Close, Close),
             (Http10, Http10, Persistence::Close, Nothing),
         ] {
-            assert_eq!(ConnectionLine::for_response(message, request, wanted, Upgrade::None), line);
-            let upgrading = ConnectionLine::for_response(message, request, wanted, Upgrade::Other);
-            assert_eq!(upgrading, Nothing);
+            let found = ConnectionLine::for_response(message, request, wanted);
+            assert_eq!(found, line);
+            assert_eq!(found.unless_upgrading(Upgrade::Other), Nothing);
         }
     }
 }

@@ -269,9 +269,8 @@ fn answered(bytes: &str, asked: &Asked, options: &Options) -> Option<(String, Bo
     let line = match info.body {
         BodyLength::UntilClose => ConnectionLine::Close,
         BodyLength::Tunnel => ConnectionLine::Nothing,
-        _ => {
-            ConnectionLine::for_response(head.version, Version::Http11, Persistence::KeepAlive, info.upgrade)
-        }
+        _ => ConnectionLine::for_response(head.version, Version::Http11, Persistence::KeepAlive)
+            .unless_upgrading(info.upgrade),
     };
     let mut out = Vec::new();
     write_response(&head, info.body, line, NameCase::Lower, &mut out);
