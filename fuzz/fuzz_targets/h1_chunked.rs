@@ -6,8 +6,8 @@ use h1::{BodyDecoder, BodyEvent, Options, Side};
 use http::{BodyLength, Headers};
 use libfuzzer_sys::fuzz_target;
 
-/// Data, trailers, the number of bytes consumed and whether the body ended, or nothing after an error.
-fn decode(bytes: &[u8], step: usize) -> Option<(Vec<u8>, Headers, usize, BodyEvent)> {
+/// Data, trailers and the number of bytes consumed, or nothing for a body that is wrong or incomplete.
+fn decode(bytes: &[u8], step: usize) -> Option<(Vec<u8>, Headers, usize)> {
     let mut decoder = BodyDecoder::new(BodyLength::Chunked, Side::Request, Options::default());
     let (mut at, mut data, mut trailers) = (0, Vec::new(), Headers::new());
     for end in (step..bytes.len()).step_by(step).chain([bytes.len()]) {
@@ -18,11 +18,11 @@ fn decode(bytes: &[u8], step: usize) -> Option<(Vec<u8>, Headers, usize, BodyEve
             match decoded.event {
                 BodyEvent::Data(range) => data.extend_from_slice(&received[range]),
                 BodyEvent::NeedMore => break,
-                BodyEvent::End => return Some((data, trailers, at, BodyEvent::End)),
+                BodyEvent::End => return Some((data, trailers, at)),
             }
         }
     }
-    Some((data, trailers, at, BodyEvent::NeedMore))
+    None
 }
 
 fuzz_target!(|data: &[u8]| {

@@ -5,7 +5,7 @@ use http::{BodyLength, Method, Version};
 use super::{relaxed, request, response, verdict};
 use crate::{
     Asked, ConnectionLine, ErrorKind, Expectation, InsecureFraming, NameCase, OldPayload, Options,
-    Persistence, Upgrade, write_request, write_response,
+    Persistence, Upgrade, parse_response, write_request, write_response,
 };
 
 /// What goes to the server for a request, with the connection kept.
@@ -323,6 +323,20 @@ fn status_lines() {
     ] {
         assert_eq!(start_of_answer(line, &relaxed()).as_deref(), left, "{line:?}");
     }
+}
+
+#[test]
+fn oddities_are_counted_once() {
+    let bytes = b"ICY 2000 OK\x01\r\nX: a\0b\r\n\r\n";
+    let (mut cursor, mut head) = (crate::Cursor::new(), http::ResponseHead::default());
+    for end in 0..bytes.len() {
+        let partial = parse_response(&bytes[..end], &mut cursor, &relaxed(), &Asked::default(), &mut head);
+        assert_eq!(partial, Ok(crate::Progress::Partial));
+    }
+    let (_, info) = response(bytes, &Asked::default(), &relaxed()).unwrap();
+    let last = parse_response(bytes, &mut cursor, &relaxed(), &Asked::default(), &mut head);
+    assert_eq!((info.violations, info.first_violation), (3, Some(0)));
+    assert_eq!(last, Ok(crate::Progress::Complete(info)));
 }
 
 #[test]
