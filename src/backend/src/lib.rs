@@ -1,1 +1,13 @@
 //! Servers, balancing, queues.
+
+pub mod balance;
+mod directives;
+pub mod queue;
+pub mod server;
+pub mod settings;
+
+pub use balance::Balancer;
+pub use directives::{CHECKS, DIRECTIVES, SERVER_OPTIONS};
+pub use queue::{Slot, SlotError, Slots as ServerSlots};
+pub use server::{Backend, Server, Status};
+pub use settings::{BackendSettings, ServerDraft, ServerDrafts, ServerSettings};

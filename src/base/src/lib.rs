@@ -5,4 +5,6 @@ pub mod buffer;
 pub mod clock;
 pub mod counter;
 pub mod rate;
+pub mod registry;
 pub mod termination;
+pub mod worker;

@@ -1,1 +1,17 @@
-//! Sections, inheritance of defaults, draft and checked configuration, diagnostics.
+//! Sections, the inheritance of defaults, draft and checked configuration, diagnostics.
+
+pub mod diagnostic;
+pub mod directive;
+pub mod draft;
+pub mod environment;
+pub mod options;
+mod reader;
+pub mod slot;
+
+pub use diagnostic::{Diagnostics, Place, Severity};
+pub use directive::{Check, Directive, Prefix, Refusal, Section, Sections, Sense, Statement};
+pub use draft::{Draft, Mode, ProxyDraft, ProxyKind, Readings};
+pub use environment::Environment;
+pub use options::{BindOption, LineOption, OptionCx, ServerOption};
+pub use reader::{Reader, SectionKind};
+pub use slot::{Setting, Slots};

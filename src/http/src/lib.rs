@@ -1,1 +1,28 @@
 //! The one internal message: start line, ordered case-preserving headers, body pieces, URI, cookies.
+//!
+//! Every protocol (HTTP/1, HTTP/2, HTTP/3, `FastCGI`) and every built-in service exchanges the same three
+//! things: a [`RequestHead`] or a [`ResponseHead`], a flow of [`Piece`]s, and a [`BodyLength`] that tells how
+//! the flow will end. Heads are made to be reused: `clear` keeps their memory.
+
+mod body;
+mod cookie;
+mod date;
+mod head;
+mod headers;
+mod list;
+mod method;
+mod status;
+pub mod token;
+pub mod uri;
+mod version;
+
+pub use body::{BodyLength, Piece};
+pub use bytes::Bytes;
+pub use cookie::{Cookie, CookieSide, Cookies, request_cookies, response_cookies};
+pub use date::{imf_fixdate, parse_http_date, push_imf_fixdate};
+pub use head::{RequestHead, ResponseHead, TargetSource};
+pub use headers::{Block, HeaderField, Headers, Iter};
+pub use list::{Values, values};
+pub use method::{Method, OtherMethod};
+pub use status::{Status, StatusClass};
+pub use version::{OtherVersion, Version};

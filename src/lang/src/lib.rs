@@ -1,1 +1,13 @@
-//! Samples, types and casts, typed arguments, fetch and converter expressions, log-format.
+//! The language of expressions: samples and their types, typed arguments, fetches, converters, log-format.
+
+pub mod arg;
+pub mod expr;
+pub mod facts;
+pub mod logformat;
+pub mod sample;
+
+pub use arg::{Arg, ArgKind, Args, Signature};
+pub use expr::{CompileError, Contexts, Converter, Cursor, Expr, Fetch, Fetched};
+pub use facts::Scene;
+pub use logformat::{Alias, LogFormat};
+pub use sample::{Sample, Type};

@@ -1,1 +1,22 @@
 //! Rule sets, conditions, actions, verdicts.
+//!
+//! A rule is an action with an optional condition; a rule set is a list of them, run over a [`Txn`].
+//! Actions are entries of tables ([`Action`]), wherever they are implemented; the engine knows none by name.
+
+pub mod acl;
+pub mod action;
+mod directives;
+mod http_actions;
+mod reply;
+pub mod set;
+mod txn;
+mod verdict;
+
+pub use acl::{Acls, Condition, Truth};
+pub use action::{Act, Action, ActionCx, RuleSets};
+pub use directives::{DIRECTIVES, condition_after};
+pub use http_actions::ACTIONS;
+pub use reply::Reply;
+pub use set::{Rule, RuleList, Rules};
+pub use txn::Txn;
+pub use verdict::{Ending, Verdict};

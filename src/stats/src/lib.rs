@@ -1,1 +1,5 @@
 //! Counters of every object and their exports.
+
+pub mod counters;
+
+pub use counters::{BackendCounters, FrontendCounters, ListenerCounters, ProcessCounters, ServerCounters, Statuses};

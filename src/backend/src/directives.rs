@@ -1,0 +1,192 @@
+//! The keywords of servers and balancing.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use base::registry::Registry;
+use config::directive::{Arity, Switch};
+use config::options::{LineOption, ServerOption, parse_options};
+use config::{Check, Diagnostics, Directive, Draft, OptionCx, Prefix, Refusal, Section, Sections, Sense, Slots, Statement};
+use grammar::address;
+
+use crate::settings::{
+    Algorithm, BackendSettings, ProxyHeader, Role, ServerDraft, ServerDrafts, ServerSettings, Start,
+};
+
+const BACK: Sections = Sections::BACK;
+const OWN: Sections = Sections::BACK.without(Sections::DEFAULTS);
+
+const fn directive(
+    name: &'static str,
+    sections: Sections,
+    prefix: Prefix,
+    arity: Arity,
+    parse: fn(&mut Statement<'_>) -> Result<(), Refusal>,
+) -> Directive {
+    Directive { name, section: Section::Proxy(sections), prefix, arity, manual: "4.2", parse }
+}
+
+/// The directives of this room.
+pub static DIRECTIVES: &[Directive] = &[
+    directive("balance", BACK, Prefix::None, Arity::AtLeast(1), balance),
+    directive("default-server", BACK, Prefix::None, Arity::AtLeast(1), default_server),
+    directive("fullconn", BACK, Prefix::None, Arity::Exactly(1), |s| {
+        let value = s.integer(0, 1..=i64::from(i32::MAX))?;
+        s.slot::<BackendSettings>().fullconn = value as u64;
+        Ok(())
+    }),
+    directive("option allbackups", BACK, Prefix::NoDefault, Arity::None, |s| {
+        let on = Switch::of(s.sense).is_on();
+        s.slot::<BackendSettings>().all_backups = on;
+        Ok(())
+    }),
+    directive("option redispatch", BACK, Prefix::NoDefault, Arity::Between(0, 1), redispatch),
+    directive("redispatch", BACK, Prefix::No, Arity::None, redispatch),
+    directive("retries", BACK, Prefix::None, Arity::Exactly(1), |s| {
+        let value = s.integer(0, 0..=100)?;
+        s.slot::<BackendSettings>().retries = value as u32;
+        Ok(())
+    }),
+    directive("server", OWN, Prefix::None, Arity::AtLeast(2), server),
+];
+
+/// The checks of this room.
+pub static CHECKS: &[Check] = &[Check { name: "servers", run: check_servers }];
+
+const fn option(
+    name: &'static str,
+    args: usize,
+    parse: fn(&mut OptionCx<'_, '_>) -> Result<(), Refusal>,
+) -> ServerOption {
+    ServerOption(LineOption { name, args, manual: "5.2", parse })
+}
+
+macro_rules! set {
+    ($field:ident = $value:expr) => {
+        |cx| {
+            cx.slot::<ServerSettings>().$field = $value;
+            Ok(())
+        }
+    };
+}
+
+/// The server options of this room.
+pub static SERVER_OPTIONS: &[ServerOption] = &[
+    option("backup", 0, set!(role = Role::Backup)),
+    option("cookie", 1, |cx| {
+        let value = cx.take_bytes()?.into();
+        cx.slot::<ServerSettings>().cookie = Some(value);
+        Ok(())
+    }),
+    option("disabled", 0, set!(start = Start::Disabled)),
+    option("enabled", 0, set!(start = Start::Enabled)),
+    option("id", 1, |cx| {
+        let id = cx.take_integer(1..=i64::from(i32::MAX))?;
+        cx.slot::<ServerSettings>().id = Some(id as u32);
+        Ok(())
+    }),
+    option("maxconn", 1, |cx| number(cx, |s| &mut s.maxconn)),
+    option("maxqueue", 1, |cx| number(cx, |s| &mut s.maxqueue)),
+    option("no-backup", 0, set!(role = Role::Active)),
+    option("no-send-proxy", 0, set!(proxy_header = ProxyHeader::None)),
+    option("no-send-proxy-v2", 0, set!(proxy_header = ProxyHeader::None)),
+    option("pool-max-conn", 1, |cx| {
+        let max = cx.take_integer(-1..=i64::from(i32::MAX))?;
+        cx.slot::<ServerSettings>().pool_max = u64::try_from(max).ok();
+        Ok(())
+    }),
+    option("pool-purge-delay", 1, |cx| {
+        let delay = cx.take_duration()?;
+        cx.slot::<ServerSettings>().pool_purge_delay = delay;
+        Ok(())
+    }),
+    option("send-proxy", 0, set!(proxy_header = ProxyHeader::V1)),
+    option("send-proxy-v2", 0, set!(proxy_header = ProxyHeader::V2)),
+    option("weight", 1, |cx| {
+        let weight = cx.take_integer(0..=256)?;
+        cx.slot::<ServerSettings>().weight = weight as u32;
+        Ok(())
+    }),
+];
+
+fn number(
+    cx: &mut OptionCx<'_, '_>,
+    field: fn(&mut ServerSettings) -> &mut u64,
+) -> Result<(), Refusal> {
+    let value = cx.take_integer(0..=i64::from(i32::MAX))?;
+    *field(cx.slot()) = value as u64;
+    Ok(())
+}
+
+fn balance(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let algorithm = match s.arg(0).as_ref() {
+        "roundrobin" => Algorithm::RoundRobin,
+        "first" => Algorithm::First,
+        "leastconn" => Algorithm::LeastConn,
+        other => {
+            return Err(s.refuse(0, format!("'balance' : algorithm '{other}' is not supported by this version.")));
+        }
+    };
+    s.slot::<BackendSettings>().algorithm = algorithm;
+    Ok(())
+}
+
+fn redispatch(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let interval = match s.sense {
+        Sense::Set if s.args() == 1 => s.integer(0, i64::from(i32::MIN)..=i64::from(i32::MAX))? as i32,
+        Sense::Set => -1,
+        Sense::No | Sense::Default => 0,
+    };
+    s.slot::<BackendSettings>().redispatch = interval;
+    Ok(())
+}
+
+fn default_server(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let mut slots = std::mem::take(&mut s.slot::<ServerDrafts>().defaults);
+    let outcome = parse_options::<ServerOption>(s, 0, &mut slots);
+    s.slot::<ServerDrafts>().defaults = slots;
+    outcome
+}
+
+fn server(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let name = s.arg(0).into_owned();
+    if let Some(bad) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !"-_.:".contains(*c)) {
+        return Err(s.refuse(0, format!("character '{bad}' is not permitted in server name '{name}'.")));
+    }
+    let written = s.arg(1).into_owned();
+    let address = address::parse(s.bytes(1)).map_err(|e| {
+        s.refuse_part(1, e.span, format!("'server {name}' : invalid address '{written}' : {}.", e.message))
+    })?;
+    let mut slots: Slots = s.slot::<ServerDrafts>().defaults.inherited();
+    parse_options::<ServerOption>(s, 2, &mut slots)?;
+    let place = s.place.clone();
+    let draft = ServerDraft { name: Arc::from(name), address: Some(address), written, place, slots };
+    s.slot::<ServerDrafts>().list.push(draft);
+    Ok(())
+}
+
+/// Names are unique within a proxy; ids are given to those without.
+fn check_servers(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    for proxy in &mut draft.proxies {
+        let (title, proxy_name) = (proxy.kind.title(), proxy.name.clone());
+        let servers = &mut proxy.slots.get_mut::<ServerDrafts>().list;
+        let mut names: HashSet<Arc<str>> = HashSet::with_capacity(servers.len());
+        let mut ids: HashSet<u32> =
+            servers.iter().filter_map(|s| s.slots.get::<ServerSettings>()?.id).collect();
+        let mut next = 1;
+        for server in servers {
+            if !names.insert(server.name.clone()) {
+                let text = format!("{title} '{proxy_name}', another server named '{}' was already defined, please use distinct names.", server.name);
+                diagnostics.alert_at(&server.place, text);
+            }
+            let settings = server.slots.get_mut::<ServerSettings>();
+            if settings.id.is_none() {
+                while !ids.insert(next) {
+                    next += 1;
+                }
+                settings.id = Some(next);
+            }
+        }
+    }
+}
+

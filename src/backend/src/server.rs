@@ -1,0 +1,230 @@
+//! Servers and backends at run time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+
+use base::addr::Addr;
+use base::clock::Tick;
+use lang::facts::{ProxyFacts, ServerFacts};
+use stats::{BackendCounters, ServerCounters};
+
+use crate::balance::Balancer;
+use crate::queue::Slots;
+use crate::settings::{BackendSettings, ServerSettings, Start};
+
+/// Whether a server works, as its checks see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Status {
+    /// It does, or nobody checks.
+    Up = 0,
+    /// It does not.
+    Down = 1,
+}
+
+/// Whether the operator wants a server used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Admin {
+    /// Yes.
+    Ready = 0,
+    /// Only for what already belongs to it.
+    Drain = 1,
+    /// No.
+    Maintenance = 2,
+}
+
+/// A server.
+#[derive(Debug)]
+pub struct Server {
+    /// Name and id.
+    pub facts: ServerFacts,
+    /// What its line says.
+    pub settings: ServerSettings,
+    /// The settings of other features.
+    pub slots_of_features: config::Slots,
+    /// Its address.
+    pub address: ArcSwap<Addr>,
+    /// Counters.
+    pub counters: ServerCounters,
+    /// Connection slots.
+    pub slots: Slots,
+    status: AtomicU8,
+    admin: AtomicU8,
+    weight: AtomicU32,
+    /// When its status last changed (`lastchg`).
+    pub last_change: AtomicU64,
+}
+
+impl Server {
+    /// A server as its line declares it; without checks it counts as up.
+    pub fn new(
+        facts: ServerFacts,
+        settings: ServerSettings,
+        features: config::Slots,
+        address: Addr,
+        workers: usize,
+    ) -> Self {
+        let admin = if settings.start == Start::Disabled { Admin::Maintenance } else { Admin::Ready };
+        let counters = ServerCounters {
+            common: BackendCounters { events: base::worker::PerWorker::new(workers), ..BackendCounters::default() },
+            ..ServerCounters::default()
+        };
+        Self {
+            slots: Slots::new(settings.maxconn, settings.maxqueue),
+            weight: AtomicU32::new(settings.weight),
+            admin: AtomicU8::new(admin as u8),
+            status: AtomicU8::new(Status::Up as u8),
+            address: ArcSwap::from_pointee(address),
+            last_change: AtomicU64::new(0),
+            slots_of_features: features,
+            facts,
+            settings,
+            counters,
+        }
+    }
+
+    /// Its weight now.
+    pub fn weight(&self) -> u32 {
+        self.weight.load(Ordering::Relaxed)
+    }
+
+    /// Whether its checks find it working.
+    pub fn status(&self) -> Status {
+        if self.status.load(Ordering::Relaxed) == Status::Up as u8 { Status::Up } else { Status::Down }
+    }
+
+    /// Whether the operator wants it used.
+    pub fn admin(&self) -> Admin {
+        match self.admin.load(Ordering::Relaxed) {
+            0 => Admin::Ready,
+            1 => Admin::Drain,
+            _ => Admin::Maintenance,
+        }
+    }
+
+    /// Whether new requests may go to it.
+    pub fn is_usable(&self) -> bool {
+        self.status() == Status::Up && self.admin() == Admin::Ready && self.weight() > 0
+    }
+}
+
+/// A backend.
+#[derive(Debug)]
+pub struct Backend {
+    /// Name and id.
+    pub facts: ProxyFacts,
+    /// What its section says.
+    pub settings: BackendSettings,
+    /// Its servers.
+    pub servers: ArcSwap<Vec<Arc<Server>>>,
+    /// Who chooses among them.
+    pub balancer: Balancer,
+    /// Counters.
+    pub counters: BackendCounters,
+}
+
+impl Backend {
+    /// A backend with its servers.
+    pub fn new(facts: ProxyFacts, settings: BackendSettings, servers: Vec<Arc<Server>>, workers: usize) -> Self {
+        let counters =
+            BackendCounters { events: base::worker::PerWorker::new(workers), ..BackendCounters::default() };
+        let balancer = Balancer::new(settings.algorithm);
+        let backend = Self { facts, settings, servers: ArcSwap::from_pointee(servers), balancer, counters };
+        backend.refresh();
+        backend
+    }
+
+    /// Looks anew at which servers are usable.
+    pub fn refresh(&self) {
+        self.balancer.refresh(&self.servers.load(), self.settings.all_backups);
+    }
+
+    /// Records what a check found; tells whether that is a change.
+    pub fn set_status(&self, server: &Server, status: Status, now: Tick) -> bool {
+        let before = server.status.swap(status as u8, Ordering::Relaxed);
+        let changed = before != status as u8;
+        if changed {
+            server.last_change.store(now.0, Ordering::Relaxed);
+            if status == Status::Down {
+                server.counters.common.downs.inc();
+            }
+            self.refresh();
+        }
+        changed
+    }
+
+    /// Does what the operator wants with a server.
+    pub fn set_admin(&self, server: &Server, admin: Admin) {
+        server.admin.store(admin as u8, Ordering::Relaxed);
+        self.refresh();
+    }
+
+    /// Changes a server's weight.
+    pub fn set_weight(&self, server: &Server, weight: u32) {
+        server.weight.store(weight, Ordering::Relaxed);
+        self.refresh();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Role;
+    use std::net::Ipv4Addr;
+
+    fn server(name: &str, settings: ServerSettings) -> Arc<Server> {
+        let facts = ServerFacts { name: name.into(), id: 1 };
+        Arc::new(Server::new(facts, settings, config::Slots::default(), Addr::inet(Ipv4Addr::LOCALHOST, 1), 1))
+    }
+
+    fn backend(servers: Vec<Arc<Server>>) -> Backend {
+        Backend::new(ProxyFacts::default(), BackendSettings::default(), servers, 1)
+    }
+
+    fn next(b: &Backend) -> String {
+        b.balancer.choose(None).map(|s| s.facts.name.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_dead_server_is_left_until_it_returns() {
+        let (a, b) = (server("a", ServerSettings::default()), server("b", ServerSettings::default()));
+        let backend = backend(vec![a.clone(), b]);
+        assert!(backend.set_status(&a, Status::Down, Tick(5)));
+        assert!(!backend.set_status(&a, Status::Down, Tick(6)));
+        assert_eq!((next(&backend), next(&backend)), ("b".into(), "b".into()));
+        backend.set_status(&a, Status::Up, Tick(7));
+        let two = [next(&backend), next(&backend)];
+        assert!(two.contains(&"a".to_owned()) && two.contains(&"b".to_owned()));
+    }
+
+    #[test]
+    fn backups_stand_in_when_all_others_are_gone() {
+        let a = server("a", ServerSettings::default());
+        let spare = |n| server(n, ServerSettings { role: Role::Backup, ..ServerSettings::default() });
+        let backend = backend(vec![a.clone(), spare("b"), spare("c")]);
+        assert_eq!(next(&backend), "a");
+        backend.set_admin(&a, Admin::Maintenance);
+        assert_eq!((next(&backend), next(&backend)), ("b".into(), "b".into()));
+        assert_eq!(backend.balancer.usable(), (0, 2));
+    }
+
+    #[test]
+    fn full_servers_are_passed_over() {
+        let full = server("a", ServerSettings { maxconn: 1, ..ServerSettings::default() });
+        let _slot = full.slots.take();
+        let backend = backend(vec![full, server("b", ServerSettings::default())]);
+        assert_eq!((next(&backend), next(&backend)), ("b".into(), "b".into()));
+    }
+
+    #[test]
+    fn redispatching_avoids_the_server_that_failed() {
+        let (a, b) = (server("a", ServerSettings::default()), server("b", ServerSettings::default()));
+        let backend = backend(vec![a.clone(), b]);
+        for _ in 0..3 {
+            assert_eq!(&*backend.balancer.choose(Some(&a)).unwrap().facts.name, "b");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the configuration says of backends and their servers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{Place, Setting, Slots};
+use grammar::address::Address;
+
+/// A `server` line.
+#[derive(Debug, Default)]
+pub struct ServerDraft {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its address as written.
+    pub address: Option<Address>,
+    /// The address as written, for messages.
+    pub written: String,
+    /// Where it stands.
+    pub place: Place,
+    /// Its settings, by feature.
+    pub slots: Slots,
+}
+
+/// The servers of a proxy, and what `default-server` set so far.
+#[derive(Debug, Default)]
+pub struct ServerDrafts {
+    /// The servers in order.
+    pub list: Vec<ServerDraft>,
+    /// The settings that the next servers start from.
+    pub defaults: Slots,
+}
+
+impl Clone for ServerDrafts {
+    fn clone(&self) -> Self {
+        Self { list: Vec::new(), defaults: self.defaults.inherited() }
+    }
+}
+
+/// `default-server` is inherited, servers are not.
+impl Setting for ServerDrafts {}
+
+/// The options of a server that concern balancing and limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerSettings {
+    /// `weight`, 0 to 256.
+    pub weight: u32,
+    /// `backup`.
+    pub role: Role,
+    /// `disabled`.
+    pub start: Start,
+    /// `maxconn`; 0 for no limit.
+    pub maxconn: u64,
+    /// `maxqueue`; 0 for no limit.
+    pub maxqueue: u64,
+    /// `id`.
+    pub id: Option<u32>,
+    /// `cookie`.
+    pub cookie: Option<Box<[u8]>>,
+    /// `send-proxy` and `send-proxy-v2`.
+    pub proxy_header: ProxyHeader,
+    /// `pool-max-conn`; `None` for no limit.
+    pub pool_max: Option<u64>,
+    /// `pool-purge-delay`.
+    pub pool_purge_delay: Duration,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            weight: 1,
+            role: Role::Active,
+            start: Start::Enabled,
+            maxconn: 0,
+            maxqueue: 0,
+            id: None,
+            cookie: None,
+            proxy_header: ProxyHeader::None,
+            pool_max: None,
+            pool_purge_delay: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Setting for ServerSettings {}
+
+/// When a server is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Always.
+    #[default]
+    Active,
+    /// When no active server is left.
+    Backup,
+}
+
+/// How a server starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// Ready.
+    #[default]
+    Enabled,
+    /// In maintenance.
+    Disabled,
+}
+
+/// The PROXY protocol header that a server gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProxyHeader {
+    /// None.
+    #[default]
+    None,
+    /// Version 1.
+    V1,
+    /// Version 2.
+    V2,
+}
+
+/// The keywords of a backend that concern balancing and connecting.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackendSettings {
+    /// `balance`.
+    pub algorithm: Algorithm,
+    /// `retries`.
+    pub retries: u32,
+    /// `option redispatch`: after how many attempts another server is tried; 0 never, negative counts
+    /// from the last.
+    pub redispatch: i32,
+    /// `option allbackups`.
+    pub all_backups: bool,
+    /// `fullconn`.
+    pub fullconn: u64,
+}
+
+impl Default for BackendSettings {
+    fn default() -> Self {
+        Self { algorithm: Algorithm::RoundRobin, retries: 3, redispatch: 0, all_backups: false, fullconn: 0 }
+    }
+}
+
+impl Setting for BackendSettings {}
+
+/// How servers are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// `roundrobin`: each in turn, by weight.
+    #[default]
+    RoundRobin,
+    /// `first`: the first one that has a free connection slot.
+    First,
+    /// `leastconn`: the one with the fewest connections.
+    LeastConn,
+}

@@ -1,0 +1,263 @@
+//! Whom a request is for: `Host` and the authority of the target have to tell the same.
+
+use http::uri::{Authority, Form, Target};
+use http::{Method, RequestHead};
+
+use crate::{ErrorKind, Strictness};
+
+/// What came of the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Agreement {
+    /// They agree, or one of them is missing.
+    Agreed,
+    /// They differ, which is tolerated.
+    Tolerated,
+}
+
+/// Checks `Host` and authority, removes repeated `Host` fields, and takes default ports away from both sides.
+///
+/// A request that cannot have either, a path without `Host`, costs next to nothing here.
+pub(crate) fn settle(head: &mut RequestHead, strictness: Strictness) -> Result<Agreement, ErrorKind> {
+    let host = settle_host(head)?;
+    let target = Target::parse(&head.method, &head.target);
+    match target.form {
+        Form::Origin if head.method != Method::Connect => return Ok(Agreement::Agreed),
+        Form::Asterisk if matches!(head.method, Method::Options | Method::Other(_)) => {
+            return Ok(Agreement::Agreed);
+        }
+        Form::Absolute if head.method != Method::Connect => {}
+        Form::Authority => {}
+        _ => return Err(ErrorKind::Target),
+    }
+    let scheme_len = target.scheme.len();
+    let authority = target.authority.to_vec();
+    let parsed = Authority::parse(&authority);
+    let scheme = head.target[..scheme_len].to_vec();
+    let mut agreement = check_authority(&parsed, &head.method, strictness)?;
+    let host_value = host.and_then(|at| head.headers.get(at)).map(|field| field.value.to_vec());
+    let equal = host_value.as_deref().is_none_or(|host| same_authority(&parsed, host, &scheme));
+    if !equal {
+        match strictness {
+            Strictness::Strict => return Err(ErrorKind::Authority),
+            Strictness::Relaxed => agreement = Agreement::Tolerated,
+        }
+    }
+    if equal && parsed.port.is_some() && parsed.has_default_port(&scheme) {
+        drop_default_port(head, &parsed, host);
+    }
+    complete_path(head);
+    Ok(agreement)
+}
+
+/// All `Host` fields have to be valid and the same; the first stays. Returns its place.
+fn settle_host(head: &mut RequestHead) -> Result<Option<usize>, ErrorKind> {
+    let Some(first) = head.headers.position(b"host") else { return Ok(None) };
+    let value = head.headers.get(first).map(|field| field.value).unwrap_or_default();
+    if !is_valid_host(value) {
+        return Err(ErrorKind::Host);
+    }
+    if head.headers.find_all(b"host").any(|other| !other.eq_ignore_ascii_case(value)) {
+        return Err(ErrorKind::Host);
+    }
+    while let Some(later) = head.headers.position_from(b"host", first + 1) {
+        head.headers.remove_at(later);
+    }
+    Ok(Some(first))
+}
+
+/// Printable ASCII without the bytes that would end or split an authority; brackets only around an address.
+fn is_valid_host(host: &[u8]) -> bool {
+    let rest = match host {
+        [b'[', rest @ ..] => match rest.iter().position(|&b| b == b']') {
+            Some(end) if rest[..end].iter().all(|&b| is_host_byte(b)) => match &rest[end + 1..] {
+                after @ ([] | [b':', ..]) => after,
+                _ => return false,
+            },
+            _ => return false,
+        },
+        other => other,
+    };
+    rest.iter().all(|&b| is_host_byte(b))
+}
+
+fn is_host_byte(byte: u8) -> bool {
+    matches!(byte, b'!'..=b'~') && !matches!(byte, b'#' | b',' | b'/' | b'?' | b'@' | b'[' | b'\\' | b']')
+}
+
+fn check_authority(
+    authority: &Authority<'_>,
+    method: &Method,
+    strictness: Strictness,
+) -> Result<Agreement, ErrorKind> {
+    let needs_port = *method == Method::Connect;
+    let has_port = authority.port.is_some_and(|port| !port.is_empty());
+    let host_and_port_valid = is_valid_host(authority.host);
+    if host_and_port_valid && (!needs_port || has_port) {
+        return Ok(Agreement::Agreed);
+    }
+    match strictness {
+        Strictness::Strict => Err(ErrorKind::Authority),
+        Strictness::Relaxed => Ok(Agreement::Tolerated),
+    }
+}
+
+/// Compares without regard to case, and takes a missing port for the one the scheme implies.
+fn same_authority(authority: &Authority<'_>, host: &[u8], scheme: &[u8]) -> bool {
+    let host = Authority::parse(host);
+    if !authority.host.eq_ignore_ascii_case(host.host) {
+        return false;
+    }
+    authority.port == host.port || (authority.has_default_port(scheme) && host.has_default_port(scheme))
+}
+
+/// Removes the port from the target, unless it is a `CONNECT`, which needs one, and from `Host`.
+fn drop_default_port(head: &mut RequestHead, authority: &Authority<'_>, host: Option<usize>) {
+    let port = authority.port.map_or(0, |port| port.len() + 1);
+    if head.method != Method::Connect {
+        let end = head.target.len() - head.path_and_query().len();
+        head.target.drain(end - port..end);
+    }
+    let Some(at) = host else { return };
+    let value = head.headers.get(at).map(|field| field.value.to_vec()).unwrap_or_default();
+    let parsed = Authority::parse(&value);
+    if parsed.port.is_some() {
+        head.headers.replace_value(at, parsed.host);
+    }
+}
+
+/// An absolute target names at least the path `/`, except for `OPTIONS`, where its absence means the server.
+fn complete_path(head: &mut RequestHead) {
+    let parts = head.parts();
+    if parts.form == Form::Absolute && parts.path_and_query.is_empty() && head.method != Method::Options {
+        head.target.push(b'/');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled(
+        start: &str,
+        hosts: &[&str],
+        strictness: Strictness,
+    ) -> Result<(String, Option<String>), ErrorKind> {
+        let (method, target) = start.split_once(' ').unwrap();
+        let mut head = RequestHead { target: target.into(), ..RequestHead::default() };
+        head.set_method(method.as_bytes());
+        for host in hosts {
+            head.headers.push(b"host", host.as_bytes());
+        }
+        settle(&mut head, strictness)?;
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        assert!(head.headers.len() <= 1);
+        Ok((text(&head.target), head.headers.find(b"host").map(text)))
+    }
+
+    fn strict(start: &str, host: &str) -> Result<(String, Option<String>), ErrorKind> {
+        settled(start, &[host], Strictness::Strict)
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "compared with a result")]
+    fn left(target: &str, host: &str) -> Result<(String, Option<String>), ErrorKind> {
+        Ok((target.into(), Some(host.into())))
+    }
+
+    #[test]
+    fn host_bytes() {
+        for host in ["", "h", "h:", "h:x", "[::1]", "[::1]:80", "h%41", "a_b", ":80", "h;x", "h:80:80"] {
+            assert_eq!(strict("GET /", host), left("/", host), "{host}");
+        }
+        for host in
+            ["a b", "a/b", "a,b", "a@b", "[::1", "h?x", "h#x", "h\\x", "[::1]x", "h[", "\u{e9}", "a\tb"]
+        {
+            assert_eq!(strict("GET /", host), Err(ErrorKind::Host), "{host}");
+        }
+    }
+
+    #[test]
+    fn hosts_have_to_be_the_same() {
+        assert_eq!(settled("GET /", &["h", "H"], Strictness::Strict), left("/", "h"));
+        for hosts in [["h", "g"], ["h", "h:80"], ["", "h"]] {
+            assert_eq!(settled("GET /", &hosts, Strictness::Relaxed), Err(ErrorKind::Host));
+        }
+    }
+
+    #[test]
+    fn absolute_targets_agree_with_host() {
+        for (target, host, target_left, host_left) in [
+            ("http://h/p", "h", "http://h/p", "h"),
+            ("http://h:80/p", "h", "http://h/p", "h"),
+            ("http://h:80/p", "h:80", "http://h/p", "h"),
+            ("http://h/p", "h:80", "http://h/p", "h:80"),
+            ("http://u:p@h:80", "h:80", "http://u:p@h/", "h"),
+            ("http://H/p", "h", "http://H/p", "h"),
+            ("http://h:/", "h", "http://h/", "h"),
+            ("http://h?x", "h", "http://h?x", "h"),
+            ("https://h:443", "h:443", "https://h/", "h"),
+            ("foo://h:80/", "h:80", "foo://h:80/", "h:80"),
+            ("http://[::1]:80/", "[::1]", "http://[::1]/", "[::1]"),
+            ("http://a@b@h/x", "h", "http://a@b@h/x", "h"),
+        ] {
+            assert_eq!(
+                strict(&format!("GET {target}"), host),
+                left(target_left, host_left),
+                "{target} {host}"
+            );
+        }
+        for (target, host) in [
+            ("http://h:81/p", "h"),
+            ("http://h:443/", "h"),
+            ("https://h/", "h:80"),
+            ("ws://h:80/", "h"),
+            ("http://h/", ""),
+            ("http://", "h"),
+            ("http://u@/x", "h"),
+            ("http://h:0080/", "h"),
+        ] {
+            assert_eq!(strict(&format!("GET {target}"), host), Err(ErrorKind::Authority), "{target} {host}");
+        }
+    }
+
+    #[test]
+    fn differences_are_tolerated_on_request() {
+        let relaxed = |start: &str, host: &str| settled(start, &[host], Strictness::Relaxed);
+        assert_eq!(relaxed("GET http://h:81/p", "h"), left("http://h:81/p", "h"));
+        assert_eq!(relaxed("CONNECT h", "g"), left("h", "g"));
+        assert_eq!(relaxed("GET ws://h:80/", "h"), left("ws://h:80/", "h"));
+    }
+
+    #[test]
+    fn forms_belong_to_methods() {
+        for start in ["OPTIONS *", "FOO *", "OPTIONS http://h"] {
+            assert!(strict(start, "h").is_ok(), "{start}");
+        }
+        for start in [
+            "GET *",
+            "HEAD *",
+            "OPTIONS *a",
+            "GET foo",
+            "GET ?a",
+            "GET h:80",
+            "GET 1http://h/",
+            "CONNECT /x",
+            "CONNECT http://h/",
+        ] {
+            assert_eq!(strict(start, "h"), Err(ErrorKind::Target), "{start}");
+            assert_eq!(settled(start, &["h"], Strictness::Relaxed), Err(ErrorKind::Target), "{start}");
+        }
+        assert!(settled("GET http:///x", &[], Strictness::Strict).is_ok());
+    }
+
+    #[test]
+    fn connect_needs_a_port() {
+        assert_eq!(strict("CONNECT h:443", "h:443"), left("h:443", "h"));
+        assert_eq!(strict("CONNECT h:80", "h"), left("h:80", "h"));
+        assert_eq!(strict("CONNECT h:8080", "h:8080"), left("h:8080", "h:8080"));
+        assert_eq!(strict("CONNECT u@h:443", "h:443"), left("u@h:443", "h"));
+        assert_eq!(strict("CONNECT [::1]:443", "[::1]"), left("[::1]:443", "[::1]"));
+        for (target, host) in [("h", "h"), ("h:", "h"), ("h:x", "h:x"), ("h:8080", "h"), ("h:8080", "")] {
+            assert_eq!(strict(&format!("CONNECT {target}"), host), Err(ErrorKind::Authority), "{target}");
+        }
+    }
+}

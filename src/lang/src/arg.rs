@@ -1,0 +1,262 @@
+//! Typed arguments of fetches and converters.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+/// What an argument must be. The names are those that `-dK` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ArgKind {
+    /// Any text.
+    Str,
+    /// A signed integer.
+    Int,
+    /// A duration, in milliseconds unless it has a unit.
+    Time,
+    /// A size in bytes, with an optional unit.
+    Size,
+    /// An IPv4 address.
+    Ipv4,
+    /// An IPv6 address.
+    Ipv6,
+    /// An IPv4 mask, dotted or as a prefix length.
+    Mask4,
+    /// An IPv6 mask, as an address or a prefix length.
+    Mask6,
+    /// The name of a frontend.
+    Frontend,
+    /// The name of a backend.
+    Backend,
+    /// The name of a proxy or section that has a stick table.
+    Table,
+    /// The name of a server, with or without its backend's.
+    Server,
+    /// The name of a userlist.
+    Userlist,
+    /// A regular expression.
+    Regex,
+    /// The name of a variable with its scope.
+    Var,
+    /// The name of an identifier that the fetch itself reads (a header, a protocol field).
+    Delimiter,
+}
+
+impl ArgKind {
+    /// The word for error messages and listings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Str => "string",
+            Self::Int => "integer",
+            Self::Time => "delay",
+            Self::Size => "size",
+            Self::Ipv4 => "ipv4 address",
+            Self::Ipv6 => "ipv6 address",
+            Self::Mask4 => "ipv4 mask",
+            Self::Mask6 => "ipv6 mask",
+            Self::Frontend => "frontend",
+            Self::Backend => "backend",
+            Self::Table => "table",
+            Self::Server => "server",
+            Self::Userlist => "user list",
+            Self::Regex => "regex",
+            Self::Var => "variable",
+            Self::Delimiter => "delimiter",
+        }
+    }
+}
+
+/// The arguments that an entry takes: the first `required` ones must be there.
+#[derive(Clone, Copy, Debug)]
+pub struct Signature {
+    /// How many must be given.
+    pub required: usize,
+    /// The kinds of all that may be given.
+    pub kinds: &'static [ArgKind],
+}
+
+impl Signature {
+    /// No arguments at all.
+    pub const NONE: Self = Self { required: 0, kinds: &[] };
+
+    /// All of these.
+    pub const fn all(kinds: &'static [ArgKind]) -> Self {
+        Self { required: kinds.len(), kinds }
+    }
+
+    /// Up to these, none of them needed.
+    pub const fn optional(kinds: &'static [ArgKind]) -> Self {
+        Self { required: 0, kinds }
+    }
+
+    /// The first `required` of these needed.
+    pub const fn some(required: usize, kinds: &'static [ArgKind]) -> Self {
+        Self { required, kinds }
+    }
+
+    /// As listed by `-dK`: `string[,integer]`, empty when there are none.
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        for (i, kind) in self.kinds.iter().enumerate() {
+            if i == self.required {
+                text.push('[');
+            }
+            if i > 0 {
+                text.push(',');
+            }
+            text.push_str(kind.name());
+        }
+        if self.required < self.kinds.len() {
+            text.push(']');
+        }
+        text
+    }
+}
+
+/// One argument after its type was checked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arg {
+    /// Text: also names, which are resolved when the whole configuration is known.
+    Str(Box<[u8]>),
+    /// An integer.
+    Int(i64),
+    /// A duration.
+    Time(Duration),
+    /// A number of bytes.
+    Size(u64),
+    /// An IPv4 address or mask.
+    Ipv4(Ipv4Addr),
+    /// An IPv6 address or mask.
+    Ipv6(Ipv6Addr),
+}
+
+/// The arguments of one use of a fetch or a converter; missing optional ones are simply not there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Args(pub Vec<Arg>);
+
+impl Args {
+    /// The text of argument `i`; empty when it is missing or not text.
+    pub fn str(&self, i: usize) -> &[u8] {
+        match self.0.get(i) {
+            Some(Arg::Str(s)) => s,
+            _ => b"",
+        }
+    }
+
+    /// The integer at `i`.
+    pub fn int(&self, i: usize) -> Option<i64> {
+        match self.0.get(i) {
+            Some(Arg::Int(n)) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// Whether argument `i` was given.
+    pub fn has(&self, i: usize) -> bool {
+        i < self.0.len()
+    }
+
+    /// Checks the written arguments against a signature.
+    pub fn parse(signature: &Signature, written: &[&[u8]]) -> Result<Self, ArgError> {
+        // A fetch without parentheses and one with empty ones are the same.
+        let written = if written.len() == 1 && written[0].is_empty() && signature.required == 0 { &[] } else { written };
+        if written.len() < signature.required {
+            let missing = signature.kinds[written.len()];
+            return Err(ArgError {
+                index: written.len(),
+                message: format!(
+                    "missing arguments (got {}/{}), type '{}' expected",
+                    written.len(),
+                    signature.required,
+                    missing.name()
+                ),
+            });
+        }
+        if written.len() > signature.kinds.len() {
+            let index = signature.kinds.len();
+            return Err(ArgError {
+                index,
+                message: format!("end of arguments expected at '{}'", String::from_utf8_lossy(written[index])),
+            });
+        }
+        let parsed = written.iter().zip(signature.kinds).enumerate().map(|(index, (text, kind))| {
+            parse_one(*kind, text).map_err(|message| ArgError { index, message })
+        });
+        parsed.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// An argument that does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArgError {
+    /// Which argument, from 0.
+    pub index: usize,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
+    let word = String::from_utf8_lossy(text);
+    let bad = || format!("failed to parse '{word}' as type '{}'", kind.name());
+    match kind {
+        ArgKind::Int => word.trim().parse().map(Arg::Int).map_err(|_| bad()),
+        ArgKind::Time => grammar::time::parse(text, grammar::time::Unit::Millisecond)
+            .map(|time| Arg::Time(Duration::from_micros(time.micros)))
+            .map_err(|e| format!("{}: {e}", bad())),
+        ArgKind::Size => grammar::size::parse(text, u64::MAX).map(Arg::Size).map_err(|_| bad()),
+        ArgKind::Ipv4 => word.parse().map(Arg::Ipv4).map_err(|_| bad()),
+        ArgKind::Ipv6 => word.parse().map(Arg::Ipv6).map_err(|_| bad()),
+        ArgKind::Mask4 => mask4(&word).map(Arg::Ipv4).ok_or_else(bad),
+        ArgKind::Mask6 => mask6(&word).map(Arg::Ipv6).ok_or_else(bad),
+        ArgKind::Str
+        | ArgKind::Frontend
+        | ArgKind::Backend
+        | ArgKind::Table
+        | ArgKind::Server
+        | ArgKind::Userlist
+        | ArgKind::Regex
+        | ArgKind::Var
+        | ArgKind::Delimiter => Ok(Arg::Str(text.into())),
+    }
+}
+
+fn mask4(word: &str) -> Option<Ipv4Addr> {
+    if let Ok(bits) = word.parse::<u32>() {
+        return (bits <= 32).then(|| Ipv4Addr::from(u32::MAX.checked_shl(32 - bits).unwrap_or(0)));
+    }
+    word.parse().ok()
+}
+
+fn mask6(word: &str) -> Option<Ipv6Addr> {
+    if let Ok(bits) = word.parse::<u32>() {
+        return (bits <= 128).then(|| Ipv6Addr::from(u128::MAX.checked_shl(128 - bits).unwrap_or(0)));
+    }
+    word.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIG: Signature = Signature::some(1, &[ArgKind::Str, ArgKind::Int]);
+
+    #[test]
+    fn arguments_are_checked_against_the_signature() {
+        assert_eq!(Args::parse(&SIG, &[b"a", b"-1"]).unwrap().int(1), Some(-1));
+        assert!(Args::parse(&SIG, &[]).unwrap_err().message.starts_with("missing arguments"));
+        assert_eq!(Args::parse(&SIG, &[b"a", b"x"]).unwrap_err().index, 1);
+        assert_eq!(Args::parse(&SIG, &[b"a", b"1", b"2"]).unwrap_err().index, 2);
+    }
+
+    #[test]
+    fn masks_come_in_both_forms() {
+        let sig = Signature::all(&[ArgKind::Mask4]);
+        assert_eq!(Args::parse(&sig, &[b"24"]), Args::parse(&sig, &[b"255.255.255.0"]));
+        assert!(Args::parse(&sig, &[b"33"]).is_err());
+    }
+
+    #[test]
+    fn a_signature_describes_itself() {
+        assert_eq!(SIG.describe(), "string[,integer]");
+        assert_eq!(Signature::NONE.describe(), "");
+        assert_eq!(Signature::optional(&[ArgKind::Str]).describe(), "[string]");
+    }
+}

@@ -1,0 +1,307 @@
+//! Sample expressions: a fetch followed by converters, compiled from their written form.
+
+use std::fmt;
+
+use base::registry::{Entry, Registry};
+use grammar::expr::{Call, Expression};
+use grammar::span::{Span, SyntaxError};
+
+use crate::arg::{Args, Signature};
+use crate::facts::Scene;
+use crate::sample::{Sample, Type};
+
+/// Where a fetch may be used: one bit for each of the 22 points that `-dK` lists, in its order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Contexts(pub u32);
+
+impl Contexts {
+    /// Everywhere.
+    pub const ANY: Self = Self(0x3f_ffff);
+
+    /// From the letters that `-dK` prints: `Y` where it may be used, `.` where not.
+    ///
+    /// # Panics
+    /// When the text has another length: it is a constant of a table.
+    pub const fn of(letters: &str) -> Self {
+        let bytes = letters.as_bytes();
+        assert!(bytes.len() == 22, "one letter for each context");
+        let (mut bits, mut i) = (0, 0);
+        while i < 22 {
+            if bytes[i] == b'Y' {
+                bits |= 1 << i;
+            }
+            i += 1;
+        }
+        Self(bits)
+    }
+
+    /// Whether the two have a point in common.
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// The letters of `-dK`, each followed by a blank.
+impl fmt::Display for Contexts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (0..22).try_for_each(|i| f.write_str(if self.0 >> i & 1 == 1 { "Y " } else { ". " }))
+    }
+}
+
+impl fmt::Debug for Contexts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[ {self}]")
+    }
+}
+
+/// What a fetch found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fetched<'a> {
+    /// A value.
+    Value(Sample<'a>),
+    /// There is none, and waiting will not bring one.
+    Absent,
+    /// There is none yet; more data may bring one.
+    NotYet,
+}
+
+impl<'a> Fetched<'a> {
+    /// The value, if there is one.
+    pub fn value(self) -> Option<Sample<'a>> {
+        match self {
+            Self::Value(s) => Some(s),
+            Self::Absent | Self::NotYet => None,
+        }
+    }
+}
+
+impl<'a> From<Option<Sample<'a>>> for Fetched<'a> {
+    fn from(found: Option<Sample<'a>>) -> Self {
+        found.map_or(Self::Absent, Self::Value)
+    }
+}
+
+/// How a fetch that has several values is asked: for the one that an expression uses, or for each in
+/// turn as an ACL does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    /// The one value that stands for all.
+    Single,
+    /// The value with this number, from 0. A fetch that has only one answers `Absent` from 1 on.
+    Nth(usize),
+}
+
+/// The function of a fetch.
+pub type FetchFn = for<'a> fn(&Scene<'a>, &'a Args, Cursor) -> Fetched<'a>;
+/// The function of a converter.
+pub type ConvertFn = for<'a> fn(Sample<'a>, &'a Args, &Scene<'a>) -> Option<Sample<'a>>;
+
+/// A sample fetch.
+pub struct Fetch {
+    /// Its name.
+    pub name: &'static str,
+    /// Its arguments.
+    pub args: Signature,
+    /// The type of what it gives.
+    pub out: Type,
+    /// Where it may be used.
+    pub contexts: Contexts,
+    /// The section of the configuration manual that describes it.
+    pub manual: &'static str,
+    /// Whether it has several values that an ACL looks at one by one.
+    pub values: Values,
+    /// What it does.
+    pub eval: FetchFn,
+}
+
+/// How many values a fetch may have at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// One at most.
+    One,
+    /// Any number: ACLs look at each.
+    Many,
+}
+
+/// A converter.
+pub struct Converter {
+    /// Its name.
+    pub name: &'static str,
+    /// Its arguments.
+    pub args: Signature,
+    /// The type that it takes.
+    pub input: Type,
+    /// The type that it gives.
+    pub out: Type,
+    /// The section of the configuration manual that describes it.
+    pub manual: &'static str,
+    /// Checks on the arguments beyond their types.
+    pub check: fn(&mut Args) -> Result<(), String>,
+    /// What it does.
+    pub eval: ConvertFn,
+}
+
+impl Entry for Fetch {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl Entry for Converter {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// For converters whose arguments need no check beyond their types.
+pub fn unchecked(_: &mut Args) -> Result<(), String> {
+    Ok(())
+}
+
+/// An expression that cannot be compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompileError {
+    /// Where, within the text that was compiled.
+    pub span: Span,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl From<SyntaxError> for CompileError {
+    fn from(e: SyntaxError) -> Self {
+        Self { span: e.span, message: e.message }
+    }
+}
+
+/// A compiled expression.
+pub struct Expr {
+    fetch: &'static Fetch,
+    args: Args,
+    converters: Vec<(&'static Converter, Args)>,
+}
+
+impl Clone for Expr {
+    fn clone(&self) -> Self {
+        Self { fetch: self.fetch, args: self.args.clone(), converters: self.converters.clone() }
+    }
+}
+
+impl fmt::Debug for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:?}", self.fetch.name, self.args.0)?;
+        self.converters.iter().try_for_each(|(c, a)| write!(f, ",{}{:?}", c.name, a.0))
+    }
+}
+
+impl Expr {
+    /// Compiles an expression from its text.
+    pub fn parse(text: &[u8], registry: &Registry) -> Result<Self, CompileError> {
+        let tree = grammar::expr::parse(text)?;
+        Self::compile(&tree, registry)
+    }
+
+    /// Compiles an expression from its syntax tree.
+    pub fn compile(tree: &Expression, registry: &Registry) -> Result<Self, CompileError> {
+        let call = &tree.fetch;
+        let fetch = registry.find::<Fetch>(&call.name).ok_or_else(|| CompileError {
+            span: call.span,
+            message: unknown("fetch method", &call.name, registry.suggest::<Fetch>(&call.name)),
+        })?;
+        let args = parse_args(&fetch.args, call, "fetch method")?;
+        let mut converters = Vec::with_capacity(tree.converters.len());
+        let mut kind = fetch.out;
+        for call in &tree.converters {
+            let (converter, args) = Self::compile_converter(call, kind, registry)?;
+            if converter.out != Type::Same {
+                kind = converter.out;
+            }
+            converters.push((converter, args));
+        }
+        Ok(Self { fetch, args, converters })
+    }
+
+    fn compile_converter(
+        call: &Call,
+        input: Type,
+        registry: &Registry,
+    ) -> Result<(&'static Converter, Args), CompileError> {
+        let fail = |message| CompileError { span: call.span, message };
+        let converter = registry.find::<Converter>(&call.name).ok_or_else(|| {
+            fail(unknown("converter", &call.name, registry.suggest::<Converter>(&call.name)))
+        })?;
+        if !input.casts_to(converter.input) {
+            return Err(fail(format!("converter '{}' cannot be applied", call.name)));
+        }
+        let mut args = parse_args(&converter.args, call, "converter")?;
+        (converter.check)(&mut args)
+            .map_err(|e| fail(format!("invalid args in converter '{}' : {e}", call.name)))?;
+        Ok((converter, args))
+    }
+
+    /// The fetch that the expression starts with.
+    pub fn fetch(&self) -> &'static Fetch {
+        self.fetch
+    }
+
+    /// The arguments of its fetch.
+    pub fn fetch_args(&self) -> &Args {
+        &self.args
+    }
+
+    /// The converters in order.
+    pub fn converters(&self) -> impl Iterator<Item = &'static Converter> {
+        self.converters.iter().map(|(c, _)| *c)
+    }
+
+    /// The type of what it gives, as far as it is known beforehand.
+    pub fn out(&self) -> Type {
+        self.converters.iter().rev().map(|(c, _)| c.out).find(|t| *t != Type::Same).unwrap_or(self.fetch.out)
+    }
+
+    /// Where the expression may be used.
+    pub fn contexts(&self) -> Contexts {
+        self.fetch.contexts
+    }
+
+    /// Evaluates the expression for its one value.
+    pub fn eval<'a>(&'a self, scene: &Scene<'a>) -> Fetched<'a> {
+        self.eval_at(scene, Cursor::Single)
+    }
+
+    /// Evaluates the expression for one of its values.
+    pub fn eval_at<'a>(&'a self, scene: &Scene<'a>, cursor: Cursor) -> Fetched<'a> {
+        let mut value = match (self.fetch.eval)(scene, &self.args, cursor) {
+            Fetched::Value(v) => v,
+            other => return other,
+        };
+        for (converter, args) in &self.converters {
+            let Some(input) = value.cast(converter.input) else { return Fetched::Absent };
+            match (converter.eval)(input, args, scene) {
+                Some(v) => value = v,
+                None => return Fetched::Absent,
+            }
+        }
+        Fetched::Value(value)
+    }
+}
+
+fn unknown(what: &str, name: &str, like: Option<&str>) -> String {
+    match like {
+        Some(like) => format!("unknown {what} '{name}'; did you mean '{like}' ?"),
+        None => format!("unknown {what} '{name}'"),
+    }
+}
+
+fn parse_args(signature: &Signature, call: &Call, what: &str) -> Result<Args, CompileError> {
+    let written: Vec<&[u8]> = call.arguments.iter().map(|a| a.text.as_ref()).collect();
+    Args::parse(signature, &written).map_err(|e| CompileError {
+        span: call.arguments.get(e.index).map_or(call.span, |a| a.span),
+        message: format!("invalid args in {what} '{}' : {}", call.name, e.message),
+    })
+}

@@ -1,0 +1,388 @@
+//! What an expression can look at: the scene in which it is evaluated.
+//!
+//! All of it is plain data that the rooms which carry traffic fill in. Nothing here knows where it
+//! comes from, so that fetches, log lines and rules are tested without a socket.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use base::addr::Addr;
+use base::clock::{Tick, WallTime};
+use base::termination::Termination;
+use http::{RequestHead, ResponseHead};
+
+/// Everything that is known at one point of a session's story.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The date and the monotonic time of this evaluation.
+    pub now: (Tick, WallTime),
+    /// The process.
+    pub process: &'a ProcessFacts,
+    /// The proxy that accepted the connection.
+    pub frontend: &'a ProxyFacts,
+    /// The proxy that the request was routed to; the frontend itself before that.
+    pub backend: Option<&'a ProxyFacts>,
+    /// The server that was chosen.
+    pub server: Option<&'a ServerFacts>,
+    /// The client's connection.
+    pub session: &'a SessionFacts,
+    /// The stream, once there is one.
+    pub stream: Option<&'a StreamFacts>,
+    /// The request head, while it is there.
+    pub request: Option<&'a RequestHead>,
+    /// The response head, while it is there.
+    pub response: Option<&'a ResponseHead>,
+    /// Raw request bytes that have arrived (TCP content rules, request bodies that were waited for).
+    pub payload: Payload<'a>,
+}
+
+/// Bytes that content inspection may look at.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Payload<'a> {
+    /// None can be had at this point.
+    #[default]
+    Unavailable,
+    /// Those that have come so far; more may follow.
+    Partial(&'a [u8]),
+    /// All of them.
+    Complete(&'a [u8]),
+}
+
+/// The process.
+#[derive(Debug, Default)]
+pub struct ProcessFacts {
+    /// The host's name, or `log-send-hostname`'s.
+    pub hostname: String,
+    /// `node`, else the host's name.
+    pub node: String,
+    /// The process id that logs show.
+    pub pid: u32,
+    /// `localpeer`.
+    pub local_peer: String,
+    /// The number of worker threads.
+    pub threads: u32,
+    /// Connections that are open now; see `Load` for what a log line shows.
+    pub connections: base::counter::Gauge,
+}
+
+/// A frontend, backend or listen section.
+#[derive(Debug, Default)]
+pub struct ProxyFacts {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its `id`.
+    pub id: u32,
+    /// Whether it carries HTTP.
+    pub http: bool,
+    /// `log-tag`, if it has its own.
+    pub log_tag: Option<Box<[u8]>>,
+}
+
+/// A server.
+#[derive(Debug, Default)]
+pub struct ServerFacts {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its `id`.
+    pub id: u32,
+}
+
+/// The client's connection.
+#[derive(Debug, Default)]
+pub struct SessionFacts {
+    /// A number of its own in this process.
+    pub id: u64,
+    /// Where it comes from, possibly as a PROXY header or a rule said.
+    pub source: Option<Addr>,
+    /// The peer's address on the wire, where `source` was replaced.
+    pub peer: Option<Addr>,
+    /// Where it was sent to.
+    pub destination: LocalAddr,
+    /// The name of the listener (`bind ... name`), if it has one.
+    pub listener_name: Option<Arc<str>>,
+    /// The `id` of the listener.
+    pub listener_id: u32,
+    /// When the connection was accepted.
+    pub accepted: (Tick, WallTime),
+    /// Whether it is encrypted.
+    pub tls: Encryption,
+}
+
+/// Whether a connection is encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encryption {
+    /// It is not.
+    #[default]
+    Clear,
+    /// By TLS.
+    Tls,
+}
+
+/// The local address of a connection, asked of the system only when somebody wants it.
+#[derive(Debug, Default)]
+pub struct LocalAddr {
+    known: OnceCell<Option<Addr>>,
+    socket: Option<(i32, fn(i32) -> Option<Addr>)>,
+}
+
+impl LocalAddr {
+    /// An address that is already known.
+    pub fn known(addr: Addr) -> Self {
+        Self { known: OnceCell::from(Some(addr)), socket: None }
+    }
+
+    /// The address of a socket, by a function that asks the system for it.
+    pub fn of_socket(fd: i32, ask: fn(i32) -> Option<Addr>) -> Self {
+        Self { known: OnceCell::new(), socket: Some((fd, ask)) }
+    }
+
+    /// The address, if there is one.
+    pub fn get(&self) -> Option<&Addr> {
+        self.known.get_or_init(|| self.socket.and_then(|(fd, ask)| ask(fd))).as_ref()
+    }
+
+    /// Replaces the address (`set-dst`, a PROXY header).
+    pub fn set(&mut self, addr: Addr) {
+        self.known = OnceCell::from(Some(addr));
+    }
+}
+
+/// One request and its response, or one TCP session.
+#[derive(Debug, Default)]
+pub struct StreamFacts {
+    /// A number of its own in this process (`%rt`).
+    pub id: u32,
+    /// When what happened.
+    pub timers: Timers,
+    /// The status that the client got; 0 for none.
+    pub status: u16,
+    /// The status that the server sent; 0 for none.
+    pub server_status: u16,
+    /// Bytes from the client.
+    pub bytes_in: u64,
+    /// Bytes to the client.
+    pub bytes_out: u64,
+    /// How it ended.
+    pub termination: Termination,
+    /// What was seen of persistence cookies: the third and fourth letter of the log.
+    pub cookies: CookieLetters,
+    /// Connection attempts beyond the first.
+    pub retries: u32,
+    /// Whether another server than the first one was chosen after failures.
+    pub redispatch: Redispatch,
+    /// How many were ahead in the server's queue.
+    pub server_queue: u64,
+    /// How many were ahead in the backend's queue.
+    pub backend_queue: u64,
+    /// Connections at the time of the log.
+    pub load: Load,
+    /// The request line as it came, kept when a log line or a fetch will want it.
+    pub request_line: Vec<u8>,
+    /// Captured request headers by slot.
+    pub request_captures: Vec<Option<Box<[u8]>>>,
+    /// Captured response headers by slot.
+    pub response_captures: Vec<Option<Box<[u8]>>>,
+    /// `capture cookie`: as the client sent it.
+    pub request_cookie: Option<Box<[u8]>>,
+    /// `capture cookie`: as the server set it.
+    pub response_cookie: Option<Box<[u8]>>,
+    /// The unique id, once made.
+    pub unique_id: Option<Box<[u8]>>,
+    /// `set-log-level`.
+    pub log_level: LevelOverride,
+    /// The local address of the connection to the server.
+    pub server_source: Option<Addr>,
+    /// The address of the server that was connected to.
+    pub server_addr: Option<Addr>,
+    /// Which service answered, if one did (`<STATS>`), instead of a server's name.
+    pub service: Option<&'static str>,
+    /// The version of the client's side as `major * 10 + minor`; 0 in TCP mode.
+    pub http_version: u8,
+    /// The name of the rule that ended the stream with its place (`last_rule_file`, `last_rule_line`).
+    pub last_rule: Option<(Arc<str>, u32)>,
+}
+
+/// `set-log-level` for one stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LevelOverride {
+    /// The level that the result implies.
+    #[default]
+    Natural,
+    /// Nothing is logged.
+    Silent,
+    /// This syslog level.
+    Level(u8),
+}
+
+/// Whether the request went to another server than the first one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Redispatch {
+    /// It did not.
+    #[default]
+    None,
+    /// It did: `%rc` starts with a `+`.
+    Done,
+}
+
+/// The third and fourth letter of the termination state (configuration manual, section 8.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CookieLetters {
+    /// What the client's persistence cookie looked like.
+    pub client: u8,
+    /// What was done to the server's.
+    pub server: u8,
+}
+
+impl Default for CookieLetters {
+    fn default() -> Self {
+        Self { client: b'-', server: b'-' }
+    }
+}
+
+/// Connection numbers at the time of a log line (`%ac`, `%fc`, `%bc`, `%sc`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// In the process.
+    pub process: u64,
+    /// On the frontend.
+    pub frontend: u64,
+    /// On the backend.
+    pub backend: u64,
+    /// On the server.
+    pub server: u64,
+}
+
+/// The points in time of a stream's story; `Tick::NEVER` for what did not happen.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timers {
+    /// The date at which the stream began: the accept, or for a later request on the same
+    /// connection the end of the one before.
+    pub begin_date: WallTime,
+    /// The date of the first byte of the request (`%tr`).
+    pub request_date: WallTime,
+    /// The same moment as `begin_date`.
+    pub begin: Tick,
+    /// The end of handshakes (PROXY protocol, TLS).
+    pub handshake: Tick,
+    /// The first byte of the request.
+    pub first_byte: Tick,
+    /// The request head was complete.
+    pub request: Tick,
+    /// Left the queue: a server was there for it.
+    pub queued: Tick,
+    /// The connection to the server was established.
+    pub connected: Tick,
+    /// The response head was complete.
+    pub response: Tick,
+    /// The end.
+    pub end: Tick,
+}
+
+impl Timers {
+    /// The handshake time in milliseconds (`%Th`).
+    pub fn handshake_ms(&self) -> i64 {
+        span(self.begin, self.handshake).max(0)
+    }
+
+    /// The idle time before the request (`%Ti`); -1 when no byte came.
+    pub fn idle_ms(&self) -> i64 {
+        span(self.after_handshake(), self.first_byte)
+    }
+
+    /// The time to receive the request (`%TR`); -1 when it never was complete.
+    pub fn request_ms(&self) -> i64 {
+        span(self.first_byte, self.request)
+    }
+
+    /// The time in queues (`%Tw`); -1 when none was left.
+    pub fn queue_ms(&self) -> i64 {
+        if self.queued.is_set() { span(self.request_or_begin(), self.queued) } else { -1 }
+    }
+
+    /// The time to connect to the server (`%Tc`); -1 when it never was.
+    pub fn connect_ms(&self) -> i64 {
+        span(self.queued, self.connected)
+    }
+
+    /// The time until the response head (`%Tr`); -1 when there was none.
+    pub fn response_ms(&self) -> i64 {
+        span(self.connected, self.response)
+    }
+
+    /// The time to transfer the response (`%Td`); -1 when there was none.
+    pub fn data_ms(&self) -> i64 {
+        let from = if self.response.is_set() { self.response } else { self.connected };
+        span(from, self.end)
+    }
+
+    /// The total time (`%Tt`).
+    pub fn total_ms(&self) -> i64 {
+        span(self.begin, self.end)
+    }
+
+    /// The active time, without handshake and idle time (`%Ta`).
+    pub fn active_ms(&self) -> i64 {
+        let from = if self.first_byte.is_set() { self.first_byte } else { self.after_handshake() };
+        span(from, self.end)
+    }
+
+    /// The time as the user feels it: from the first byte of the request to the end (`%Tu`).
+    pub fn user_ms(&self) -> i64 {
+        self.active_ms() + self.handshake_ms()
+    }
+
+    fn after_handshake(&self) -> Tick {
+        if self.handshake.is_set() { self.handshake } else { self.begin }
+    }
+
+    fn request_or_begin(&self) -> Tick {
+        if self.request.is_set() { self.request } else { self.after_handshake() }
+    }
+}
+
+/// Whole milliseconds from one point to another; -1 when the later one never came.
+fn span(from: Tick, to: Tick) -> i64 {
+    if to.is_set() && from.is_set() { i64::try_from(to.millis_since(from)).unwrap_or(i64::MAX) } else { -1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1000;
+
+    #[test]
+    fn timers_follow_each_other() {
+        let t = Timers {
+            begin: Tick(1000 * MS),
+            first_byte: Tick(1005 * MS),
+            request: Tick(1006 * MS),
+            queued: Tick(1006 * MS),
+            connected: Tick(1008 * MS),
+            response: Tick(1020 * MS),
+            end: Tick(1030 * MS),
+            ..Timers::default()
+        };
+        assert_eq!((t.handshake_ms(), t.idle_ms(), t.request_ms()), (0, 5, 1));
+        assert_eq!((t.queue_ms(), t.connect_ms(), t.response_ms()), (0, 2, 12));
+        assert_eq!((t.data_ms(), t.total_ms(), t.active_ms()), (10, 30, 25));
+    }
+
+    #[test]
+    fn what_never_came_is_minus_one() {
+        let t = Timers { begin: Tick(MS), end: Tick(9 * MS), ..Timers::default() };
+        assert_eq!((t.idle_ms(), t.request_ms(), t.queue_ms()), (-1, -1, -1));
+        assert_eq!((t.connect_ms(), t.response_ms(), t.total_ms()), (-1, -1, 8));
+    }
+
+    #[test]
+    fn the_local_address_is_asked_for_once() {
+        fn ask(fd: i32) -> Option<Addr> {
+            Some(Addr::inet(std::net::Ipv4Addr::LOCALHOST, fd as u16))
+        }
+        let mut local = LocalAddr::of_socket(81, ask);
+        assert_eq!(local.get().and_then(Addr::port), Some(81));
+        local.set(Addr::unix(b"/x"));
+        assert_eq!(local.get(), Some(&Addr::unix(b"/x")));
+    }
+}

@@ -1,0 +1,283 @@
+//! Samples: the values that fetches produce and converters transform (configuration manual, section 7).
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A typed value, borrowed from what it was taken from where possible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sample<'a> {
+    /// A truth value.
+    Bool(bool),
+    /// A signed 64-bit integer.
+    Int(i64),
+    /// An IPv4 address.
+    Ipv4(Ipv4Addr),
+    /// An IPv6 address.
+    Ipv6(Ipv6Addr),
+    /// Text, in whatever encoding it came.
+    Str(Cow<'a, [u8]>),
+    /// A block of bytes.
+    Bin(Cow<'a, [u8]>),
+    /// An HTTP method.
+    Method(Cow<'a, [u8]>),
+}
+
+/// The type of a sample, or what a converter or an argument asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// Any type.
+    Any,
+    /// Whatever came in.
+    Same,
+    /// Truth value.
+    Bool,
+    /// Signed integer.
+    Int,
+    /// An IPv4 or an IPv6 address.
+    Addr,
+    /// IPv4 address.
+    Ipv4,
+    /// IPv6 address.
+    Ipv6,
+    /// String.
+    Str,
+    /// Binary.
+    Bin,
+    /// HTTP method.
+    Method,
+}
+
+impl Type {
+    /// The name by which `-dK` lists it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Same => "same",
+            Self::Bool => "bool",
+            Self::Int => "sint",
+            Self::Addr => "addr",
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+            Self::Str => "str",
+            Self::Bin => "bin",
+            Self::Method => "meth",
+        }
+    }
+
+    /// Whether a sample of this type may be cast to `to` at all; single values may still fail.
+    pub fn casts_to(self, to: Self) -> bool {
+        use Type::{Addr, Any, Bin, Bool, Int, Ipv4, Ipv6, Method, Same, Str};
+        match (self, to) {
+            (_, Any | Same) | (Any | Same, _) => true,
+            (a, b) if a == b => true,
+            (Bool, Int | Str) | (Int, Bool | Addr | Ipv4 | Ipv6 | Str | Bin) => true,
+            (Addr, Ipv4 | Ipv6 | Int | Str | Bin) => true,
+            (Ipv4, Addr | Int | Ipv6 | Str | Bin) | (Ipv6, Addr | Ipv4 | Str | Bin) => true,
+            (Str, Bool | Int | Addr | Ipv4 | Ipv6 | Bin | Method) => true,
+            (Bin, Str) | (Method, Str | Bin) => true,
+            _ => false,
+        }
+    }
+}
+
+impl<'a> Sample<'a> {
+    /// Borrowed text.
+    pub fn text(bytes: &'a [u8]) -> Self {
+        Self::Str(Cow::Borrowed(bytes))
+    }
+
+    /// Text of its own.
+    pub fn owned(bytes: Vec<u8>) -> Self {
+        Self::Str(Cow::Owned(bytes))
+    }
+
+    /// An IP address.
+    pub fn ip(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(a) => Self::Ipv4(a),
+            IpAddr::V6(a) => Self::Ipv6(a),
+        }
+    }
+
+    /// The type of this value.
+    pub fn kind(&self) -> Type {
+        match self {
+            Self::Bool(_) => Type::Bool,
+            Self::Int(_) => Type::Int,
+            Self::Ipv4(_) => Type::Ipv4,
+            Self::Ipv6(_) => Type::Ipv6,
+            Self::Str(_) => Type::Str,
+            Self::Bin(_) => Type::Bin,
+            Self::Method(_) => Type::Method,
+        }
+    }
+
+    /// The value as another type; `None` when this one has no such reading.
+    pub fn cast(self, to: Type) -> Option<Self> {
+        if to == self.kind() {
+            return Some(self);
+        }
+        match to {
+            Type::Any | Type::Same => Some(self),
+            Type::Bool => self.to_int().map(|i| Self::Bool(i != 0)),
+            Type::Int => self.to_int().map(Self::Int),
+            Type::Addr => self.to_addr().map(Self::ip),
+            Type::Ipv4 => self.to_ipv4().map(Self::Ipv4),
+            Type::Ipv6 => self.to_ipv6().map(Self::Ipv6),
+            Type::Str => Some(Self::Str(self.into_text())),
+            Type::Bin => self.into_binary().map(Self::Bin),
+            Type::Method => match self {
+                Self::Str(s) => Some(Self::Method(s)),
+                _ => None,
+            },
+        }
+    }
+
+    /// Whether the value counts as true where a condition wants a boolean.
+    pub fn to_bool(&self) -> Option<bool> {
+        self.to_int().map(|i| i != 0)
+    }
+
+    /// The value as an integer.
+    pub fn to_int(&self) -> Option<i64> {
+        match self {
+            Self::Bool(b) => Some(i64::from(*b)),
+            Self::Int(i) => Some(*i),
+            Self::Ipv4(a) => Some(i64::from(u32::from(*a))),
+            Self::Str(s) => leading_int(s),
+            Self::Ipv6(_) | Self::Bin(_) | Self::Method(_) => None,
+        }
+    }
+
+    /// The value as an address of whichever family it has.
+    pub fn to_addr(&self) -> Option<IpAddr> {
+        match self {
+            Self::Ipv4(a) => Some((*a).into()),
+            Self::Ipv6(a) => Some((*a).into()),
+            Self::Int(i) => Some(Ipv4Addr::from(*i as u32).into()),
+            Self::Str(s) => std::str::from_utf8(s).ok()?.parse().ok(),
+            _ => None,
+        }
+    }
+
+    fn to_ipv4(&self) -> Option<Ipv4Addr> {
+        match self.to_addr()? {
+            IpAddr::V4(a) => Some(a),
+            IpAddr::V6(a) => a.to_ipv4_mapped(),
+        }
+    }
+
+    fn to_ipv6(&self) -> Option<Ipv6Addr> {
+        match self.to_addr()? {
+            IpAddr::V4(a) => Some(a.to_ipv6_mapped()),
+            IpAddr::V6(a) => Some(a),
+        }
+    }
+
+    /// The value as text, as log lines and headers print it.
+    pub fn into_text(self) -> Cow<'a, [u8]> {
+        match self {
+            Self::Str(s) | Self::Method(s) => s,
+            Self::Bool(b) => Cow::Borrowed(if b { b"1" } else { b"0" }),
+            Self::Int(i) => Cow::Owned(itoa::Buffer::new().format(i).as_bytes().to_vec()),
+            Self::Ipv4(a) => Cow::Owned(a.to_string().into_bytes()),
+            Self::Ipv6(a) => Cow::Owned(a.to_string().into_bytes()),
+            Self::Bin(b) => Cow::Owned(hex(&b)),
+        }
+    }
+
+    fn into_binary(self) -> Option<Cow<'a, [u8]>> {
+        Some(match self {
+            Self::Str(s) | Self::Method(s) | Self::Bin(s) => s,
+            Self::Int(i) => Cow::Owned(i.to_be_bytes().to_vec()),
+            Self::Ipv4(a) => Cow::Owned(a.octets().to_vec()),
+            Self::Ipv6(a) => Cow::Owned(a.octets().to_vec()),
+            Self::Bool(_) => return None,
+        })
+    }
+
+    /// The same value, owning all of its bytes.
+    pub fn into_owned(self) -> Sample<'static> {
+        match self {
+            Self::Bool(b) => Sample::Bool(b),
+            Self::Int(i) => Sample::Int(i),
+            Self::Ipv4(a) => Sample::Ipv4(a),
+            Self::Ipv6(a) => Sample::Ipv6(a),
+            Self::Str(s) => Sample::Str(Cow::Owned(s.into_owned())),
+            Self::Bin(s) => Sample::Bin(Cow::Owned(s.into_owned())),
+            Self::Method(s) => Sample::Method(Cow::Owned(s.into_owned())),
+        }
+    }
+}
+
+/// The integer at the start of a text; `None` when it starts with none. Saturates.
+fn leading_int(s: &[u8]) -> Option<i64> {
+    let (negative, digits) = match s.first()? {
+        b'-' => (true, &s[1..]),
+        b'+' => (false, &s[1..]),
+        _ => (false, s),
+    };
+    let len = digits.iter().take_while(|b| b.is_ascii_digit()).count();
+    if len == 0 {
+        return None;
+    }
+    let value = digits[..len].iter().fold(0i64, |v, d| v.saturating_mul(10).saturating_add(i64::from(d - b'0')));
+    Some(if negative { -value } else { value })
+}
+
+/// Upper-case hexadecimal digits of a block of bytes.
+pub fn hex(bytes: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_cast_to_addresses_and_back() {
+        assert_eq!(Sample::Int(0x7f00_0001).cast(Type::Ipv4), Some(Sample::Ipv4(Ipv4Addr::LOCALHOST)));
+        assert_eq!(Sample::Ipv4(Ipv4Addr::LOCALHOST).cast(Type::Int), Some(Sample::Int(0x7f00_0001)));
+        assert_eq!(Sample::Ipv6(Ipv6Addr::LOCALHOST).cast(Type::Int), None);
+    }
+
+    #[test]
+    fn text_is_read_as_far_as_it_is_a_number() {
+        assert_eq!(Sample::text(b"12abc").cast(Type::Int), Some(Sample::Int(12)));
+        assert_eq!(Sample::text(b"-7").cast(Type::Int), Some(Sample::Int(-7)));
+        assert_eq!(Sample::text(b"99999999999999999999").cast(Type::Int), Some(Sample::Int(i64::MAX)));
+        assert_eq!(Sample::text(b"abc").cast(Type::Int), None);
+    }
+
+    #[test]
+    fn binary_becomes_hexadecimal_text() {
+        assert_eq!(Sample::Bin(Cow::Borrowed(b"\x01\xab")).cast(Type::Str), Some(Sample::owned(b"01AB".to_vec())));
+    }
+
+    #[test]
+    fn truth_is_written_as_a_digit() {
+        assert_eq!(Sample::Bool(true).into_text().as_ref(), b"1");
+    }
+
+    #[test]
+    fn every_possible_cast_is_announced() {
+        let samples = [
+            Sample::Bool(true),
+            Sample::Int(1),
+            Sample::Ipv4(Ipv4Addr::LOCALHOST),
+            Sample::Ipv6(Ipv6Addr::LOCALHOST),
+            Sample::text(b"1"),
+            Sample::Bin(Cow::Borrowed(b"1")),
+            Sample::Method(Cow::Borrowed(b"GET")),
+        ];
+        let types = [Type::Bool, Type::Int, Type::Ipv4, Type::Ipv6, Type::Str, Type::Bin, Type::Method];
+        for s in samples {
+            for t in types {
+                if s.clone().cast(t).is_some() {
+                    assert!(s.kind().casts_to(t), "{:?} to {t:?}", s.kind());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Match methods and lists of patterns (configuration manual, sections 7.1.1 to 7.1.6).
+
+mod address;
+mod integer;
+mod list;
+mod text;
+
+pub use address::Network;
+pub use integer::{IntegerTest, Range};
+pub use list::{BuildError, Patterns};
+pub use text::{Case, TextTest};
+
+use lang::Type;
+
+/// How a sample is compared with a pattern (`-m`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// `found`: the sample exists; patterns are ignored.
+    Found,
+    /// `bool`: it is true.
+    Bool,
+    /// `int`: it lies in a range, or compares with a number.
+    Int,
+    /// `ip`: it lies in a network.
+    Ip,
+    /// `bin`: its bytes are the pattern's, which is written in hexadecimal.
+    Bin,
+    /// `len`: its length lies in a range.
+    Len,
+    /// `str`: it is the pattern.
+    Str,
+    /// `sub`: it contains the pattern.
+    Sub,
+    /// `reg`: it matches the regular expression.
+    Reg,
+    /// `beg`: it begins with the pattern.
+    Beg,
+    /// `end`: it ends with the pattern.
+    End,
+    /// `dir`: one of its parts between slashes is the pattern.
+    Dir,
+    /// `dom`: one of its parts between dots (and slashes, question marks, colons) is the pattern.
+    Dom,
+}
+
+impl Method {
+    /// The method of a name given to `-m`.
+    pub fn find(name: &str) -> Option<Self> {
+        Some(match name {
+            "found" => Self::Found,
+            "bool" => Self::Bool,
+            "int" => Self::Int,
+            "ip" => Self::Ip,
+            "bin" => Self::Bin,
+            "len" => Self::Len,
+            "str" => Self::Str,
+            "sub" => Self::Sub,
+            "reg" => Self::Reg,
+            "beg" => Self::Beg,
+            "end" => Self::End,
+            "dir" => Self::Dir,
+            "dom" => Self::Dom,
+            _ => return None,
+        })
+    }
+
+    /// The method that an ACL uses when it names none: the one that suits its sample.
+    pub fn default_for(kind: Type) -> Option<Self> {
+        match kind {
+            Type::Bool => Some(Self::Bool),
+            Type::Int => Some(Self::Int),
+            Type::Addr | Type::Ipv4 | Type::Ipv6 => Some(Self::Ip),
+            Type::Str | Type::Method => Some(Self::Str),
+            Type::Bin => Some(Self::Bin),
+            Type::Any | Type::Same => None,
+        }
+    }
+
+    /// The type to which a sample is cast before it is compared.
+    pub fn wants(self) -> Type {
+        match self {
+            Self::Found => Type::Any,
+            Self::Bool => Type::Bool,
+            Self::Int => Type::Int,
+            Self::Ip => Type::Addr,
+            Self::Bin => Type::Bin,
+            _ => Type::Str,
+        }
+    }
+
+    /// Whether patterns must follow.
+    pub fn needs_patterns(self) -> bool {
+        !matches!(self, Self::Found | Self::Bool)
+    }
+}

@@ -1,0 +1,168 @@
+//! Actions: what a rule does, and how its words are read.
+
+use std::borrow::Cow;
+use std::fmt::Debug;
+
+use base::registry::{Entry, Registry};
+use config::{Refusal, Statement};
+use grammar::line::Word;
+use lang::logformat::{AliasMode, FormatContext, LogFormat};
+use lang::{CompileError, Expr};
+
+use crate::txn::Txn;
+use crate::verdict::Verdict;
+
+/// The rule sets in which an action may stand; the columns of the manual's table of actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleSets(pub u16);
+
+impl RuleSets {
+    /// `tcp-request connection`.
+    pub const TCP_CONNECTION: Self = Self(1);
+    /// `tcp-request session`.
+    pub const TCP_SESSION: Self = Self(2);
+    /// `tcp-request content`.
+    pub const TCP_CONTENT: Self = Self(4);
+    /// `tcp-response content`.
+    pub const TCP_RESPONSE: Self = Self(8);
+    /// `http-request`.
+    pub const HTTP_REQUEST: Self = Self(16);
+    /// `http-response`.
+    pub const HTTP_RESPONSE: Self = Self(32);
+    /// `http-after-response`.
+    pub const HTTP_AFTER: Self = Self(64);
+    /// `quic-initial`.
+    pub const QUIC_INITIAL: Self = Self(128);
+
+    /// Those of both.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the two have one in common.
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The three sets of HTTP.
+    pub const HTTP: Self = Self(16 | 32 | 64);
+}
+
+/// A compiled action.
+pub trait Act: Debug + Send + Sync {
+    /// Does it.
+    fn act(&self, txn: &mut Txn<'_>) -> Verdict;
+}
+
+/// An entry of a table of actions.
+pub struct Action {
+    /// Its name; with `(*)` behind it when an argument in parentheses follows.
+    pub name: &'static str,
+    /// Where it may stand.
+    pub sets: RuleSets,
+    /// The section of the configuration manual that describes it.
+    pub manual: &'static str,
+    /// Reads its arguments; what is left over must be a condition.
+    pub parse: fn(&mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal>,
+}
+
+impl Entry for Action {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// The words of an action on their way through its parser.
+pub struct ActionCx<'s, 'd> {
+    /// The statement that the rule is written in.
+    pub statement: &'s mut Statement<'d>,
+    /// The rule set.
+    pub set: RuleSets,
+    /// The argument in parentheses behind the action's name.
+    pub parenthesis: Option<String>,
+    next: usize,
+}
+
+impl<'s, 'd> ActionCx<'s, 'd> {
+    /// A reader that starts at argument `next` of the statement.
+    pub fn new(statement: &'s mut Statement<'d>, set: RuleSets, parenthesis: Option<String>, next: usize) -> Self {
+        Self { statement, set, parenthesis, next }
+    }
+
+    /// The next word without taking it; `None` at the end and before a condition.
+    pub fn peek(&self) -> Option<Cow<'d, str>> {
+        let word = self.statement.rest(self.next).first()?;
+        match word.bytes() {
+            b"if" | b"unless" => None,
+            other => Some(String::from_utf8_lossy(other)),
+        }
+    }
+
+    /// Takes the next word.
+    pub fn take(&mut self) -> Option<Cow<'d, str>> {
+        let word = self.peek()?;
+        self.next += 1;
+        Some(word)
+    }
+
+    /// Takes the next word, which must be there.
+    pub fn expect(&mut self, what: &str) -> Result<Cow<'d, str>, Refusal> {
+        self.take().ok_or_else(|| self.refuse(format!("expects {what}")))
+    }
+
+    /// Takes the next word as bytes, which must be there. Unlike `expect` it may read `if` or `unless`.
+    pub fn expect_value(&mut self, what: &str) -> Result<&'d [u8], Refusal> {
+        let word = self.statement.rest(self.next).first().map(Word::bytes);
+        let word = word.ok_or_else(|| self.refuse(format!("expects {what}")))?;
+        self.next += 1;
+        Ok(word)
+    }
+
+    /// Takes the next word as a log-format string.
+    pub fn expect_format(&mut self, what: &str) -> Result<LogFormat, Refusal> {
+        let text = self.expect_value(what)?;
+        let context = FormatContext { mode: self.mode() };
+        LogFormat::parse(text, self.registry(), &context).map_err(|e| self.blame(&e))
+    }
+
+    /// Takes the next word as a sample expression.
+    pub fn expect_expr(&mut self, what: &str) -> Result<Expr, Refusal> {
+        let text = self.expect_value(what)?;
+        Expr::parse(text, self.registry()).map_err(|e| self.blame(&e))
+    }
+
+    /// An error about the word taken last.
+    pub fn refuse_last(&self, message: impl Into<String>) -> Refusal {
+        self.statement.refuse(self.next.saturating_sub(1), self.title(&message.into()))
+    }
+
+    /// An error about the rule as a whole.
+    pub fn refuse(&self, message: impl Into<String>) -> Refusal {
+        Refusal::new(self.title(&message.into()))
+    }
+
+    /// An error within the word taken last.
+    pub fn blame(&self, error: &CompileError) -> Refusal {
+        self.statement.refuse_part(self.next.saturating_sub(1), error.span, self.title(&error.message))
+    }
+
+    /// The tables.
+    pub fn registry(&self) -> &'d Registry {
+        self.statement.registry
+    }
+
+    /// The index of the next argument of the statement.
+    pub fn position(&self) -> usize {
+        self.next
+    }
+
+    fn mode(&self) -> AliasMode {
+        if RuleSets::HTTP.meets(self.set) { AliasMode::Http } else { AliasMode::Any }
+    }
+
+    fn title(&self, message: &str) -> String {
+        let action = self.statement.arg(0);
+        format!("error detected while parsing an '{}' rule '{action}' : {message}.", self.statement.keyword())
+    }
+}

@@ -1,0 +1,126 @@
+//! The directives that hold rules: `acl`, `tcp-request`, `tcp-response`, `http-request`, ...
+
+use config::directive::Arity;
+use config::{Directive, Prefix, Refusal, Section, Sections, Statement};
+use grammar::line::Word;
+
+use crate::acl::{Acls, Condition, Test};
+use crate::action::{Action, ActionCx, RuleSets};
+use crate::set::{Rule, Rules};
+
+const NAMED: Sections = Sections::NAMED_DEFAULTS;
+const ANY: Sections = Sections::ALL.without(Sections::DEFAULTS).or(NAMED);
+const FRONT: Sections = Sections::FRONT.without(Sections::DEFAULTS).or(NAMED);
+
+const fn rules(
+    name: &'static str,
+    sections: Sections,
+    manual: &'static str,
+    parse: fn(&mut Statement<'_>) -> Result<(), Refusal>,
+) -> Directive {
+    Directive { name, section: Section::Proxy(sections), prefix: Prefix::None, arity: Arity::AtLeast(1), manual, parse }
+}
+
+/// The directives of this room.
+pub static DIRECTIVES: &[Directive] = &[
+    Directive {
+        name: "acl",
+        section: Section::Proxy(ANY),
+        prefix: Prefix::None,
+        arity: Arity::AtLeast(2),
+        manual: "4.2",
+        parse: acl,
+    },
+    rules("http-request", ANY, "4.2", |s| rule(s, RuleSets::HTTP_REQUEST)),
+    rules("http-response", ANY, "4.2", |s| rule(s, RuleSets::HTTP_RESPONSE)),
+    rules("http-after-response", ANY, "4.2", |s| rule(s, RuleSets::HTTP_AFTER)),
+    rules("tcp-request connection", FRONT, "4.2", |s| rule(s, RuleSets::TCP_CONNECTION)),
+    rules("tcp-request session", FRONT, "4.2", |s| rule(s, RuleSets::TCP_SESSION)),
+    rules("tcp-request content", ANY, "4.2", |s| rule(s, RuleSets::TCP_CONTENT)),
+    rules("tcp-response content", Sections::BACK.without(Sections::DEFAULTS).or(NAMED), "4.2", |s| {
+        rule(s, RuleSets::TCP_RESPONSE)
+    }),
+];
+
+fn acl(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let name = s.arg(0).into_owned();
+    if let Some(bad) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !"-_.:".contains(*c)) {
+        return Err(s.refuse(0, format!("character '{bad}' is not permitted in acl name '{name}'.")));
+    }
+    if name.eq_ignore_ascii_case("or") {
+        return Err(s.refuse(
+            0,
+            "acl name 'or' will never match: 'or' is used to express a disjunction within a condition.",
+        ));
+    }
+    let words: Vec<&[u8]> = s.rest(1).iter().map(Word::bytes).collect();
+    let test = Test::parse(&words, s.registry).map_err(|e| Refusal {
+        message: format!("error detected while parsing ACL '{name}' : {}.", e.message),
+        word: Some(s.keyword_words + 1 + e.word),
+        part: e.part,
+    })?;
+    s.slot::<Acls>().define(&name, test);
+    Ok(())
+}
+
+/// Reads one rule of a set.
+fn rule(s: &mut Statement<'_>, set: RuleSets) -> Result<(), Refusal> {
+    let written = s.arg(0).into_owned();
+    let (name, parenthesis) = split_parenthesis(&written);
+    let Some(action) = find(s, set, name, parenthesis.is_some()) else {
+        return Err(unknown_action(s, set, &written));
+    };
+    let place = s.place.clone();
+    let mut cx = ActionCx::new(s, set, parenthesis.map(str::to_owned), 1);
+    let parsed = (action.parse)(&mut cx)?;
+    let at = cx.position();
+    let condition = condition_after(s, at)?;
+    s.slot::<Rules>().list(set).push(Rule { condition, action: parsed, place });
+    Ok(())
+}
+
+/// `name(argument)` apart.
+fn split_parenthesis(written: &str) -> (&str, Option<&str>) {
+    match written.split_once('(') {
+        Some((name, rest)) => (name, Some(rest.strip_suffix(')').unwrap_or(rest))),
+        None => (written, None),
+    }
+}
+
+fn find(s: &Statement<'_>, set: RuleSets, name: &str, parenthesised: bool) -> Option<&'static Action> {
+    let full = if parenthesised { format!("{name}(*)") } else { name.to_owned() };
+    s.registry.named::<Action>(&full).iter().copied().find(|a| a.sets.meets(set))
+}
+
+fn unknown_action(s: &Statement<'_>, set: RuleSets, written: &str) -> Refusal {
+    let names: Vec<_> = s
+        .registry
+        .all::<Action>()
+        .iter()
+        .filter(|a| a.sets.meets(set))
+        .map(|a| format!("'{}'", a.name))
+        .collect();
+    s.refuse(0, format!("'{}' expects {}, but got '{written}'.", s.keyword(), names.join(", ")))
+}
+
+/// Reads the condition that may follow at argument `at` of a statement; anything else there is an error.
+pub fn condition_after(s: &mut Statement<'_>, at: usize) -> Result<Option<Condition>, Refusal> {
+    let words = s.rest(at);
+    let Some(first) = words.first() else { return Ok(None) };
+    if !matches!(first.bytes(), b"if" | b"unless") {
+        return Err(s.refuse(
+            at,
+            format!("'{}' expects 'if' or 'unless' before a condition, but got '{}'.", s.keyword(), s.arg(at)),
+        ));
+    }
+    let registry = s.registry;
+    let keyword = s.keyword();
+    let acls: &Acls = s.slot();
+    match Condition::parse(words, acls, registry) {
+        Ok(condition) => Ok(Some(condition)),
+        Err(e) => Err(Refusal::at_span(
+            e.span,
+            format!("error detected in the condition of a '{keyword}' rule : {}.", e.message),
+        )),
+    }
+}

@@ -1,0 +1,259 @@
+//! The counters, by object. Names follow the columns of `show stat` (management manual, section 9.1).
+//!
+//! Event counters are kept for each worker thread apart and added up when they are read; numbers of
+//! things that exist now, which limits are checked against, are shared.
+
+use base::counter::{Counter, Gauge};
+use base::rate::Rate;
+use base::worker::PerWorker;
+
+/// Responses by class of status.
+#[derive(Debug, Default)]
+pub struct Statuses {
+    /// 1xx to 5xx by class, everything else at 0.
+    pub classes: [Counter; 6],
+}
+
+impl Statuses {
+    /// Counts one response.
+    pub fn count(&self, status: u16) {
+        let class = usize::from(status / 100);
+        self.classes[if (1..=5).contains(&class) { class } else { 0 }].inc();
+    }
+
+    /// Responses of a class (1 to 5, or 0 for the others).
+    pub fn class(&self, class: usize) -> u64 {
+        self.classes[class].get()
+    }
+}
+
+/// A frontend's event counters of one thread.
+#[derive(Debug, Default)]
+pub struct FrontendEvents {
+    /// `stot`: sessions.
+    pub sessions: Counter,
+    /// `conn_tot`: connections.
+    pub connections: Counter,
+    /// `bin`.
+    pub bytes_in: Counter,
+    /// `bout`.
+    pub bytes_out: Counter,
+    /// `dreq`.
+    pub denied_requests: Counter,
+    /// `dresp`.
+    pub denied_responses: Counter,
+    /// `ereq`.
+    pub failed_requests: Counter,
+    /// `dcon`.
+    pub denied_connections: Counter,
+    /// `dses`.
+    pub denied_sessions: Counter,
+    /// `req_tot`.
+    pub requests: Counter,
+    /// `intercepted`.
+    pub intercepted: Counter,
+    /// `wrew`.
+    pub failed_rewrites: Counter,
+    /// `eint`.
+    pub internal_errors: Counter,
+    /// `hrsp_*`.
+    pub statuses: Statuses,
+}
+
+/// A frontend's counters.
+#[derive(Debug, Default)]
+pub struct FrontendCounters {
+    /// Events.
+    pub events: PerWorker<FrontendEvents>,
+    /// `scur`: connections now.
+    pub current: Gauge,
+    /// `smax`.
+    pub current_max: Counter,
+    /// `conn_rate`.
+    pub connection_rate: Rate,
+    /// `conn_rate_max`.
+    pub connection_rate_max: Counter,
+    /// `rate`: sessions a second.
+    pub session_rate: Rate,
+    /// `rate_max`.
+    pub session_rate_max: Counter,
+    /// `req_rate`.
+    pub request_rate: Rate,
+    /// `req_rate_max`.
+    pub request_rate_max: Counter,
+}
+
+/// A listener's counters.
+#[derive(Debug, Default)]
+pub struct ListenerCounters {
+    /// Events.
+    pub events: PerWorker<FrontendEvents>,
+    /// `scur`.
+    pub current: Gauge,
+    /// `smax`.
+    pub current_max: Counter,
+}
+
+/// Event counters of one thread that backends and servers share.
+#[derive(Debug, Default)]
+pub struct BackendEvents {
+    /// `stot`.
+    pub sessions: Counter,
+    /// `lbtot`.
+    pub balanced: Counter,
+    /// `bin`.
+    pub bytes_in: Counter,
+    /// `bout`.
+    pub bytes_out: Counter,
+    /// `dreq`.
+    pub denied_requests: Counter,
+    /// `dresp`.
+    pub denied_responses: Counter,
+    /// `econ`.
+    pub failed_connections: Counter,
+    /// `eresp`.
+    pub failed_responses: Counter,
+    /// `wretr`.
+    pub retries: Counter,
+    /// `wredis`.
+    pub redispatches: Counter,
+    /// `req_tot`.
+    pub requests: Counter,
+    /// `cli_abrt`.
+    pub client_aborts: Counter,
+    /// `srv_abrt`.
+    pub server_aborts: Counter,
+    /// `connect`.
+    pub connects: Counter,
+    /// `reuse`.
+    pub reuses: Counter,
+    /// `wrew`.
+    pub failed_rewrites: Counter,
+    /// `eint`.
+    pub internal_errors: Counter,
+    /// `hrsp_*`.
+    pub statuses: Statuses,
+}
+
+/// Averages over the last requests, in milliseconds (`qtime`, `ctime`, `rtime`, `ttime` and their maxima).
+#[derive(Debug, Default)]
+pub struct TimeFigures {
+    /// The sliding sum.
+    pub sum: Counter,
+    /// The largest.
+    pub max: Counter,
+}
+
+impl TimeFigures {
+    /// The number of requests that the average looks back on.
+    pub const WINDOW: u64 = 1024;
+
+    /// Adds one value, in milliseconds.
+    pub fn add(&self, millis: u64) {
+        let sum = self.sum.get();
+        self.sum.set(sum - sum.div_ceil(Self::WINDOW) + millis);
+        self.max.raise(millis);
+    }
+
+    /// The average over the window once `count` values were added.
+    pub fn average(&self, count: u64) -> u64 {
+        let window = count.clamp(1, Self::WINDOW);
+        self.sum.get().div_ceil(window)
+    }
+}
+
+/// A backend's counters.
+#[derive(Debug, Default)]
+pub struct BackendCounters {
+    /// Events.
+    pub events: PerWorker<BackendEvents>,
+    /// `scur`.
+    pub current: Gauge,
+    /// `smax`.
+    pub current_max: Counter,
+    /// `qcur`.
+    pub queued: Gauge,
+    /// `qmax`.
+    pub queued_max: Counter,
+    /// `rate`.
+    pub session_rate: Rate,
+    /// `rate_max`.
+    pub session_rate_max: Counter,
+    /// `chkdown`: transitions to down.
+    pub downs: Counter,
+    /// `qtime`.
+    pub queue_time: TimeFigures,
+    /// `ctime`.
+    pub connect_time: TimeFigures,
+    /// `rtime`.
+    pub response_time: TimeFigures,
+    /// `ttime`.
+    pub total_time: TimeFigures,
+}
+
+/// A server's counters.
+#[derive(Debug, Default)]
+pub struct ServerCounters {
+    /// What it shares with backends.
+    pub common: BackendCounters,
+    /// `chkfail`: failed checks.
+    pub failed_checks: Counter,
+    /// `hanafail`.
+    pub failed_observations: Counter,
+    /// Connections in use now (`used_conn_cur`).
+    pub used: Gauge,
+    /// Idle connections now (`idle_conn_cur` and `safe_conn_cur` together until the trees come).
+    pub idle: Gauge,
+}
+
+/// The process's counters (`show info`).
+#[derive(Debug, Default)]
+pub struct ProcessCounters {
+    /// `CurrConns`.
+    pub connections: Gauge,
+    /// `CumConns`.
+    pub connections_total: Counter,
+    /// `CumReq`.
+    pub requests_total: Counter,
+    /// `ConnRate`.
+    pub connection_rate: Rate,
+    /// `MaxConnRate`.
+    pub connection_rate_max: Counter,
+    /// `SessRate`.
+    pub session_rate: Rate,
+    /// `MaxSessRate`.
+    pub session_rate_max: Counter,
+    /// `DroppedLogs`.
+    pub dropped_logs: Counter,
+    /// `FailedResolutions`.
+    pub failed_resolutions: Counter,
+    /// `TotalBytesOut`.
+    pub bytes_out: Counter,
+    /// Panics that ended one connection each.
+    pub panics: Counter,
+    /// `CumRecvLogs`.
+    pub received_logs: Counter,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_count_by_class() {
+        let s = Statuses::default();
+        for status in [200, 204, 503, 99, 999] {
+            s.count(status);
+        }
+        assert_eq!((s.class(2), s.class(5), s.class(0)), (2, 1, 2));
+    }
+
+    #[test]
+    fn averages_follow_the_values() {
+        let t = TimeFigures::default();
+        for _ in 0..10 {
+            t.add(20);
+        }
+        assert_eq!((t.average(10), t.max.get()), (20, 20));
+    }
+}

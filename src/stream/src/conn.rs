@@ -1,0 +1,81 @@
+//! One side of a stream: its socket and the bytes that wait on either side of it.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use base::buffer::Buffer;
+use net::{More, Socket};
+
+/// A connection with its buffers. Buffers take memory only while they hold something.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) socket: Socket,
+    /// Received and not yet consumed.
+    pub(crate) input: Buffer,
+    /// To be sent.
+    pub(crate) output: Buffer,
+    /// Whether the peer may still send.
+    pub(crate) receiving: Receiving,
+}
+
+/// Whether a peer may still send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receiving {
+    Open,
+    /// It said that nothing more comes.
+    Ended,
+}
+
+/// What a reading brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    Bytes(usize),
+    End,
+}
+
+impl Conn {
+    pub(crate) fn new(socket: Socket) -> Self {
+        Self { socket, input: Buffer::new(), output: Buffer::new(), receiving: Receiving::Open }
+    }
+
+    /// Receives until the input holds `limit` bytes at most. The buffer is given back when nothing came.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<io::Result<Filled>> {
+        if self.receiving == Receiving::Ended {
+            return Poll::Ready(Ok(Filled::End));
+        }
+        self.input.ensure_capacity(limit);
+        let room = limit.saturating_sub(self.input.len());
+        match self.socket.poll_recv(cx, &mut self.input, room) {
+            Poll::Pending => {
+                self.input.release_if_empty();
+                Poll::Pending
+            }
+            Poll::Ready(Ok(0)) => {
+                self.receiving = Receiving::Ended;
+                Poll::Ready(Ok(Filled::End))
+            }
+            Poll::Ready(Ok(n)) => Poll::Ready(Ok(Filled::Bytes(n))),
+            Poll::Ready(Err(e)) => Poll::Ready(Err(e)),
+        }
+    }
+
+    /// Sends all of the output.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, more: More) -> Poll<io::Result<()>> {
+        while !self.output.is_empty() {
+            let n = ready!(self.socket.poll_send(cx, self.output.data(), more))?;
+            self.output.consume(n);
+        }
+        self.output.release_if_empty();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether a connection that waits for its next use is still there: nothing came, nobody closed.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        if !self.input.is_empty() || self.receiving == Receiving::Ended {
+            return false;
+        }
+        let mut probe = Buffer::new();
+        probe.ensure_capacity(64);
+        matches!(self.socket.try_recv(&mut probe, 1), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+    }
+}

@@ -1,0 +1,190 @@
+//! From a backend to a connection: the choice of a server, its queue, an idle connection or a new one, retries.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use base::clock::Tick;
+use base::termination::{Cause, Phase, Termination};
+use backend::{Server, Slot};
+use net::connect::{ConnectSpec, Connecting, start};
+
+use crate::conn::Conn;
+use crate::h1_side::H1Side;
+use crate::site::BackendSide;
+use crate::story::{Failure, Story};
+
+/// A connection to a server, with the server's slot.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) side: H1Side,
+    pub(crate) held: Held,
+    pub(crate) origin: Origin,
+}
+
+/// Where a leased connection comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    New,
+    Reused,
+}
+
+/// A slot of a server, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Held(pub(crate) Arc<Server>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.counters.common.current.dec();
+        self.0.slots.give_back();
+    }
+}
+
+/// Which connections may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    /// A new one only.
+    No,
+    /// An idle one too.
+    Yes,
+}
+
+/// The delay before another attempt at a server that just failed.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Gets a connection for the story's stream.
+pub(crate) async fn lease(story: &mut Story<'_>, backend: &BackendSide, reuse: Reuse) -> Result<Lease, Failure> {
+    let mut failed: Option<Arc<Server>> = None;
+    loop {
+        let held = slot(story, backend, failed.as_ref()).await?;
+        story.facts.timers.queued = story.now();
+        if reuse == Reuse::Yes
+            && let Some(side) = story.worker.take_idle(&held.0)
+        {
+            held.0.counters.common.events.here().reuses.inc();
+            story.facts.timers.connected = story.facts.timers.queued;
+            return Ok(Lease { side, held, origin: Origin::Reused });
+        }
+        match connect(story, backend, &held.0).await {
+            Ok(conn) => {
+                story.facts.timers.connected = story.now();
+                let side = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response);
+                return Ok(Lease { side, held, origin: Origin::New });
+            }
+            Err(failure) => {
+                failed = Some(retry(story, backend, held, failure).await?);
+            }
+        }
+    }
+}
+
+/// A slot of a server that is chosen for the stream.
+async fn slot(story: &mut Story<'_>, backend: &BackendSide, failed: Option<&Arc<Server>>) -> Result<Held, Failure> {
+    let unavailable = Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Connect));
+    let avoid = failed.filter(|_| redispatches(story, backend));
+    let again = failed.filter(|s| avoid.is_none() && s.is_usable()).cloned();
+    let server = again.or_else(|| backend.core.balancer.choose(avoid)).ok_or(unavailable)?;
+    if avoid.is_some_and(|a| !Arc::ptr_eq(a, &server)) {
+        story.facts.redispatch = lang::facts::Redispatch::Done;
+        backend.core.counters.events.here().redispatches.inc();
+    }
+    match server.slots.take() {
+        Ok(Slot::Taken) => {}
+        Ok(Slot::Waiting(receiver, ahead)) => {
+            story.facts.server_queue = ahead;
+            wait_for_slot(story, backend, &server, receiver).await?;
+        }
+        Err(_) => return Err(Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Queue))),
+    }
+    if failed.is_none() {
+        backend.core.counters.events.here().balanced.inc();
+        server.counters.common.events.here().balanced.inc();
+    }
+    let current = server.counters.common.current.inc();
+    server.counters.common.current_max.raise(current);
+    Ok(Held(server))
+}
+
+async fn wait_for_slot(
+    story: &mut Story<'_>,
+    backend: &BackendSide,
+    server: &Arc<Server>,
+    mut receiver: tokio::sync::oneshot::Receiver<()>,
+) -> Result<(), Failure> {
+    let timeouts = &backend.common.timeouts;
+    let now = story.now();
+    story.expire(now, timeouts.queue.or(timeouts.connect));
+    let waiting = backend.core.counters.queued.inc();
+    backend.core.counters.queued_max.raise(waiting);
+    let admitted = poll_fn(|cx| match std::pin::Pin::new(&mut receiver).poll(cx) {
+        Poll::Ready(told) => Poll::Ready(told.is_ok()),
+        Poll::Pending => story.deadline.poll_expired(cx).map(|()| false),
+    })
+    .await;
+    backend.core.counters.queued.dec();
+    if admitted {
+        return Ok(());
+    }
+    drop(receiver);
+    server.slots.forget_gone();
+    Err(Failure::new(503, Termination::new(Cause::ServerTimeout, Phase::Queue)))
+}
+
+/// Whether the next attempt goes to another server.
+fn redispatches(story: &Story<'_>, backend: &BackendSide) -> bool {
+    let (retries, settings) = (story.facts.retries as i32, &backend.core.settings);
+    match settings.redispatch {
+        0 => false,
+        n if n < 0 => retries >= settings.retries as i32 + 1 + n,
+        n => retries % n == 0,
+    }
+}
+
+async fn connect(story: &mut Story<'_>, backend: &BackendSide, server: &Arc<Server>) -> Result<Conn, Failure> {
+    server.counters.common.events.here().connects.inc();
+    backend.core.counters.events.here().connects.inc();
+    let refused = Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Connect));
+    let spec = ConnectSpec::to((**server.address.load()).clone());
+    let mut connecting: Connecting = start(&spec).map_err(|_| refused)?;
+    let now = story.now();
+    story.expire(now, backend.common.timeouts.connect);
+    let outcome = poll_fn(|cx| match connecting.poll_established(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => story.deadline.poll_expired(cx).map(|()| None),
+    })
+    .await;
+    match outcome {
+        Some(Ok(())) => Ok(Conn::new(connecting.into_socket())),
+        Some(Err(_)) => Err(refused),
+        None => Err(Failure::new(503, Termination::new(Cause::ServerTimeout, Phase::Connect))),
+    }
+}
+
+/// After a failed attempt: gives up, or says which server failed, once the time for another attempt has come.
+async fn retry(
+    story: &mut Story<'_>,
+    backend: &BackendSide,
+    held: Held,
+    failure: Failure,
+) -> Result<Arc<Server>, Failure> {
+    let server = held.0.clone();
+    drop(held);
+    if story.facts.retries >= backend.core.settings.retries {
+        backend.core.counters.events.here().failed_connections.inc();
+        server.counters.common.events.here().failed_connections.inc();
+        return Err(failure);
+    }
+    story.facts.retries += 1;
+    backend.core.counters.events.here().retries.inc();
+    server.counters.common.events.here().retries.inc();
+    // A server that refuses at once is given a moment; another one need not wait.
+    let timed_out = failure.termination.cause == Cause::ServerTimeout;
+    if !timed_out && !redispatches(story, backend) {
+        let delay = backend.common.timeouts.connect.map_or(RETRY_DELAY, |t| t.min(RETRY_DELAY));
+        let due: Tick = story.now() + delay;
+        story.deadline.set(due);
+        poll_fn(|cx| story.deadline.poll_expired(cx)).await;
+    }
+    Ok(server)
+}

@@ -1,0 +1,263 @@
+//! The keywords of this room.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::registry::Registry;
+use config::directive::{Arity, Switch};
+use config::{Check, Diagnostics, Directive, Draft, Mode, Prefix, ProxyKind, Refusal, Section, Sections, Sense, Statement};
+use grammar::time::Unit;
+use lang::logformat::{FormatContext, LogFormat};
+use rule::condition_after;
+
+use crate::settings::{
+    ConnectionMode, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits, LogOptions, Route, RouteTarget, Routes,
+    SocketOptions, Timeouts, Tuning,
+};
+
+const FRONT: Sections = Sections::FRONT;
+const BACK: Sections = Sections::BACK;
+const ALL: Sections = Sections::ALL;
+
+type Parse = fn(&mut Statement<'_>) -> Result<(), Refusal>;
+
+const fn proxy(name: &'static str, sections: Sections, prefix: Prefix, arity: Arity, parse: Parse) -> Directive {
+    Directive { name, section: Section::Proxy(sections), prefix, arity, manual: "4.2", parse }
+}
+
+const fn timeout(name: &'static str, sections: Sections, parse: Parse) -> Directive {
+    proxy(name, sections, Prefix::None, Arity::Exactly(1), parse)
+}
+
+const fn switch(name: &'static str, sections: Sections, parse: Parse) -> Directive {
+    proxy(name, sections, Prefix::NoDefault, Arity::None, parse)
+}
+
+const fn tune(name: &'static str, parse: Parse) -> Directive {
+    Directive {
+        name,
+        section: Section::Global,
+        prefix: Prefix::None,
+        arity: Arity::Exactly(1),
+        manual: "3.2",
+        parse,
+    }
+}
+
+macro_rules! set_timeout {
+    ($($field:ident),+) => {
+        |s| {
+            let value = duration(s)?;
+            let timeouts: &mut Timeouts = s.slot();
+            $(timeouts.$field = value;)+
+            Ok(())
+        }
+    };
+}
+
+macro_rules! set_switch {
+    ($slot:ty, $field:ident) => {
+        |s| {
+            let on = Switch::of(s.sense).is_on();
+            s.slot::<$slot>().$field = on;
+            Ok(())
+        }
+    };
+}
+
+/// The directives of this room.
+pub static DIRECTIVES: &[Directive] = &[
+    proxy("default_backend", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+        let target = (Arc::from(s.arg(0)), s.place.clone());
+        s.slot::<Routes>().default = Some(target);
+        Ok(())
+    }),
+    proxy("errorfile", ALL, Prefix::None, Arity::Exactly(2), errorfile),
+    proxy("maxconn", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Limits>().maxconn = (value > 0).then_some(value as u64);
+        Ok(())
+    }),
+    switch("option clitcpka", FRONT, set_switch!(SocketOptions, client_keepalive)),
+    switch("option dontlog-normal", FRONT, set_switch!(LogOptions, dont_log_normal)),
+    switch("option dontlognull", FRONT, set_switch!(LogOptions, dont_log_null)),
+    proxy("option forwardfor", ALL, Prefix::None, Arity::AtLeast(0), forwardfor),
+    switch("option http-keep-alive", ALL, |s| connection_mode(s, ConnectionMode::KeepAlive)),
+    switch("option http-server-close", ALL, |s| connection_mode(s, ConnectionMode::ServerClose)),
+    switch("option httpclose", ALL, |s| connection_mode(s, ConnectionMode::Close)),
+    switch("option independent-streams", ALL, set_switch!(SocketOptions, independent_streams)),
+    switch("option log-separate-errors", FRONT, set_switch!(LogOptions, separate_errors)),
+    switch("option logasap", FRONT, set_switch!(LogOptions, as_soon_as_possible)),
+    switch("option nolinger", ALL, set_switch!(SocketOptions, no_linger)),
+    switch("option srvtcpka", BACK, set_switch!(SocketOptions, server_keepalive)),
+    switch("option tcpka", ALL, |s| {
+        let on = Switch::of(s.sense).is_on();
+        let options: &mut SocketOptions = s.slot();
+        (options.client_keepalive, options.server_keepalive) = (on, on);
+        Ok(())
+    }),
+    proxy("rate-limit sessions", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Limits>().session_rate = value as u32;
+        Ok(())
+    }),
+    timeout("timeout client", FRONT, set_timeout!(client)),
+    timeout("timeout client-fin", FRONT, set_timeout!(client_fin)),
+    timeout("timeout client-hs", FRONT, set_timeout!(handshake)),
+    timeout("timeout connect", BACK, set_timeout!(connect)),
+    timeout("timeout http-keep-alive", ALL, set_timeout!(http_keep_alive)),
+    timeout("timeout http-request", ALL, set_timeout!(http_request)),
+    timeout("timeout queue", BACK, set_timeout!(queue)),
+    timeout("timeout server", BACK, set_timeout!(server)),
+    timeout("timeout server-fin", BACK, set_timeout!(server_fin)),
+    timeout("timeout tarpit", ALL, set_timeout!(tarpit)),
+    timeout("timeout tunnel", BACK, set_timeout!(tunnel)),
+    tune("tune.bufsize", |s| {
+        let value = s.integer(0, 1024..=i64::from(i32::MAX))?;
+        s.slot::<Tuning>().buffer_size = value as usize;
+        Ok(())
+    }),
+    tune("tune.http.maxhdr", |s| {
+        let value = s.integer(0, 1..=32767)?;
+        s.slot::<Tuning>().max_headers = value as usize;
+        Ok(())
+    }),
+    tune("tune.maxaccept", |s| {
+        let value = s.integer(0, -1..=i64::from(i32::MAX))?;
+        s.slot::<Tuning>().max_accept = usize::try_from(value).unwrap_or(usize::MAX);
+        Ok(())
+    }),
+    tune("tune.maxrewrite", |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Tuning>().max_rewrite = value as usize;
+        Ok(())
+    }),
+    proxy(
+        "use_backend",
+        FRONT.without(Sections::DEFAULTS).or(Sections::NAMED_DEFAULTS),
+        Prefix::None,
+        Arity::AtLeast(1),
+        use_backend,
+    ),
+];
+
+/// The checks of this room.
+pub static CHECKS: &[Check] =
+    &[Check { name: "timeouts", run: check_timeouts }, Check { name: "routes", run: check_routes }];
+
+/// A timeout of 0 is none.
+fn duration(s: &Statement<'_>) -> Result<Option<Duration>, Refusal> {
+    let value = s.duration(0, Unit::Millisecond)?;
+    Ok((!value.is_zero()).then_some(value))
+}
+
+fn connection_mode(s: &mut Statement<'_>, mode: ConnectionMode) -> Result<(), Refusal> {
+    let sense = s.sense;
+    let options: &mut HttpOptions = s.slot();
+    match sense {
+        Sense::Set => options.connection = mode,
+        // Taking a mode back that is not in force changes nothing.
+        Sense::No | Sense::Default if options.connection == mode => options.connection = ConnectionMode::default(),
+        Sense::No | Sense::Default => {}
+    }
+    Ok(())
+}
+
+fn forwardfor(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let mut option =
+        ForwardedFor { header: (*b"x-forwarded-for").into(), except: None, if_none: IfNone::Add };
+    let mut at = 0;
+    while at < s.args() {
+        match s.arg(at).as_ref() {
+            "except" => {
+                at += 1;
+                let network = pattern::Network::parse(s.bytes(at));
+                let refusal = || s.refuse(at, "'option forwardfor' : 'except' expects <address>[/mask].");
+                option.except = Some(network.ok_or_else(refusal)?);
+            }
+            "header" => {
+                at += 1;
+                if s.bytes(at).is_empty() {
+                    return Err(s.refuse(at - 1, "'option forwardfor' : 'header' expects a header name."));
+                }
+                option.header = s.bytes(at).into();
+            }
+            "if-none" => option.if_none = IfNone::Leave,
+            other => {
+                let text = format!("'option forwardfor' only supports optional values: 'except', 'header' and 'if-none' (got '{other}').");
+                return Err(s.refuse(at, text));
+            }
+        }
+        at += 1;
+    }
+    s.slot::<HttpOptions>().forwarded_for = Some(option);
+    Ok(())
+}
+
+fn errorfile(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let status = s.integer(0, 200..=599)? as u16;
+    let file = s.arg(1);
+    let page = std::fs::read(file.as_ref())
+        .map_err(|e| s.refuse(1, format!("'errorfile' : error opening file '{file}' : {e}.")))?;
+    s.slot::<ErrorPages>().0.push((status, page.into()));
+    Ok(())
+}
+
+fn use_backend(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let name = s.arg(0).into_owned();
+    let target = if name.contains('%') {
+        let format = LogFormat::parse(s.bytes(0), s.registry, &FormatContext { mode: s.proxy().mode });
+        RouteTarget::Format(format.map_err(|e| s.refuse_part(0, e.span, format!("'use_backend' : {}.", e.message)))?)
+    } else {
+        RouteTarget::Name(name.into())
+    };
+    let condition = condition_after(s, 1)?;
+    let place = s.place.clone();
+    s.slot::<Routes>().rules.push(Arc::new(Route { target, condition, place }));
+    Ok(())
+}
+
+/// A proxy without timeouts works until the first peer that never speaks; it is said once for each.
+fn check_timeouts(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    for proxy in &draft.proxies {
+        let t: Timeouts = proxy.slots.get_or_default();
+        let front = proxy.kind.has_frontend() && t.client.is_none();
+        let back = proxy.kind.has_backend() && (t.connect.is_none() || t.server.is_none());
+        if proxy.kind != ProxyKind::Defaults && (front || back) {
+            diagnostics.warning(format!(
+                "missing timeouts for {} '{}'.\n\
+                 \x20  | Clients or servers that fall silent would hold their connections for ever.\n\
+                 \x20  | Please set all of these to a non-zero value: 'client', 'connect', 'server'.",
+                proxy.kind.title(),
+                proxy.name
+            ));
+        }
+    }
+}
+
+fn check_routes(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    for proxy in draft.proxies.iter().filter(|p| p.kind.has_frontend()) {
+        let routes: Routes = proxy.slots.get_or_default();
+        let named = routes.rules.iter().filter_map(|r| match &r.target {
+            RouteTarget::Name(name) => Some(("use_backend", name, &r.place)),
+            RouteTarget::Format(_) => None,
+        });
+        let default = routes.default.iter().map(|(name, place)| ("default_backend", name, place));
+        for (keyword, name, place) in named.chain(default) {
+            match draft.backend(name).map(|i| &draft.proxies[i]) {
+                None => diagnostics.alert_at(
+                    place,
+                    format!("unable to find required {keyword}: '{name}'."),
+                ),
+                Some(backend) if backend.mode != proxy.mode && proxy.mode == Mode::Http => diagnostics.alert_at(
+                    place,
+                    format!(
+                        "http frontend '{}' tries to use incompatible {} backend '{name}' ({}:{}) in a '{keyword}' rule (see 'mode').",
+                        proxy.name, backend.mode.name(), backend.place.file, backend.place.line
+                    ),
+                ),
+                Some(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! One side of an exchange that speaks HTTP/1.
+
+use std::io::IoSlice;
+use std::ops::Range;
+use std::task::{Context, Poll};
+
+use h1::{BodyDecoder, BodyEvent, Cursor, NameCase, Options, Side};
+use http::{BodyLength, Headers};
+use net::More;
+
+use crate::conn::{Conn, Filled};
+use crate::exchange::{Piece, Sink, SinkError, Source, SourceError};
+
+/// Bytes that are copied together with the head rather than sent beside it.
+const COPY_LIMIT: usize = 2048;
+
+/// A connection that speaks HTTP/1, client's or server's.
+#[derive(Debug)]
+pub(crate) struct H1Side {
+    pub(crate) conn: Conn,
+    pub(crate) cursor: Cursor,
+    /// How much the input may hold.
+    limit: usize,
+    incoming: BodyDecoder,
+    /// The part of the input that was decoded and not yet taken, and what is consumed with it.
+    decoded: Option<(Range<usize>, usize)>,
+    trailers: Headers,
+    outgoing: Framing,
+    /// Bytes that were received and decoded so far, heads excluded.
+    pub(crate) names: Names,
+}
+
+/// How header names are written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Names {
+    #[default]
+    Lower,
+}
+
+/// How the end of a body is marked on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// By a length, or by the end of the connection: nothing is added.
+    #[default]
+    Plain,
+    Chunked,
+}
+
+impl H1Side {
+    pub(crate) fn new(conn: Conn, limit: usize, side: Side) -> Self {
+        Self {
+            conn,
+            cursor: Cursor::new(),
+            limit,
+            incoming: BodyDecoder::new(BodyLength::None, side, Options::default()),
+            decoded: None,
+            trailers: Headers::new(),
+            outgoing: Framing::Plain,
+            names: Names::Lower,
+        }
+    }
+
+    /// Receives more of a head or of a body.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<Filled>> {
+        self.conn.poll_fill(cx, self.limit)
+    }
+
+    /// A body of this kind follows the head that was just received.
+    pub(crate) fn expect_body(&mut self, length: BodyLength, side: Side, options: Options) {
+        self.incoming = BodyDecoder::new(length, side, options);
+        self.decoded = None;
+        self.trailers.clear();
+    }
+
+    /// A body of this kind follows the head that was just written.
+    pub(crate) fn send_body(&mut self, framing: Framing) {
+        self.outgoing = framing;
+    }
+
+    /// Whether the message that came is complete.
+    pub(crate) fn has_all(&self) -> bool {
+        self.incoming.is_done()
+    }
+
+    fn names(&self) -> NameCase<'static> {
+        match self.names {
+            Names::Lower => NameCase::Lower,
+        }
+    }
+
+    /// Decodes the next piece of what has been received; `None` when more must come first.
+    fn decode(&mut self) -> Result<Option<Step>, SourceError> {
+        let decoded = self
+            .incoming
+            .decode(self.conn.input.data(), &mut self.trailers)
+            .map_err(|_| SourceError::Malformed)?;
+        match decoded.event {
+            BodyEvent::Data(range) => {
+                self.decoded = Some((range, decoded.consumed));
+                Ok(Some(Step::Data))
+            }
+            BodyEvent::End => {
+                self.conn.input.consume(decoded.consumed);
+                Ok(Some(Step::End))
+            }
+            BodyEvent::NeedMore => {
+                self.conn.input.consume(decoded.consumed);
+                Ok(None)
+            }
+        }
+    }
+}
+
+enum Step {
+    Data,
+    End,
+}
+
+impl Source for H1Side {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece<'_>, SourceError>> {
+        while self.decoded.is_none() {
+            match self.decode()? {
+                Some(Step::Data) => {}
+                Some(Step::End) => return Poll::Ready(Ok(Piece::End(&self.trailers))),
+                None => match self.poll_fill(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(Filled::Bytes(_))) => {}
+                    Poll::Ready(Ok(Filled::End)) if self.incoming.may_end_here() => {
+                        return Poll::Ready(Ok(Piece::End(&self.trailers)));
+                    }
+                    Poll::Ready(_) => return Poll::Ready(Err(SourceError::Aborted)),
+                },
+            }
+        }
+        let more = if self.incoming.is_done() { More::No } else { More::Yes };
+        let range = self.decoded.as_ref().map_or(0..0, |(r, _)| r.clone());
+        Poll::Ready(Ok(Piece::Data(&self.conn.input.data()[range], more)))
+    }
+
+    fn consume(&mut self, n: usize) {
+        if let Some((range, consumed)) = &mut self.decoded {
+            range.start += n;
+            if range.is_empty() {
+                let consumed = *consumed;
+                self.decoded = None;
+                self.conn.input.consume(consumed);
+            }
+        }
+    }
+}
+
+impl Sink for H1Side {
+    fn poll_data(&mut self, cx: &mut Context<'_>, data: &[u8], more: More) -> Poll<Result<usize, SinkError>> {
+        let conn = &mut self.conn;
+        if self.outgoing == Framing::Chunked {
+            if conn.output.len() >= self.limit && conn.poll_flush(cx, more).map_err(|_| SinkError)?.is_pending() {
+                return Poll::Pending;
+            }
+            conn.output.compact_for(data.len() + 16);
+            h1::chunk::push_chunk(data, conn.output.tail());
+            return Poll::Ready(Ok(data.len()));
+        }
+        if data.len() <= COPY_LIMIT && conn.output.len() + data.len() <= self.limit && !conn.output.is_empty() {
+            conn.output.extend(data);
+            return Poll::Ready(Ok(data.len()));
+        }
+        loop {
+            let head = conn.output.len();
+            let sent = if head == 0 {
+                conn.socket.poll_send(cx, data, more)
+            } else {
+                let slices = [IoSlice::new(conn.output.data()), IoSlice::new(data)];
+                conn.socket.poll_send_vectored(cx, &slices, more)
+            };
+            match sent {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(SinkError)),
+                Poll::Ready(Ok(n)) if n > head => {
+                    conn.output.consume(head);
+                    conn.output.release_if_empty();
+                    return Poll::Ready(Ok(n - head));
+                }
+                Poll::Ready(Ok(n)) => conn.output.consume(n),
+            }
+        }
+    }
+
+    fn end(&mut self, trailers: &Headers) {
+        if self.outgoing == Framing::Chunked {
+            let names = self.names();
+            h1::chunk::push_last(trailers, names, self.conn.output.tail());
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>, more: More) -> Poll<Result<(), SinkError>> {
+        self.conn.poll_flush(cx, more).map_err(|_| SinkError)
+    }
+}

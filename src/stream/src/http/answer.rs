@@ -1,0 +1,173 @@
+//! Answers that the proxy gives by itself: of rules, and for what went wrong.
+
+use std::future::poll_fn;
+
+use base::termination::{Cause, Phase, Termination};
+use h1::{ConnectionLine, NameCase, Persistence, RequestInfo};
+use http::{BodyLength, Method, ResponseHead, Status, Version};
+use rule::{Ending, Reply};
+
+use super::request::Stop;
+use super::{After, persistence};
+use crate::h1_side::H1Side;
+use crate::story::{Failure, Stage, Story};
+
+/// Answers a request that rules, or the lack of a backend, kept from being forwarded.
+pub(super) async fn stop(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo, stop: Stop) -> After {
+    let events = story.frontend.counters.events.here();
+    match stop {
+        Stop::NoBackend => {
+            let termination = Termination::new(Cause::ServerAbort, Phase::Connect);
+            failure(story, client, Failure::new(503, termination)).await
+        }
+        Stop::Fault => {
+            events.internal_errors.inc();
+            let termination = Termination::new(Cause::Internal, Phase::Request);
+            failure(story, client, Failure::new(500, termination)).await
+        }
+        Stop::Rule(Ending::Answer(answer)) => {
+            events.intercepted.inc();
+            story.facts.termination = Termination::new(Cause::Local, Phase::Request);
+            reply(story, client, info, *answer).await
+        }
+        Stop::Rule(Ending::Deny(status, page)) => {
+            events.denied_requests.inc();
+            denied(story, client, info, status, page, Phase::Request).await
+        }
+        Stop::Rule(Ending::Tarpit(status, page)) => {
+            events.denied_requests.inc();
+            tarpit(story).await;
+            denied(story, client, info, status, page, Phase::Tarpit).await
+        }
+        Stop::Rule(Ending::Reject | Ending::RejectAfter(_)) => {
+            events.denied_requests.inc();
+            story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
+            After::Abandon
+        }
+        Stop::Rule(Ending::SilentDrop) => {
+            story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
+            After::Abandon
+        }
+    }
+}
+
+async fn denied(
+    story: &mut Story<'_>,
+    client: &mut H1Side,
+    info: &RequestInfo,
+    status: u16,
+    page: Option<Box<Reply>>,
+    phase: Phase,
+) -> After {
+    let termination = Termination::new(Cause::Proxy, phase);
+    match page {
+        Some(page) => {
+            story.facts.termination = termination;
+            reply(story, client, info, *page).await
+        }
+        None => failure(story, client, Failure::new(status, termination)).await,
+    }
+}
+
+/// Keeps a client waiting that shall not come again soon.
+async fn tarpit(story: &mut Story<'_>) {
+    let backend = story.backend.map(|b| &b.common.timeouts);
+    let t = backend.unwrap_or(&story.frontend.common.timeouts);
+    let delay = t.tarpit.or(t.connect);
+    let now = story.now();
+    story.expire(now, Some(delay.unwrap_or_default()));
+    poll_fn(|cx| story.deadline.poll_expired(cx)).await;
+}
+
+/// Sends an answer of the configuration.
+pub(super) async fn reply(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo, reply: Reply) -> After {
+    let Reply { head, body, closing } = reply;
+    story.response = head;
+    let status = story.response.status.0;
+    let length = body.len() as u64;
+    if length > 0 || !Status(status).forbids_body() {
+        story.response.headers.set(b"content-length", itoa::Buffer::new().format(length).as_bytes());
+    }
+    after_response(story);
+    // What the client still sends of a request that was answered already would be taken for the next.
+    let wanted = match persistence(story, info) {
+        Persistence::KeepAlive if client.has_all() && closing == rule::reply::Closing::KeepAlive => {
+            Persistence::KeepAlive
+        }
+        _ => Persistence::Close,
+    };
+    let headers_only = story.request.method == Method::Head || Status(status).forbids_body();
+    let sent = if headers_only { &b""[..] } else { &body };
+    let framing = if headers_only { BodyLength::None } else { BodyLength::Length(length) };
+    send(story, client, framing, wanted, sent).await
+}
+
+/// Sends the error page of a failure, if there is somebody to read it.
+pub(super) async fn failure(story: &mut Story<'_>, client: &mut H1Side, failure: Failure) -> After {
+    story.facts.termination = failure.termination;
+    let Some(status) = failure.status else { return After::Abandon };
+    story.facts.status = status;
+    let backend_page = story.backend.and_then(|b| b.common.error_pages.get(status));
+    let page = backend_page.or_else(|| story.frontend.common.error_pages.get(status)).cloned();
+    if let Some(page) = page {
+        client.conn.output.extend(&page);
+        return flush(story, client, page.len() as u64).await;
+    }
+    let Some(page) = h1::errors::find(Status(status)).or_else(|| h1::errors::find(Status(500))) else {
+        return After::Abandon;
+    };
+    story.response = ResponseHead::default();
+    page.fill(&mut story.response);
+    after_response(story);
+    let body = page.body();
+    let head_only = story.request.method == Method::Head && story.facts.timers.request.is_set();
+    let sent: &[u8] = if head_only { b"" } else { body.as_bytes() };
+    let framing = if head_only { BodyLength::None } else { BodyLength::Length(body.len() as u64) };
+    send(story, client, framing, Persistence::Close, sent).await
+}
+
+/// Rules that see every response, also those of the proxy itself. They cannot refuse it.
+fn after_response(story: &mut Story<'_>) {
+    let frontend = story.frontend;
+    let backend = story.backend.filter(|b| b.common.facts.id != frontend.common.facts.id);
+    for rules in backend.map(|b| &b.common.rules.http_after).into_iter().chain([&frontend.common.rules.http_after]) {
+        if !rules.is_empty() {
+            let _ = rules.run(0, &mut story.txn(Stage::Response, None));
+        }
+    }
+}
+
+async fn send(
+    story: &mut Story<'_>,
+    client: &mut H1Side,
+    framing: BodyLength,
+    wanted: Persistence,
+    body: &[u8],
+) -> After {
+    story.response.version = Version::Http11;
+    story.facts.status = story.response.status.0;
+    let line = ConnectionLine::for_response(story.response.version, story.request.version, wanted);
+    let before = client.conn.output.len();
+    client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
+    h1::write_response(&story.response, framing, line, NameCase::Lower, client.conn.output.tail());
+    client.conn.output.extend(body);
+    let length = (client.conn.output.len() - before) as u64;
+    match flush(story, client, length).await {
+        After::Close if wanted == Persistence::KeepAlive => After::KeepAlive,
+        other => other,
+    }
+}
+
+/// Sends the output, as long as the client takes it.
+async fn flush(story: &mut Story<'_>, client: &mut H1Side, length: u64) -> After {
+    let now = story.now();
+    story.facts.timers.response = now;
+    story.expire(now, story.frontend.common.timeouts.client);
+    match crate::tcp::finish_output(&mut client.conn, &mut story.deadline).await {
+        Ok(()) => {
+            story.facts.bytes_out += length;
+            After::Close
+        }
+        Err(_) => After::Abandon,
+    }
+}

@@ -1,0 +1,504 @@
+//! Connected and relayed: the request to the server, the response to the client.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use base::clock::Tick;
+use base::termination::{Cause, Phase, Termination};
+use backend::Server;
+use h1::{Asked, ConnectionLine, NameCase, Persistence, Progress, RequestInfo, ResponseInfo, Side};
+use http::{BodyLength, ResponseHead, Version};
+use net::More;
+use rule::set::Outcome;
+use rule::{Ending, Verdict};
+
+use super::request::Routed;
+use super::{After, answer, client_gone, persistence, receive};
+use crate::conn::Filled;
+use crate::connect::{Lease, Origin, Reuse, lease};
+use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
+use crate::h1_side::{Framing, H1Side};
+use crate::settings::ConnectionMode;
+use crate::site::BackendSide;
+use crate::story::{Failure, Stage, Story};
+use crate::tcp::{RelayTimeouts, relay};
+
+/// A request that was answered by a server.
+pub(super) struct Forwarded {
+    pub(super) after: After,
+    pub(super) server: Arc<Server>,
+}
+
+type Failed = (Failure, Option<Arc<Server>>);
+
+/// Forwards a request and its response.
+pub(super) async fn forward(
+    story: &mut Story<'_>,
+    client: &mut H1Side,
+    info: &RequestInfo,
+    routed: Routed<'_>,
+) -> Result<Forwarded, Failed> {
+    let backend = routed.backend;
+    let keep = server_persistence(story, backend);
+    let reuse = if story.served > 0 && keep == Persistence::KeepAlive { Reuse::Yes } else { Reuse::No };
+    let mut lease = lease(story, backend, reuse).await.map_err(|f| (f, None))?;
+    loop {
+        let mut connected = Connected { backend, info, keep, upload: Pump::default(), server_done: false };
+        match connected.exchange(story, client, lease).await {
+            Ok(forwarded) => return Ok(forwarded),
+            // The server closed an idle connection just as it was used: it never saw the request.
+            Err(Broken { failure, server, unseen: Unseen::Yes }) => {
+                lease = crate::connect::lease(story, backend, Reuse::No)
+                    .await
+                    .map_err(|_| (failure, Some(server)))?;
+            }
+            Err(broken) => return Err((broken.failure, Some(broken.server))),
+        }
+    }
+}
+
+/// Whether a server can be certain not to have seen a request, so that sending it again is right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unseen {
+    Yes,
+    No,
+}
+
+struct Broken {
+    failure: Failure,
+    server: Arc<Server>,
+    unseen: Unseen,
+}
+
+fn server_persistence(story: &Story<'_>, backend: &BackendSide) -> Persistence {
+    let modes = [story.frontend.common.http.connection, backend.common.http.connection];
+    if modes.contains(&ConnectionMode::Close) || modes.contains(&ConnectionMode::ServerClose) {
+        Persistence::Close
+    } else {
+        Persistence::KeepAlive
+    }
+}
+
+/// A stream with a connection to a server.
+struct Connected<'r> {
+    backend: &'r BackendSide,
+    info: &'r RequestInfo,
+    keep: Persistence,
+    upload: Pump,
+    server_done: bool,
+}
+
+/// A response head that was received.
+struct Head {
+    info: ResponseInfo,
+}
+
+impl Connected<'_> {
+    async fn exchange(
+        &mut self,
+        story: &mut Story<'_>,
+        client: &mut H1Side,
+        mut lease: Lease,
+    ) -> Result<Forwarded, Broken> {
+        let server = lease.held.0.clone();
+        self.write_request(story, &mut lease);
+        let head = match self.response_head(story, client, &mut lease).await {
+            Ok(head) => head,
+            Err((failure, unseen)) => {
+                count_failure(self.backend, &server, failure);
+                return Err(Broken { failure, server, unseen });
+            }
+        };
+        server.counters.common.events.here().statuses.count(story.response.status.0);
+        story.facts.server_status = story.response.status.0;
+        let after = match self.rules(story, &server) {
+            Ok(()) => self.relay_response(story, client, &mut lease, head.info).await,
+            Err(Ending::Answer(reply)) => answer::reply(story, client, self.info, *reply).await,
+            Err(Ending::Deny(status, Some(reply))) => {
+                story.facts.status = status;
+                self.denied(story);
+                answer::reply(story, client, self.info, *reply).await
+            }
+            Err(Ending::Deny(status, None)) => {
+                self.denied(story);
+                let failure = Failure::new(status, Termination::new(Cause::Proxy, Phase::Headers));
+                answer::failure(story, client, failure).await
+            }
+            Err(_) => {
+                self.denied(story);
+                After::Abandon
+            }
+        };
+        self.release(story, lease);
+        Ok(Forwarded { after, server })
+    }
+
+    fn denied(&self, story: &mut Story<'_>) {
+        story.facts.termination = Termination::new(Cause::Proxy, Phase::Headers);
+        story.frontend.counters.events.here().denied_responses.inc();
+        self.backend.core.counters.events.here().denied_responses.inc();
+    }
+
+    fn write_request(&self, story: &mut Story<'_>, lease: &mut Lease) {
+        let side = &mut lease.side;
+        side.conn.output.ensure_capacity(story.site.tuning.buffer_size);
+        let line = ConnectionLine::for_request(story.request.version, self.keep, self.info.upgrade);
+        h1::write_request(&story.request, self.info.body, line, NameCase::Lower, side.conn.output.tail());
+        let chunked = self.info.body == BodyLength::Chunked;
+        side.send_body(if chunked { Framing::Chunked } else { Framing::Plain });
+    }
+
+    /// Sends the request while waiting for the head of the final response; interim ones are passed on.
+    async fn response_head(
+        &mut self,
+        story: &mut Story<'_>,
+        client: &mut H1Side,
+        lease: &mut Lease,
+    ) -> Result<Head, (Failure, Unseen)> {
+        let options = receive::options(story.site);
+        let asked = Asked { method: story.request.method.clone(), upgrade: self.info.upgrade };
+        let origin = lease.origin;
+        let side = &mut lease.side;
+        let wait = ResponseWait {
+            client_timeout: story.frontend.common.timeouts.client,
+            server_timeout: self.backend.common.timeouts.server,
+            asked,
+            options,
+        };
+        let now = story.now();
+        story.expire(now, wait.server_timeout);
+        let outcome = poll_fn(|cx| self.poll_head(cx, story, client, side, &wait)).await;
+        match outcome {
+            Ok(info) => {
+                story.facts.timers.response = story.now();
+                side.expect_body(info.body, Side::Response, wait.options);
+                Ok(Head { info })
+            }
+            Err(failure) => {
+                let broke = failure.status == Some(502) && side.conn.input.is_empty();
+                let whole = story.facts.bytes_in == 0 && self.info.body.is_empty();
+                let unseen = origin == Origin::Reused && broke && whole;
+                Err((failure, if unseen { Unseen::Yes } else { Unseen::No }))
+            }
+        }
+    }
+
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        story: &mut Story<'_>,
+        client: &mut H1Side,
+        server: &mut H1Side,
+        wait: &ResponseWait,
+    ) -> Poll<Result<ResponseInfo, Failure>> {
+        loop {
+            let uploading = match self.poll_upload(cx, story, client, server, wait) {
+                Ok(waiting) => waiting,
+                Err(failure) => return Poll::Ready(Err(failure)),
+            };
+            if !server.conn.input.is_empty() {
+                match read_head(server, wait, &mut story.response) {
+                    Ok(Some(info)) if info.is_interim(&story.response) => {
+                        forward_interim(story, client);
+                        continue;
+                    }
+                    Ok(Some(info)) => return Poll::Ready(Ok(info)),
+                    Ok(None) => {}
+                    Err(failure) => return Poll::Ready(Err(failure)),
+                }
+            }
+            // A slow reader of interim responses must not hold up the final one.
+            let _ = client.conn.poll_flush(cx, More::No);
+            match server.poll_fill(cx) {
+                Poll::Ready(Ok(Filled::Bytes(_))) => {}
+                Poll::Ready(_) => {
+                    let aborted = Termination::new(Cause::ServerAbort, Phase::Headers);
+                    return Poll::Ready(Err(Failure::new(502, aborted)));
+                }
+                Poll::Pending => {
+                    return story.deadline.poll_expired(cx).map(|()| Err(timed_out(uploading)));
+                }
+            }
+        }
+    }
+
+    /// Moves the request's body on; a server that takes no more may still have something to say.
+    fn poll_upload(
+        &mut self,
+        cx: &mut Context<'_>,
+        story: &mut Story<'_>,
+        client: &mut H1Side,
+        server: &mut H1Side,
+        wait: &ResponseWait,
+    ) -> Result<Option<Waiting>, Failure> {
+        if self.upload.is_done() || self.server_done {
+            return Ok(None);
+        }
+        let before = self.upload.bytes;
+        let pumped = self.upload.poll(cx, client, server);
+        story.facts.bytes_in += self.upload.bytes - before;
+        let moved = self.upload.bytes > before;
+        match pumped {
+            Ok(Pumped::Done) => {
+                let now = story.now();
+                story.expire(now, wait.server_timeout);
+                Ok(None)
+            }
+            Ok(Pumped::Waiting(waiting)) => {
+                if moved || story.deadline.due() == Tick::NEVER {
+                    let now = story.now();
+                    let after = match waiting {
+                        Waiting::ForSource => wait.client_timeout,
+                        Waiting::ForSink => wait.server_timeout,
+                    };
+                    story.expire(now, after);
+                }
+                Ok(Some(waiting))
+            }
+            Err(PumpError::Sink) => {
+                self.server_done = true;
+                Ok(None)
+            }
+            Err(PumpError::Source(SourceError::Aborted)) => Err(client_gone(Phase::Data)),
+            Err(PumpError::Source(SourceError::Malformed)) => {
+                Err(Failure::new(400, Termination::new(Cause::Proxy, Phase::Data)))
+            }
+        }
+    }
+
+    /// Runs the rules on the response, the backend's first.
+    fn rules(&self, story: &mut Story<'_>, server: &Server) -> Result<(), Ending> {
+        let frontend = story.frontend;
+        let own = self.backend.common.facts.id != frontend.common.facts.id;
+        let lists = [Some(&self.backend.common.rules.http_response), own.then_some(&frontend.common.rules.http_response)];
+        for rules in lists.into_iter().flatten().filter(|r| !r.is_empty()) {
+            if let Outcome::Stopped(verdict, _) = rules.run(0, &mut story.txn(Stage::Response, Some(server))) {
+                return Err(match verdict {
+                    Verdict::End(ending) => ending,
+                    _ => Ending::Deny(500, None),
+                });
+            }
+        }
+        for rules in [Some(&self.backend.common.rules.http_after), own.then_some(&frontend.common.rules.http_after)]
+            .into_iter()
+            .flatten()
+            .filter(|r| !r.is_empty())
+        {
+            let _ = rules.run(0, &mut story.txn(Stage::Response, Some(server)));
+        }
+        Ok(())
+    }
+
+    async fn relay_response(
+        &mut self,
+        story: &mut Story<'_>,
+        client: &mut H1Side,
+        lease: &mut Lease,
+        info: ResponseInfo,
+    ) -> After {
+        let old_client = !story.request.version.is_at_least_11();
+        let (length, framing) = match info.body {
+            BodyLength::Chunked if old_client => (BodyLength::UntilClose, Framing::Plain),
+            BodyLength::Chunked => (BodyLength::Chunked, Framing::Chunked),
+            BodyLength::UntilClose if !old_client && story.response.version.is_at_least_11() => {
+                (BodyLength::Chunked, Framing::Chunked)
+            }
+            other => (other, Framing::Plain),
+        };
+        let mut wanted = persistence(story, self.info);
+        if length == BodyLength::UntilClose || !(self.upload.is_done() || client.has_all()) {
+            wanted = Persistence::Close;
+        }
+        self.keep = if self.upload.is_done() { info.persistence_with(self.keep) } else { Persistence::Close };
+        let line = match length {
+            BodyLength::Tunnel => ConnectionLine::Nothing,
+            _ => ConnectionLine::for_response(story.response.version, story.request.version, wanted),
+        };
+        if story.response.version == Version::Http10 && framing == Framing::Chunked {
+            story.response.version = Version::Http11;
+        }
+        story.facts.status = story.response.status.0;
+        let before = client.conn.output.len();
+        client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
+        h1::write_response(&story.response, length, line, NameCase::Lower, client.conn.output.tail());
+        story.facts.bytes_out += (client.conn.output.len() - before) as u64;
+        client.send_body(framing);
+        if length == BodyLength::Tunnel {
+            return self.tunnel(story, client, lease).await;
+        }
+        self.relay_body(story, client, lease, wanted).await
+    }
+
+    async fn relay_body(
+        &mut self,
+        story: &mut Story<'_>,
+        client: &mut H1Side,
+        lease: &mut Lease,
+        wanted: Persistence,
+    ) -> After {
+        let mut download = Pump::default();
+        let (client_timeout, server_timeout) =
+            (story.frontend.common.timeouts.client, self.backend.common.timeouts.server);
+        let now = story.now();
+        story.expire(now, server_timeout.or(client_timeout));
+        let server = &mut lease.side;
+        let outcome = poll_fn(|cx| {
+            let before = download.bytes + self.upload.bytes;
+            if !self.upload.is_done() && !self.server_done {
+                let uploaded = self.upload.bytes;
+                self.server_done |= self.upload.poll(cx, client, server).is_err();
+                story.facts.bytes_in += self.upload.bytes - uploaded;
+            }
+            match download.poll(cx, server, client) {
+                Ok(Pumped::Done) => Poll::Ready(Ok(())),
+                Ok(Pumped::Waiting(waiting)) => {
+                    if download.bytes + self.upload.bytes > before {
+                        let now = story.site.clock.now();
+                        let after = if waiting == Waiting::ForSource { server_timeout } else { client_timeout };
+                        story.expire(now, after);
+                    }
+                    story.deadline.poll_expired(cx).map(|()| Err(stalled(waiting)))
+                }
+                Err(e) => Poll::Ready(Err(broken(e))),
+            }
+        })
+        .await;
+        story.facts.bytes_out += download.bytes;
+        match outcome {
+            Ok(()) if wanted == Persistence::KeepAlive && (self.upload.is_done() || client.has_all()) => {
+                After::KeepAlive
+            }
+            Ok(()) => After::Close,
+            Err(termination) => {
+                story.facts.termination = termination;
+                self.keep = Persistence::Close;
+                // A client that waits for the rest of a body must see that it will not come.
+                After::Abandon
+            }
+        }
+    }
+
+    /// The two sides speak another protocol from here on.
+    async fn tunnel(&mut self, story: &mut Story<'_>, client: &mut H1Side, lease: &mut Lease) -> After {
+        self.keep = Persistence::Close;
+        let (front, back) = (&story.frontend.common.timeouts, &self.backend.common.timeouts);
+        let timeouts = RelayTimeouts {
+            client: front.client,
+            server: back.server,
+            tunnel: back.tunnel,
+            client_fin: front.client_fin,
+            server_fin: back.server_fin,
+        };
+        let now = story.now();
+        story.expire(now, front.client);
+        if crate::tcp::finish_output(&mut client.conn, &mut story.deadline).await.is_err() {
+            story.facts.termination = Termination::new(Cause::ClientAbort, Phase::Data);
+            return After::Abandon;
+        }
+        let clock = &story.site.clock;
+        let limit = story.site.tuning.buffer_size;
+        let relayed =
+            relay(&mut client.conn, &mut lease.side.conn, clock, &mut story.deadline, timeouts, limit).await;
+        story.facts.bytes_in += relayed.bytes_in;
+        story.facts.bytes_out += relayed.bytes_out;
+        story.facts.termination = relayed.termination;
+        After::Abandon
+    }
+
+    /// Keeps the connection for later, or closes it.
+    fn release(&self, story: &Story<'_>, lease: Lease) {
+        let Lease { side, held, .. } = lease;
+        let clean = side.has_all() && side.conn.input.is_empty() && side.conn.output.is_empty();
+        if self.keep == Persistence::KeepAlive && clean {
+            story.worker.keep_idle(&held.0, side);
+        }
+    }
+}
+
+/// What waiting for a response head goes by.
+struct ResponseWait {
+    client_timeout: Option<std::time::Duration>,
+    server_timeout: Option<std::time::Duration>,
+    asked: Asked,
+    options: h1::Options,
+}
+
+/// Parses the head of a response; `None` when more of it must come.
+fn read_head(
+    server: &mut H1Side,
+    wait: &ResponseWait,
+    response: &mut ResponseHead,
+) -> Result<Option<ResponseInfo>, Failure> {
+    let parsed =
+        h1::parse_response(server.conn.input.data(), &mut server.cursor, &wait.options, &wait.asked, response);
+    match parsed {
+        Ok(Progress::Partial) => Ok(None),
+        Ok(Progress::Complete(info)) => {
+            server.conn.input.consume(info.head_len);
+            Ok(Some(info))
+        }
+        Err(_) => Err(Failure::new(502, Termination::new(Cause::Proxy, Phase::Headers))),
+    }
+}
+
+/// Interim responses mean nothing to clients of HTTP/1.0.
+fn forward_interim(story: &mut Story<'_>, client: &mut H1Side) {
+    if story.request.version.is_at_least_11() {
+        let before = client.conn.output.len();
+        client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
+        let out = client.conn.output.tail();
+        h1::write_response(&story.response, BodyLength::None, ConnectionLine::Nothing, NameCase::Lower, out);
+        story.facts.bytes_out += (client.conn.output.len() - before) as u64;
+    }
+}
+
+fn timed_out(uploading: Option<Waiting>) -> Failure {
+    match uploading {
+        Some(Waiting::ForSource) => Failure::new(408, Termination::new(Cause::ClientTimeout, Phase::Data)),
+        _ => Failure::new(504, Termination::new(Cause::ServerTimeout, Phase::Headers)),
+    }
+}
+
+fn stalled(waiting: Waiting) -> Termination {
+    match waiting {
+        Waiting::ForSource => Termination::new(Cause::ServerTimeout, Phase::Data),
+        Waiting::ForSink => Termination::new(Cause::ClientTimeout, Phase::Data),
+    }
+}
+
+fn broken(e: PumpError) -> Termination {
+    match e {
+        PumpError::Source(SourceError::Aborted) => Termination::new(Cause::ServerAbort, Phase::Data),
+        PumpError::Source(SourceError::Malformed) => Termination::new(Cause::Proxy, Phase::Data),
+        PumpError::Sink => Termination::new(Cause::ClientAbort, Phase::Data),
+    }
+}
+
+fn count_failure(backend: &BackendSide, server: &Server, failure: Failure) {
+    if matches!(failure.status, Some(502 | 504)) {
+        backend.core.counters.events.here().failed_responses.inc();
+        server.counters.common.events.here().failed_responses.inc();
+    }
+}
+
+/// What a response says beyond its framing.
+trait Reading {
+    fn is_interim(&self, head: &ResponseHead) -> bool;
+    fn persistence_with(&self, configured: Persistence) -> Persistence;
+}
+
+impl Reading for ResponseInfo {
+    /// 101 is final as far as HTTP goes.
+    fn is_interim(&self, head: &ResponseHead) -> bool {
+        head.status.is_interim() && self.body != BodyLength::Tunnel
+    }
+
+    fn persistence_with(&self, configured: Persistence) -> Persistence {
+        match (configured, self.body) {
+            (Persistence::KeepAlive, BodyLength::UntilClose | BodyLength::Tunnel) => Persistence::Close,
+            (Persistence::KeepAlive, _) => self.persistence,
+            (Persistence::Close, _) => Persistence::Close,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! HTTP: the story of one request after the other on a client's connection.
+//!
+//! ```text
+//!   Awaiting --head--> Request --rules, routes--> Routed --server--> Connected --response--> Relayed
+//!       |                 |                          |                   |                      |
+//!       +-----------------+-------- Failure ---------+-------------------+                      v
+//!                                      |                                                   Finished
+//!                                      +--error page---------------------------------------------^
+//! ```
+//!
+//! Each phase is a function that consumes what the one before gave; whatever goes wrong is a
+//! [`Failure`], which becomes an error page here and two letters in the log.
+
+mod answer;
+mod forward;
+mod receive;
+mod request;
+
+use base::termination::{Cause, Phase, Termination};
+use h1::{Persistence, RequestInfo};
+
+use crate::conn::Conn;
+use crate::finish;
+use crate::h1_side::H1Side;
+use crate::story::{Failure, Story};
+use crate::worker::Stopping;
+
+/// What becomes of the client's connection after a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// Another request may follow.
+    KeepAlive,
+    /// It is closed, in order.
+    Close,
+    /// It is closed at once, without a word.
+    Abandon,
+}
+
+/// How a stream left the frontend.
+pub(crate) enum Left {
+    /// With what becomes of the connection, and the server that answered.
+    Done(After, Option<std::sync::Arc<backend::Server>>),
+}
+
+/// Serves a client's connection until it ends.
+pub(crate) async fn serve(mut story: Story<'_>, conn: Conn) {
+    let mut client = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Request);
+    loop {
+        story.begin();
+        let after = one(&mut story, &mut client).await;
+        match after {
+            After::KeepAlive if story.worker.stopping.get() == Stopping::No => story.served += 1,
+            After::KeepAlive | After::Close => break close(&mut story, &mut client).await,
+            After::Abandon => break,
+        }
+    }
+}
+
+/// One request and its response.
+async fn one(story: &mut Story<'_>, client: &mut H1Side) -> After {
+    let received = match receive::request(story, client).await {
+        Ok(received) => received,
+        Err(receive::NoRequest::Idle) => return After::Close,
+        Err(receive::NoRequest::Failed(failure)) => {
+            let after = answer::failure(story, client, failure).await;
+            finish::unparsed(story);
+            return after;
+        }
+    };
+    let Left::Done(after, server) = handle(story, client, &received).await;
+    finish::http(story, server.as_deref());
+    after
+}
+
+/// A request that was received, on its way through the phases.
+async fn handle(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo) -> Left {
+    let routed = match request::route(story) {
+        Ok(routed) => routed,
+        Err(stop) => return Left::Done(answer::stop(story, client, info, stop).await, None),
+    };
+    match forward::forward(story, client, info, routed).await {
+        Ok(forwarded) => Left::Done(forwarded.after, Some(forwarded.server)),
+        Err((failure, server)) => {
+            let after = answer::failure(story, client, failure).await;
+            Left::Done(after, server)
+        }
+    }
+}
+
+/// Whether the client's connection may go on after a response.
+fn persistence(story: &Story<'_>, info: &RequestInfo) -> Persistence {
+    use crate::settings::ConnectionMode;
+    let closes = |mode: ConnectionMode| mode == ConnectionMode::Close;
+    let configured =
+        closes(story.frontend.common.http.connection) || story.backend.is_some_and(|b| closes(b.common.http.connection));
+    if configured || story.worker.stopping.get() != Stopping::No { Persistence::Close } else { info.persistence }
+}
+
+/// Sends what is left and closes in order.
+async fn close(story: &mut Story<'_>, client: &mut H1Side) {
+    let now = story.now();
+    let timeouts = &story.frontend.common.timeouts;
+    story.expire(now, timeouts.client_fin.or(timeouts.client).or(Some(LINGER)));
+    if crate::tcp::finish_output(&mut client.conn, &mut story.deadline).await.is_ok() {
+        let now = story.now();
+        story.expire(now, Some(LINGER));
+        crate::tcp::linger(&mut client.conn, &mut story.deadline, story.site.tuning.buffer_size).await;
+    }
+}
+
+/// How long a client that was told to close is waited for.
+const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// A client that went away.
+fn client_gone(phase: Phase) -> Failure {
+    Failure::silent(Termination::new(Cause::ClientAbort, phase))
+}

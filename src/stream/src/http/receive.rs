@@ -1,0 +1,139 @@
+//! Waiting for a request and reading its head.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use base::clock::Tick;
+use base::termination::{Cause, Phase, Termination};
+use h1::{Progress, RequestInfo, Side};
+
+use crate::conn::Filled;
+use crate::h1_side::H1Side;
+use crate::site::Site;
+use crate::story::{Failure, Story};
+
+/// Why there is no request.
+pub(super) enum NoRequest {
+    /// The client was done: nothing is said and nothing is logged.
+    Idle,
+    /// Something went wrong.
+    Failed(Failure),
+}
+
+/// What polling for a head gives.
+enum Polled {
+    Complete(RequestInfo),
+    Failed(Failure),
+    /// No byte came before the end, or before the time was over.
+    Silence(Cause),
+}
+
+/// Receives the next request's head into the story.
+pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Result<RequestInfo, NoRequest> {
+    let begin = story.facts.timers.begin;
+    let options = options(story.site);
+    wait_from(story, begin, client.conn.input.is_empty());
+    let polled = poll_fn(|cx| poll(cx, story, client, &options)).await;
+    let now = story.now();
+    match polled {
+        Polled::Complete(info) => {
+            story.facts.timers.request = now;
+            client.expect_body(info.body, Side::Request, options);
+            Ok(info)
+        }
+        Polled::Failed(failure) => Err(NoRequest::Failed(failure)),
+        // A kept-alive connection that ends in silence is how such connections end.
+        Polled::Silence(_) if story.served > 0 => Err(NoRequest::Idle),
+        Polled::Silence(cause) => {
+            let status = (cause == Cause::ClientTimeout).then_some(408);
+            let termination = Termination::new(cause, Phase::Request);
+            Err(NoRequest::Failed(Failure { status, termination }))
+        }
+    }
+}
+
+/// The deadline before the first byte, and after it.
+fn wait_from(story: &mut Story<'_>, begin: Tick, nothing_yet: bool) {
+    let t = story.frontend.common.timeouts;
+    let keep_alive = t.http_keep_alive.or(t.http_request);
+    let wait = match (story.served > 0, nothing_yet) {
+        (true, true) => keep_alive,
+        _ => t.http_request,
+    };
+    story.expire(begin, wait.or(t.client));
+}
+
+fn poll(cx: &mut Context<'_>, story: &mut Story<'_>, client: &mut H1Side, options: &h1::Options) -> Poll<Polled> {
+    loop {
+        if !client.conn.input.is_empty() {
+            if !story.facts.timers.first_byte.is_set() {
+                begin_request(story);
+            }
+            match h1::parse_request(client.conn.input.data(), &mut client.cursor, options, &mut story.request) {
+                Ok(Progress::Complete(info)) => {
+                    keep_request_line(story);
+                    client.conn.input.consume(info.head_len);
+                    return Poll::Ready(Polled::Complete(info));
+                }
+                Ok(Progress::Partial) => {}
+                Err(e) => {
+                    let failure = Failure::new(e.status().0, Termination::new(Cause::Proxy, Phase::Request));
+                    return Poll::Ready(Polled::Failed(failure));
+                }
+            }
+        }
+        let begun = story.facts.timers.first_byte.is_set();
+        match client.poll_fill(cx) {
+            Poll::Ready(Ok(Filled::Bytes(_))) => {}
+            Poll::Ready(_) if begun => {
+                let gone = Termination::new(Cause::ClientAbort, Phase::Request);
+                return Poll::Ready(Polled::Failed(Failure { status: Some(400), termination: gone }));
+            }
+            Poll::Ready(_) => return Poll::Ready(Polled::Silence(Cause::ClientAbort)),
+            Poll::Pending => {
+                return story.deadline.poll_expired(cx).map(|()| {
+                    if begun {
+                        let slow = Termination::new(Cause::ClientTimeout, Phase::Request);
+                        Polled::Failed(Failure::new(408, slow))
+                    } else {
+                        Polled::Silence(Cause::ClientTimeout)
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// The first byte is there: the request's own time begins.
+fn begin_request(story: &mut Story<'_>) {
+    let now = story.now();
+    story.facts.timers.first_byte = now;
+    story.facts.timers.request_date = story.site.clock.wall();
+    if story.served > 0 {
+        wait_from(story, now, false);
+    }
+}
+
+/// The request line for the log, before any rule changes it.
+fn keep_request_line(story: &mut Story<'_>) {
+    let (facts, request) = (&mut story.facts, &story.request);
+    facts.http_version = if request.version.is_at_least_11() { 11 } else { 10 };
+    if !story.frontend.log.is_silent() {
+        let line = &mut facts.request_line;
+        line.extend_from_slice(request.method.as_bytes());
+        line.push(b' ');
+        line.extend_from_slice(&request.target);
+        line.push(b' ');
+        line.extend_from_slice(request.version.as_bytes());
+    }
+}
+
+/// What the parser is told.
+pub(super) fn options(site: &Site) -> h1::Options {
+    let limits = h1::Limits {
+        lines: site.tuning.max_headers,
+        buffer: site.tuning.buffer_size,
+        reserve: site.tuning.max_rewrite,
+    };
+    h1::Options { limits, ..h1::Options::default() }
+}

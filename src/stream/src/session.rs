@@ -1,0 +1,149 @@
+//! From an accepted connection to its streams.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use base::clock::{Tick, WallTime};
+use base::termination::{Cause, Phase, Termination};
+use config::Mode;
+use lang::facts::{LocalAddr, SessionFacts};
+use net::listener::Accepted;
+use rule::set::Outcome;
+
+use crate::conn::Conn;
+use crate::connect::{Reuse, lease};
+use crate::finish;
+use crate::site::{BackendSide, Frontend, ListenerFacts, Site};
+use crate::story::{Failure, Stage, Story};
+use crate::tcp::{RelayTimeouts, relay};
+use crate::worker::Worker;
+
+/// Serves one connection until it ends.
+pub(crate) async fn serve(worker: Rc<Worker>, listener: Arc<ListenerFacts>, accepted: Accepted) {
+    let site = worker.site.clone();
+    let frontend = &site.frontends[listener.frontend];
+    let _counted = Counted::new(&site, frontend);
+    let now = (site.clock.now(), site.clock.wall());
+    let session = facts(&site, &listener, &accepted, now);
+    let conn = Conn::new(accepted.socket);
+    let mut story = Story::new(&site, &worker, frontend, session);
+    if refuses(&mut story) {
+        return;
+    }
+    let events = frontend.counters.events.here();
+    events.sessions.inc();
+    frontend.counters.session_rate.hit(now.0);
+    site.counters.session_rate.hit(now.0);
+    match frontend.common.mode {
+        Mode::Http => crate::http::serve(story, conn).await,
+        _ => tcp(story, conn).await,
+    }
+}
+
+fn facts(site: &Site, listener: &ListenerFacts, accepted: &Accepted, now: (Tick, WallTime)) -> SessionFacts {
+    let destination = if listener.address.is_unspecified() {
+        LocalAddr::of_socket(accepted.socket.number(), net::local_addr_of)
+    } else {
+        LocalAddr::known(listener.address.clone())
+    };
+    SessionFacts {
+        id: site.next_session_id(),
+        source: Some(accepted.peer.clone().unmapped()),
+        destination,
+        listener_name: listener.name.clone(),
+        listener_id: listener.id,
+        accepted: now,
+        ..SessionFacts::default()
+    }
+}
+
+/// Runs the rules that may refuse a connection before anything is read from it.
+fn refuses(story: &mut Story<'_>) -> bool {
+    let frontend = story.frontend;
+    for rules in [&frontend.common.rules.tcp_connection, &frontend.common.rules.tcp_session] {
+        if !rules.is_empty() && matches!(rules.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..)) {
+            frontend.counters.events.here().denied_connections.inc();
+            return true;
+        }
+    }
+    false
+}
+
+/// Counts a connection as long as it lives.
+struct Counted<'s> {
+    site: &'s Site,
+    frontend: &'s Frontend,
+}
+
+impl<'s> Counted<'s> {
+    fn new(site: &'s Site, frontend: &'s Frontend) -> Self {
+        let now = site.clock.now();
+        site.counters.connections.inc();
+        site.counters.connections_total.inc();
+        site.counters.connection_rate.hit(now);
+        let counters = &frontend.counters;
+        counters.current_max.raise(counters.current.inc());
+        counters.connection_rate_max.raise(u64::from(counters.connection_rate.hit(now)));
+        counters.events.here().connections.inc();
+        Self { site, frontend }
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.site.counters.connections.dec();
+        self.frontend.counters.current.dec();
+    }
+}
+
+/// A session in TCP mode.
+async fn tcp(mut story: Story<'_>, mut client: Conn) {
+    story.begin();
+    let server = match run_tcp(&mut story, &mut client).await {
+        Ok(server) => Some(server),
+        Err(failure) => {
+            story.facts.termination = failure.termination;
+            None
+        }
+    };
+    finish::tcp(&mut story, server.as_deref());
+}
+
+async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend::Server>, Failure> {
+    let content = &story.frontend.common.rules.tcp_content;
+    if !content.is_empty()
+        && matches!(content.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..))
+    {
+        story.frontend.counters.events.here().denied_requests.inc();
+        return Err(Failure::silent(Termination::new(Cause::Proxy, Phase::Request)));
+    }
+    let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
+    let backend: &BackendSide = route(story).ok_or(no_backend)?;
+    story.backend = Some(backend);
+    let mut lease = lease(story, backend, Reuse::No).await?;
+    let (front, back) = (&story.frontend.common.timeouts, &backend.common.timeouts);
+    let timeouts = RelayTimeouts {
+        client: front.client,
+        server: back.server,
+        tunnel: back.tunnel,
+        client_fin: front.client_fin,
+        server_fin: back.server_fin,
+    };
+    let limit = story.site.tuning.buffer_size;
+    let relayed =
+        relay(client, &mut lease.side.conn, &story.site.clock, &mut story.deadline, timeouts, limit).await;
+    story.facts.bytes_in += relayed.bytes_in;
+    story.facts.bytes_out += relayed.bytes_out;
+    story.facts.termination = relayed.termination;
+    Ok(lease.held.0.clone())
+}
+
+fn route<'s>(story: &Story<'s>) -> Option<&'s BackendSide> {
+    let scene = story.scene(Stage::Connection, None);
+    let frontend = story.frontend;
+    let chosen = frontend.routes.iter().find(|r| {
+        r.route.condition.as_ref().is_none_or(|c| c.holds(&scene) == rule::Truth::True)
+    });
+    let index = chosen.and_then(|r| r.backend).or(frontend.default_backend)?;
+    story.site.backends.get(index)
+}

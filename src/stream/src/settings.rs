@@ -1,0 +1,192 @@
+//! What the configuration says of sessions and streams: timeouts, routes, options.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{Place, Setting};
+use lang::logformat::LogFormat;
+use rule::Condition;
+
+/// The timeouts of a proxy; `None` waits for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// `timeout client`.
+    pub client: Option<Duration>,
+    /// `timeout client-fin`.
+    pub client_fin: Option<Duration>,
+    /// `timeout client-hs`.
+    pub handshake: Option<Duration>,
+    /// `timeout connect`.
+    pub connect: Option<Duration>,
+    /// `timeout http-keep-alive`.
+    pub http_keep_alive: Option<Duration>,
+    /// `timeout http-request`.
+    pub http_request: Option<Duration>,
+    /// `timeout queue`.
+    pub queue: Option<Duration>,
+    /// `timeout server`.
+    pub server: Option<Duration>,
+    /// `timeout server-fin`.
+    pub server_fin: Option<Duration>,
+    /// `timeout tarpit`.
+    pub tarpit: Option<Duration>,
+    /// `timeout tunnel`.
+    pub tunnel: Option<Duration>,
+}
+
+impl Setting for Timeouts {}
+
+/// Where a frontend sends its traffic.
+#[derive(Clone, Debug, Default)]
+pub struct Routes {
+    /// `use_backend`, in order.
+    pub rules: Vec<Arc<Route>>,
+    /// `default_backend`, with its place.
+    pub default: Option<(Arc<str>, Place)>,
+}
+
+/// `use_backend` rules stay in their section, `default_backend` is inherited.
+impl Setting for Routes {
+    fn inherited(&self) -> Option<Self> {
+        Some(Self { rules: Vec::new(), default: self.default.clone() })
+    }
+}
+
+/// One `use_backend` line.
+#[derive(Debug)]
+pub struct Route {
+    /// The backend's name, or an expression that gives it.
+    pub target: RouteTarget,
+    /// When it applies.
+    pub condition: Option<Condition>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What a route leads to.
+#[derive(Debug)]
+pub enum RouteTarget {
+    /// The backend with this name.
+    Name(Arc<str>),
+    /// The backend whose name the format gives; the route is passed over if there is none.
+    Format(LogFormat),
+}
+
+/// The limits of a proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// `maxconn`; `None` for the process's.
+    pub maxconn: Option<u64>,
+    /// `rate-limit sessions`; 0 for none.
+    pub session_rate: u32,
+}
+
+impl Setting for Limits {}
+
+/// The HTTP options of a proxy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpOptions {
+    /// How connections go on after a response.
+    pub connection: ConnectionMode,
+    /// `option forwardfor`.
+    pub forwarded_for: Option<ForwardedFor>,
+}
+
+impl Setting for HttpOptions {}
+
+/// `option http-keep-alive`, `http-server-close`, `httpclose`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConnectionMode {
+    /// Both sides are kept alive.
+    #[default]
+    KeepAlive,
+    /// Only the client's side is.
+    ServerClose,
+    /// Both sides are closed.
+    Close,
+}
+
+/// `option forwardfor`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardedFor {
+    /// The header's name.
+    pub header: Box<[u8]>,
+    /// Clients of this network get none.
+    pub except: Option<pattern::Network>,
+    /// Whether a header that is already there is enough.
+    pub if_none: IfNone,
+}
+
+/// What to do with a header that is already there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfNone {
+    /// Another one is added behind it.
+    #[default]
+    Add,
+    /// It is left alone.
+    Leave,
+}
+
+/// The socket options of a proxy's connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// `option clitcpka`.
+    pub client_keepalive: bool,
+    /// `option srvtcpka`.
+    pub server_keepalive: bool,
+    /// `option nolinger`.
+    pub no_linger: bool,
+    /// `option independent-streams`.
+    pub independent_streams: bool,
+}
+
+impl Setting for SocketOptions {}
+
+/// The logging options of a proxy that its streams act upon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogOptions {
+    /// `option logasap`.
+    pub as_soon_as_possible: bool,
+    /// `option dontlognull`.
+    pub dont_log_null: bool,
+    /// `option dontlog-normal`.
+    pub dont_log_normal: bool,
+    /// `option log-separate-errors`.
+    pub separate_errors: bool,
+}
+
+impl Setting for LogOptions {}
+
+/// The process-wide limits that streams look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// `tune.bufsize`: the size of a buffer for heads.
+    pub buffer_size: usize,
+    /// `tune.maxrewrite`: what of it is kept for added headers.
+    pub max_rewrite: usize,
+    /// `tune.http.maxhdr`.
+    pub max_headers: usize,
+    /// `tune.maxaccept`: connections accepted in a row.
+    pub max_accept: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { buffer_size: 16384, max_rewrite: 1024, max_headers: 101, max_accept: 4 }
+    }
+}
+
+impl Setting for Tuning {}
+
+/// Error pages of a proxy by status (`errorfile`).
+#[derive(Clone, Debug, Default)]
+pub struct ErrorPages(pub Vec<(u16, Arc<[u8]>)>);
+
+impl Setting for ErrorPages {}
+
+impl ErrorPages {
+    /// The page that was set for a status.
+    pub fn get(&self, status: u16) -> Option<&Arc<[u8]>> {
+        self.0.iter().rev().find(|(s, _)| *s == status).map(|(_, page)| page)
+    }
+}

@@ -1,0 +1,212 @@
+//! The configuration as streams use it: resolved, immutable, shared by all threads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base::addr::Addr;
+use base::clock::Clock;
+use base::worker::PerWorker;
+use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
+use config::{Draft, Mode, ProxyDraft};
+use lang::facts::{ProcessFacts, ProxyFacts, ServerFacts};
+use rule::Rules;
+use stats::{FrontendCounters, ProcessCounters};
+
+use crate::settings::{ErrorPages, HttpOptions, Limits, LogOptions, Route, RouteTarget, Routes, SocketOptions, Timeouts, Tuning};
+
+/// Everything that carries traffic.
+#[derive(Debug)]
+pub struct Site {
+    /// The process.
+    pub process: ProcessFacts,
+    /// Its counters.
+    pub counters: ProcessCounters,
+    /// The time.
+    pub clock: Clock,
+    /// `global` tuning.
+    pub tuning: Tuning,
+    /// The frontends, `listen` sections among them, in the order of the configuration.
+    pub frontends: Vec<Frontend>,
+    /// The backends, `listen` sections among them.
+    pub backends: Vec<BackendSide>,
+    backends_by_name: HashMap<Arc<str>, usize>,
+}
+
+/// What every proxy has.
+#[derive(Debug)]
+pub struct Common {
+    /// Name and id.
+    pub facts: ProxyFacts,
+    /// What it carries.
+    pub mode: Mode,
+    /// Its timeouts.
+    pub timeouts: Timeouts,
+    /// Its rules.
+    pub rules: Rules,
+    /// Its HTTP options.
+    pub http: HttpOptions,
+    /// Its socket options.
+    pub sockets: SocketOptions,
+    /// Its error pages.
+    pub error_pages: ErrorPages,
+}
+
+/// A frontend.
+#[derive(Debug)]
+pub struct Frontend {
+    /// What every proxy has.
+    pub common: Common,
+    /// Its index among the proxies of the draft.
+    pub proxy: usize,
+    /// What its streams log, and where.
+    pub log: log::FrontendLog,
+    /// When they log.
+    pub log_options: LogOptions,
+    /// `use_backend` rules, in order.
+    pub routes: Vec<CompiledRoute>,
+    /// `default_backend`, or the backend side of a `listen` section.
+    pub default_backend: Option<usize>,
+    /// Its limits.
+    pub limits: Limits,
+    /// Its counters.
+    pub counters: FrontendCounters,
+}
+
+/// A `use_backend` rule with its target looked up.
+#[derive(Debug)]
+pub struct CompiledRoute {
+    /// The rule.
+    pub route: Arc<Route>,
+    /// The backend, unless its name is known only at run time.
+    pub backend: Option<usize>,
+}
+
+/// A backend.
+#[derive(Debug)]
+pub struct BackendSide {
+    /// What every proxy has.
+    pub common: Common,
+    /// Its servers and counters.
+    pub core: Arc<Backend>,
+}
+
+/// A configuration that is valid but cannot be put to work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildError {
+    /// Where the statement stands.
+    pub place: config::Place,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Site {
+    /// Builds the site of a checked draft, for that many worker threads.
+    pub fn build(draft: &Draft, process: ProcessFacts, clock: Clock, workers: usize) -> Result<Self, Vec<BuildError>> {
+        let mut errors = Vec::new();
+        let mut backends = Vec::new();
+        let mut backends_by_name = HashMap::new();
+        for proxy in draft.proxies.iter().filter(|p| p.kind.has_backend()) {
+            backends_by_name.insert(proxy.name.clone(), backends.len());
+            backends.push(backend_side(proxy, workers, &mut errors));
+        }
+        let mut site = Self {
+            process,
+            counters: ProcessCounters::default(),
+            clock,
+            tuning: draft.global(),
+            frontends: Vec::new(),
+            backends,
+            backends_by_name,
+        };
+        for (index, proxy) in draft.proxies.iter().enumerate().filter(|(_, p)| p.kind.has_frontend()) {
+            let frontend = site.frontend(index, proxy, draft, workers);
+            site.frontends.push(frontend);
+        }
+        if errors.is_empty() { Ok(site) } else { Err(errors) }
+    }
+
+    /// The backend of that name.
+    pub fn backend(&self, name: &str) -> Option<usize> {
+        self.backends_by_name.get(name).copied()
+    }
+
+    fn frontend(&self, index: usize, proxy: &ProxyDraft, draft: &Draft, workers: usize) -> Frontend {
+        let routes: Routes = proxy.slots.get_or_default();
+        let own = if proxy.kind.has_backend() { self.backend(&proxy.name) } else { None };
+        let named = routes.default.as_ref().and_then(|(name, _)| self.backend(name));
+        let compile = |route: &Arc<Route>| CompiledRoute {
+            backend: match &route.target {
+                RouteTarget::Name(name) => self.backend(name),
+                RouteTarget::Format(_) => None,
+            },
+            route: route.clone(),
+        };
+        Frontend {
+            common: common(proxy),
+            proxy: index,
+            log: log::FrontendLog::build(proxy, draft),
+            log_options: proxy.slots.get_or_default(),
+            routes: routes.rules.iter().map(compile).collect(),
+            default_backend: named.or(own),
+            limits: proxy.slots.get_or_default(),
+            counters: FrontendCounters { events: PerWorker::new(workers), ..FrontendCounters::default() },
+        }
+    }
+}
+
+fn common(proxy: &ProxyDraft) -> Common {
+    Common {
+        facts: facts(proxy),
+        mode: proxy.mode,
+        timeouts: proxy.slots.get_or_default(),
+        rules: proxy.slots.get_or_default(),
+        http: proxy.slots.get_or_default(),
+        sockets: proxy.slots.get_or_default(),
+        error_pages: proxy.slots.get_or_default(),
+    }
+}
+
+fn facts(proxy: &ProxyDraft) -> ProxyFacts {
+    ProxyFacts {
+        name: proxy.name.clone(),
+        id: proxy.id.unwrap_or(0),
+        http: proxy.mode == Mode::Http,
+        log_tag: None,
+    }
+}
+
+fn backend_side(proxy: &ProxyDraft, workers: usize, errors: &mut Vec<BuildError>) -> BackendSide {
+    let settings: BackendSettings = proxy.slots.get_or_default();
+    let none = ServerDrafts::default();
+    let drafts = proxy.slots.get::<ServerDrafts>().unwrap_or(&none);
+    let mut servers = Vec::with_capacity(drafts.list.len());
+    for draft in &drafts.list {
+        let settings: ServerSettings = draft.slots.get_or_default();
+        match draft.address.as_ref().map(net::resolve) {
+            Some(Ok(address)) => {
+                let facts = ServerFacts { name: draft.name.clone(), id: settings.id.unwrap_or(0) };
+                servers.push(Arc::new(Server::new(facts, settings, draft.slots.inherited(), address, workers)));
+            }
+            Some(Err(e)) => errors.push(BuildError {
+                place: draft.place.clone(),
+                message: format!("'server {}' : could not resolve address '{}' : {e}.", draft.name, draft.written),
+            }),
+            None => {}
+        }
+    }
+    let core = Arc::new(Backend::new(facts(proxy), settings, servers, workers));
+    BackendSide { common: common(proxy), core }
+}
+
+/// The address that a listener was bound to, as far as streams care.
+#[derive(Clone, Debug)]
+pub struct ListenerFacts {
+    /// Its frontend's index in the site.
+    pub frontend: usize,
+    /// `name`, if it has one.
+    pub name: Option<Arc<str>>,
+    /// `id`.
+    pub id: u32,
+    /// The bound address; streams ask the system for theirs when it is a wildcard.
+    pub address: Addr,
+}

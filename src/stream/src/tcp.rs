@@ -1,0 +1,261 @@
+//! TCP mode and tunnels: bytes both ways until both sides have ended.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use base::clock::{Clock, Tick};
+use base::termination::{Cause, Phase, Termination};
+use net::{Deadline, More};
+
+use crate::conn::{Conn, Filled, Receiving};
+
+/// The timeouts of a relay; `None` waits for ever.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RelayTimeouts {
+    pub(crate) client: Option<Duration>,
+    pub(crate) server: Option<Duration>,
+    /// Replaces both while data flow both ways.
+    pub(crate) tunnel: Option<Duration>,
+    /// Replaces the client's once one side has ended.
+    pub(crate) client_fin: Option<Duration>,
+    /// Replaces the server's once one side has ended.
+    pub(crate) server_fin: Option<Duration>,
+}
+
+/// What a relay carried, and how it ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Relayed {
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) termination: Termination,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+struct Direction {
+    bytes: u64,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Flowing,
+    /// The source has ended and everything was passed on.
+    Done,
+}
+
+/// Which call failed.
+enum Fault {
+    Source,
+    Sink,
+}
+
+impl Direction {
+    /// Passes on what can be passed on; tells how many bytes moved.
+    fn poll(&mut self, cx: &mut Context<'_>, from: &mut Conn, to: &mut Conn, limit: usize) -> Result<u64, Fault> {
+        let mut moved = 0;
+        while self.state == State::Flowing {
+            while !from.input.is_empty() {
+                match to.socket.poll_send(cx, from.input.data(), More::No) {
+                    Poll::Pending => return Ok(moved),
+                    Poll::Ready(Err(_)) => return Err(Fault::Sink),
+                    Poll::Ready(Ok(n)) => {
+                        from.input.consume(n);
+                        moved += n as u64;
+                        self.bytes += n as u64;
+                    }
+                }
+            }
+            match from.poll_fill(cx, limit) {
+                Poll::Pending => return Ok(moved),
+                Poll::Ready(Ok(Filled::Bytes(_))) => {}
+                Poll::Ready(Ok(Filled::End)) => {
+                    self.state = State::Done;
+                    // The other side may have closed both ways already; then there is nobody left to tell.
+                    let _ = to.socket.shutdown_write();
+                }
+                Poll::Ready(Err(_)) => return Err(Fault::Source),
+            }
+        }
+        Ok(moved)
+    }
+}
+
+/// Both directions and their common clock.
+struct Relay<'r> {
+    client: &'r mut Conn,
+    server: &'r mut Conn,
+    up: Direction,
+    down: Direction,
+    clock: &'r Clock,
+    timeouts: RelayTimeouts,
+    limit: usize,
+    last_activity: Tick,
+}
+
+impl Relay<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Termination> {
+        let up = self.up.poll(cx, self.client, self.server, self.limit);
+        let down = self.down.poll(cx, self.server, self.client, self.limit);
+        match (up, down) {
+            (Err(Fault::Source), _) | (_, Err(Fault::Sink)) => {
+                return Poll::Ready(Termination::new(Cause::ClientAbort, Phase::Data));
+            }
+            (Err(Fault::Sink), _) | (_, Err(Fault::Source)) => {
+                return Poll::Ready(Termination::new(Cause::ServerAbort, Phase::Data));
+            }
+            (Ok(0), Ok(0)) => {}
+            (Ok(_), Ok(_)) => self.last_activity = self.clock.now(),
+        }
+        if self.up.state == State::Done && self.down.state == State::Done {
+            return Poll::Ready(Termination::NORMAL);
+        }
+        loop {
+            let (due, cause) = self.due();
+            deadline.set(due);
+            if deadline.poll_expired(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if self.clock.now() >= due {
+                return Poll::Ready(Termination::new(cause, Phase::Data));
+            }
+        }
+    }
+
+    /// When silence will have lasted too long, and on whose side.
+    fn due(&self) -> (Tick, Cause) {
+        let t = &self.timeouts;
+        let closing = self.up.state == State::Done || self.down.state == State::Done;
+        let (client, server) = match (closing, t.tunnel) {
+            (true, tunnel) => (t.client_fin.or(tunnel).or(t.client), t.server_fin.or(tunnel).or(t.server)),
+            (false, Some(tunnel)) => (Some(tunnel), Some(tunnel)),
+            (false, None) => (t.client, t.server),
+        };
+        // A side that has ended is not waited for any more.
+        let client = client.filter(|_| self.up.state == State::Flowing || !self.server.input.is_empty());
+        let server = server.filter(|_| self.down.state == State::Flowing || !self.client.input.is_empty());
+        let at = |d: Option<Duration>| d.map_or(Tick::NEVER, |d| self.last_activity + d);
+        match (at(client), at(server)) {
+            (Tick::NEVER, s) => (s, Cause::ServerTimeout),
+            (c, s) if !s.is_set() || c <= s => (c, Cause::ClientTimeout),
+            (_, s) => (s, Cause::ServerTimeout),
+        }
+    }
+}
+
+/// Relays until both sides have ended, one fails, or silence lasts too long.
+pub(crate) async fn relay(
+    client: &mut Conn,
+    server: &mut Conn,
+    clock: &Clock,
+    deadline: &mut Deadline,
+    timeouts: RelayTimeouts,
+    limit: usize,
+) -> Relayed {
+    let last_activity = clock.now();
+    let mut relay = Relay {
+        client,
+        server,
+        up: Direction::default(),
+        down: Direction::default(),
+        clock,
+        timeouts,
+        limit,
+        last_activity,
+    };
+    let termination = poll_fn(|cx| relay.poll(cx, deadline)).await;
+    Relayed { bytes_in: relay.up.bytes, bytes_out: relay.down.bytes, termination }
+}
+
+/// Sends what is left to send to a peer that may be slow, then ends in order.
+pub(crate) async fn finish_output(conn: &mut Conn, deadline: &mut Deadline) -> io::Result<()> {
+    poll_fn(|cx| {
+        if let Poll::Ready(done) = conn.poll_flush(cx, More::No) {
+            return Poll::Ready(done);
+        }
+        deadline.poll_expired(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    })
+    .await
+}
+
+/// Waits for the peer to end after our last words, so that closing does not reset what it still reads.
+pub(crate) async fn linger(conn: &mut Conn, deadline: &mut Deadline, limit: usize) {
+    if conn.receiving == Receiving::Ended || conn.socket.shutdown_write().is_err() {
+        return;
+    }
+    poll_fn(|cx| {
+        loop {
+            conn.input.clear();
+            match conn.poll_fill(cx, limit) {
+                Poll::Ready(Ok(Filled::Bytes(_))) => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return deadline.poll_expired(cx),
+            }
+        }
+    })
+    .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use net::Socket;
+    use std::time::Duration;
+
+    fn block_on<F: Future>(f: F) -> F::Output {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+        runtime.unwrap().block_on(f)
+    }
+
+    async fn send(socket: &Socket, bytes: &[u8]) {
+        let sent = poll_fn(|cx| socket.poll_send(cx, bytes, More::No)).await;
+        assert_eq!(sent.unwrap(), bytes.len());
+    }
+
+    async fn read_to_end(socket: Socket) -> Vec<u8> {
+        let mut conn = Conn::new(socket);
+        while poll_fn(|cx| conn.poll_fill(cx, 1 << 16)).await.unwrap() != Filled::End {}
+        conn.input.data().to_vec()
+    }
+
+    #[test]
+    fn half_closed_sides_still_get_their_answer() {
+        block_on(async {
+            let (client, near) = Socket::pair().unwrap();
+            let (far, server) = Socket::pair().unwrap();
+            let (mut near, mut far) = (Conn::new(near), Conn::new(far));
+            send(&client, b"question").await;
+            client.shutdown_write().unwrap();
+            send(&server, b"answer").await;
+            server.shutdown_write().unwrap();
+            let clock = Clock::system();
+            let mut deadline = Deadline::new(clock.clone());
+            let done = relay(&mut near, &mut far, &clock, &mut deadline, RelayTimeouts::default(), 16384).await;
+            assert_eq!((done.bytes_in, done.bytes_out), (8, 6));
+            assert_eq!(done.termination, Termination::NORMAL);
+            assert_eq!(read_to_end(client).await, b"answer");
+            assert_eq!(read_to_end(server).await, b"question");
+        });
+    }
+
+    #[test]
+    fn silence_ends_on_the_side_that_is_waited_for() {
+        block_on(async {
+            let (_client, near) = Socket::pair().unwrap();
+            let (far, _server) = Socket::pair().unwrap();
+            let (mut near, mut far) = (Conn::new(near), Conn::new(far));
+            let clock = Clock::system();
+            let mut deadline = Deadline::new(clock.clone());
+            let timeouts = RelayTimeouts {
+                client: Some(Duration::from_secs(60)),
+                server: Some(Duration::from_millis(10)),
+                ..RelayTimeouts::default()
+            };
+            let done = relay(&mut near, &mut far, &clock, &mut deadline, timeouts, 16384).await;
+            assert_eq!(done.termination.letters(), *b"sD");
+        });
+    }
+}

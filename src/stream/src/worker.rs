@@ -1,0 +1,96 @@
+//! What a worker thread keeps to itself.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use base::clock::Clock;
+use backend::Server;
+use pool::IdleSet;
+
+use crate::h1_side::H1Side;
+use crate::site::Site;
+
+/// A worker thread's own.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) site: Arc<Site>,
+    pub(crate) clock: Clock,
+    idle: RefCell<IdleSet<IdleConn>>,
+    /// The stop that was asked for.
+    pub(crate) stopping: Cell<Stopping>,
+}
+
+/// Whether the worker takes on new work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stopping {
+    #[default]
+    No,
+    /// Requests that have begun are finished, nothing new begins.
+    Soft,
+}
+
+/// An idle server connection, counted by its server as long as it is one.
+#[derive(Debug)]
+struct IdleConn {
+    side: H1Side,
+    counted: CountedIdle,
+}
+
+/// Counts one idle connection of a server.
+#[derive(Debug)]
+struct CountedIdle(Arc<Server>);
+
+impl CountedIdle {
+    fn new(server: &Arc<Server>) -> Self {
+        server.counters.idle.inc();
+        Self(server.clone())
+    }
+}
+
+impl Drop for CountedIdle {
+    fn drop(&mut self) {
+        self.0.counters.idle.dec();
+    }
+}
+
+impl Worker {
+    pub(crate) fn new(site: Arc<Site>) -> Rc<Self> {
+        let clock = site.clock.clone();
+        Rc::new(Self { site, clock, idle: RefCell::default(), stopping: Cell::default() })
+    }
+
+    /// Takes an idle connection to a server that is still alive.
+    pub(crate) fn take_idle(&self, server: &Arc<Server>) -> Option<H1Side> {
+        let key = key_of(server);
+        loop {
+            let IdleConn { mut side, counted } = self.idle.borrow_mut().take(key)?;
+            drop(counted);
+            if side.conn.is_quiet() {
+                return Some(side);
+            }
+        }
+    }
+
+    /// Keeps a connection for later.
+    pub(crate) fn keep_idle(&self, server: &Arc<Server>, side: H1Side) {
+        if server.settings.pool_purge_delay.is_zero() || self.stopping.get() != Stopping::No {
+            return;
+        }
+        let idle = IdleConn { side, counted: CountedIdle::new(server) };
+        // One that is refused is closed by being dropped.
+        let _ = self.idle.borrow_mut().put(key_of(server), idle, self.clock.now(), server.settings.pool_max);
+    }
+
+    /// Closes connections that nobody wanted for too long.
+    pub(crate) fn purge_idle(&self) {
+        let now = self.clock.now();
+        // They are closed only after the set is free again.
+        let purged = self.idle.borrow_mut().purge(now, |c| c.counted.0.settings.pool_purge_delay);
+        drop(purged);
+    }
+}
+
+fn key_of(server: &Arc<Server>) -> usize {
+    Arc::as_ptr(server).addr()
+}
