@@ -8,6 +8,7 @@
 pub mod addr;
 pub mod connect;
 pub mod deadline;
+pub mod handover;
 pub mod listen;
 pub mod listener;
 pub mod options;
@@ -16,6 +17,7 @@ mod unix;
 
 pub use connect::{ConnectError, ConnectErrorKind, ConnectSpec, Connecting};
 pub use deadline::Deadline;
+pub use handover::Inherited;
 pub use listen::{BindError, BoundListener, ListenAddr, ListenSpec};
 pub use listener::{AcceptError, Accepted, Listener};
 pub use options::StreamOptions;
