@@ -64,7 +64,10 @@ fn neighbours_stand_on_the_same_floor_and_make_no_circle() {
     for (room, row) in &table {
         for neighbour in &row.neighbours {
             assert_eq!(table[neighbour].floor, row.floor, "`{room}` names `{neighbour}`");
-            assert!(!table[neighbour].neighbours.contains(room), "`{room}` and `{neighbour}` look at each other");
+            assert!(
+                !table[neighbour].neighbours.contains(room),
+                "`{room}` and `{neighbour}` look at each other"
+            );
         }
     }
 }

@@ -25,8 +25,8 @@ pub mod namespace;
 pub mod options;
 pub mod process;
 pub mod reactor;
-pub mod signals;
 pub mod signal;
+pub mod signals;
 pub mod socket;
 pub mod splice;
 
