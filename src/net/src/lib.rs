@@ -12,6 +12,7 @@ pub mod handover;
 pub mod listen;
 pub mod listener;
 pub mod options;
+pub mod pipe;
 pub mod socket;
 mod unix;
 
@@ -21,6 +22,7 @@ pub use handover::Inherited;
 pub use listen::{BindError, BoundListener, ListenAddr, ListenSpec};
 pub use listener::{AcceptError, Accepted, Listener};
 pub use options::StreamOptions;
+pub use pipe::PipeLease;
 pub use socket::{DetachedSocket, Socket};
 pub use sys::options::{KeepAlive, Switch, TcpInfo};
 pub use sys::socket::{More, Transport};
