@@ -26,6 +26,7 @@ pub mod options;
 pub mod process;
 pub mod reactor;
 pub mod signal;
+pub mod signals;
 pub mod socket;
 pub mod splice;
 

@@ -159,6 +159,15 @@ pub fn own_name(fd: BorrowedFd<'_>) -> io::Result<SockAddr> {
     Ok(addr)
 }
 
+/// The address a socket is bound to, by the number of its descriptor, which need not be valid.
+pub fn own_name_of(number: i32) -> io::Result<SockAddr> {
+    let mut addr = SockAddr::empty();
+    let (at, len) = addr.parts_mut();
+    // SAFETY: address and length are writable; a number that is no socket's gives an error.
+    check(unsafe { libc::getsockname(number, at, len) })?;
+    Ok(addr)
+}
+
 /// Where the client wanted to go before the packet filter redirected it.
 pub fn original_destination(fd: BorrowedFd<'_>, domain: Domain) -> io::Result<SocketAddr> {
     let (level, option) = match domain {
