@@ -14,8 +14,8 @@ use lang::logformat::{AliasMode, FormatContext, LogFormat};
 use rule::condition_after;
 
 use crate::settings::{
-    ConnectionMode, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits, LogOptions, Route, RouteTarget,
-    Routes, SocketOptions, Timeouts, Tuning,
+    AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits,
+    LogOptions, Route, RouteTarget, Routes, SocketOptions, Timeouts, Tuning,
 };
 
 const FRONT: Sections = Sections::FRONT;
@@ -85,6 +85,11 @@ pub static DIRECTIVES: &[Directive] = &[
     proxy("maxconn", FRONT, Prefix::None, Arity::Exactly(1), |s| {
         let value = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<Limits>().maxconn = (value > 0).then_some(value as u64);
+        Ok(())
+    }),
+    switch("option abortonclose", ALL, |s| {
+        let mode = if s.sense == Sense::No { AbortOnClose::Off } else { AbortOnClose::On };
+        s.slot::<HttpOptions>().abort_on_close = mode;
         Ok(())
     }),
     switch("option clitcpka", FRONT, set_switch!(SocketOptions, client_keepalive)),
@@ -212,8 +217,32 @@ fn errorfile(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let file = s.arg(1);
     let page = std::fs::read(file.as_ref())
         .map_err(|e| s.refuse(1, format!("'errorfile' : error opening file '{file}' : {e}.")))?;
-    s.slot::<ErrorPages>().0.push((status, page.into()));
+    let page =
+        parse_page(&page).map_err(|e| s.refuse(1, format!("'errorfile' : invalid file '{file}' : {e}.")))?;
+    s.slot::<ErrorPages>().0.push((status, Arc::new(page)));
     Ok(())
+}
+
+/// Reads a file that holds a whole response; a line feed alone ends its lines too.
+fn parse_page(bytes: &[u8]) -> Result<ErrorPage, String> {
+    let mut head = http::ResponseHead::default();
+    let parsed = h1::parse_response(
+        bytes,
+        &mut h1::Cursor::new(),
+        &h1::Options::default(),
+        &h1::Asked::default(),
+        &mut head,
+    );
+    let head_len = match parsed {
+        Ok(h1::Progress::Complete(info)) => info.head_len,
+        Ok(h1::Progress::Partial) => return Err("the headers do not end with an empty line".to_owned()),
+        Err(e) => return Err(e.to_string()),
+    };
+    let body = &bytes[head_len..];
+    if head.headers.find(b"content-length").is_some_and(|n| n != body.len().to_string().as_bytes()) {
+        return Err("its content-length is not the length of its body".to_owned());
+    }
+    Ok(ErrorPage { head, body: http::Bytes::copy_from_slice(body) })
 }
 
 fn use_backend(s: &mut Statement<'_>) -> Result<(), Refusal> {

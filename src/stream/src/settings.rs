@@ -90,6 +90,25 @@ pub struct HttpOptions {
     pub connection: ConnectionMode,
     /// `option forwardfor`.
     pub forwarded_for: Option<ForwardedFor>,
+    /// `option abortonclose`.
+    pub abort_on_close: AbortOnClose,
+}
+
+/// Whether a client that ends its side before it was answered is taken to have given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AbortOnClose {
+    /// It is.
+    #[default]
+    On,
+    /// It may still read.
+    Off,
+}
+
+impl AbortOnClose {
+    /// Whether it is.
+    pub fn is_on(self) -> bool {
+        self == Self::On
+    }
 }
 
 impl Setting for HttpOptions {}
@@ -180,13 +199,22 @@ impl Setting for Tuning {}
 
 /// Error pages of a proxy by status (`errorfile`).
 #[derive(Clone, Debug, Default)]
-pub struct ErrorPages(pub Vec<(u16, Arc<[u8]>)>);
+pub struct ErrorPages(pub Vec<(u16, Arc<ErrorPage>)>);
+
+/// A response from a file.
+#[derive(Debug)]
+pub struct ErrorPage {
+    /// Its head.
+    pub head: http::ResponseHead,
+    /// Its body.
+    pub body: http::Bytes,
+}
 
 impl Setting for ErrorPages {}
 
 impl ErrorPages {
     /// The page that was set for a status.
-    pub fn get(&self, status: u16) -> Option<&Arc<[u8]>> {
+    pub fn get(&self, status: u16) -> Option<&Arc<ErrorPage>> {
         self.0.iter().rev().find(|(s, _)| *s == status).map(|(_, page)| page)
     }
 }

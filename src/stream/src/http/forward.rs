@@ -44,7 +44,9 @@ pub(super) async fn forward(
     let reuse = if story.served > 0 && keep == Persistence::KeepAlive { Reuse::Yes } else { Reuse::No };
     let mut lease = lease(story, backend, reuse).await.map_err(|f| (f, None))?;
     loop {
-        let mut connected = Connected { backend, info, keep, upload: Pump::default(), server_done: false };
+        let aborts_on_close = backend.common.http.abort_on_close.is_on();
+        let mut connected =
+            Connected { backend, info, keep, upload: Pump::default(), server_done: false, aborts_on_close };
         match connected.exchange(story, client, lease).await {
             Ok(forwarded) => return Ok(forwarded),
             // The server closed an idle connection just as it was used: it never saw the request.
@@ -87,6 +89,8 @@ struct Connected<'r> {
     keep: Persistence,
     upload: Pump,
     server_done: bool,
+    /// Whether a client that ends its side is taken to have given up.
+    aborts_on_close: bool,
 }
 
 /// A response head that was received.
@@ -123,7 +127,7 @@ impl Connected<'_> {
             Err(Ending::Deny(status, None)) => {
                 self.denied(story);
                 let failure = Failure::new(status, Termination::new(Cause::Proxy, Phase::Headers));
-                answer::failure(story, client, failure).await
+                answer::failure(story, client, Some(self.info), failure).await
             }
             Err(_) => {
                 self.denied(story);
@@ -207,6 +211,12 @@ impl Connected<'_> {
                     Ok(None) => {}
                     Err(failure) => return Poll::Ready(Err(failure)),
                 }
+            }
+            if self.upload.is_done()
+                && self.aborts_on_close
+                && let Some(gone) = client_ended(cx, client)
+            {
+                return Poll::Ready(Err(gone));
             }
             // A slow reader of interim responses must not hold up the final one.
             let _ = client.conn.poll_flush(cx, More::No);
@@ -306,13 +316,10 @@ impl Connected<'_> {
         let (length, framing) = match info.body {
             BodyLength::Chunked if old_client => (BodyLength::UntilClose, Framing::Plain),
             BodyLength::Chunked => (BodyLength::Chunked, Framing::Chunked),
-            BodyLength::UntilClose if !old_client && story.response.version.is_at_least_11() => {
-                (BodyLength::Chunked, Framing::Chunked)
-            }
             other => (other, Framing::Plain),
         };
         let mut wanted = persistence(story, self.info);
-        if length == BodyLength::UntilClose || !(self.upload.is_done() || client.has_all()) {
+        if length == BodyLength::UntilClose {
             wanted = Persistence::Close;
         }
         self.keep = if self.upload.is_done() { info.persistence_with(self.keep) } else { Persistence::Close };
@@ -372,15 +379,17 @@ impl Connected<'_> {
         .await;
         story.facts.bytes_out += download.bytes;
         match outcome {
-            Ok(()) if wanted == Persistence::KeepAlive && (self.upload.is_done() || client.has_all()) => {
-                After::KeepAlive
-            }
+            Ok(()) if wanted == Persistence::KeepAlive => After::KeepAlive,
             Ok(()) => After::Close,
             Err(termination) => {
                 story.facts.termination = termination;
                 self.keep = Persistence::Close;
-                // A client that waits for the rest of a body must see that it will not come.
-                After::Abandon
+                // The client gets what came of the body, and sees by the end of the connection that the rest will not.
+                if matches!(termination.cause, Cause::ServerAbort | Cause::ServerTimeout) {
+                    After::Close
+                } else {
+                    After::Abandon
+                }
             }
         }
     }
@@ -418,6 +427,23 @@ impl Connected<'_> {
         let clean = side.has_all() && side.conn.input.is_empty() && side.conn.output.is_empty();
         if self.keep == Persistence::KeepAlive && clean {
             story.worker.keep_idle(&held.0, side);
+        }
+    }
+}
+
+/// Whether the client ended its side while nothing is left to be read from it. What it sends meanwhile is its next
+/// request, kept as far as there is room.
+fn client_ended(cx: &mut Context<'_>, client: &mut H1Side) -> Option<Failure> {
+    loop {
+        if client.is_full() {
+            return None;
+        }
+        match client.poll_fill(cx) {
+            Poll::Pending => return None,
+            Poll::Ready(Ok(Filled::Bytes(_))) => {}
+            Poll::Ready(_) => {
+                return Some(Failure::new(400, Termination::new(Cause::ClientAbort, Phase::Headers)));
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ use h1::{Persistence, RequestInfo};
 
 use crate::conn::Conn;
 use crate::finish;
-use crate::h1_side::H1Side;
+use crate::h1_side::{H1Side, Reading};
 use crate::story::{Failure, Story};
 use crate::worker::Stopping;
 
@@ -58,11 +58,14 @@ pub(crate) async fn serve(mut story: Story<'_>, conn: Conn) {
 
 /// One request and its response.
 async fn one(story: &mut Story<'_>, client: &mut H1Side) -> After {
+    if !client.has_all() && receive::skip_body(story, client).await.is_err() {
+        return After::Abandon;
+    }
     let received = match receive::request(story, client).await {
         Ok(received) => received,
         Err(receive::NoRequest::Idle) => return After::Close,
         Err(receive::NoRequest::Failed(failure)) => {
-            let after = answer::failure(story, client, failure).await;
+            let after = answer::failure(story, client, None, failure).await;
             finish::unparsed(story);
             return after;
         }
@@ -81,7 +84,9 @@ async fn handle(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo) 
     match forward::forward(story, client, info, routed).await {
         Ok(forwarded) => Left::Done(forwarded.after, Some(forwarded.server)),
         Err((failure, server)) => {
-            let after = answer::failure(story, client, failure).await;
+            // After a body that cannot be read, nobody knows where the next request starts.
+            let info = (client.reading() == Reading::Sound).then_some(info);
+            let after = answer::failure(story, client, info, failure).await;
             Left::Done(after, server)
         }
     }

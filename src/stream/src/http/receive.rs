@@ -8,6 +8,7 @@ use base::termination::{Cause, Phase, Termination};
 use h1::{Progress, RequestInfo, Side};
 
 use crate::conn::Filled;
+use crate::exchange::{Piece, Source};
 use crate::h1_side::H1Side;
 use crate::site::Site;
 use crate::story::{Failure, Story};
@@ -45,11 +46,34 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
         // A kept-alive connection that ends in silence is how such connections end.
         Polled::Silence(_) if story.served > 0 => Err(NoRequest::Idle),
         Polled::Silence(cause) => {
-            let status = (cause == Cause::ClientTimeout).then_some(408);
-            let termination = Termination::new(cause, Phase::Request);
-            Err(NoRequest::Failed(Failure { status, termination }))
+            let status = if cause == Cause::ClientTimeout { 408 } else { 400 };
+            Err(NoRequest::Failed(Failure::new(status, Termination::new(cause, Phase::Request))))
         }
     }
+}
+
+/// The client went away, or fell silent, within a body that nobody wants any more.
+pub(super) struct Gone;
+
+/// Reads over what is left of a request that has been answered already.
+pub(super) async fn skip_body(story: &mut Story<'_>, client: &mut H1Side) -> Result<(), Gone> {
+    let timeout = story.frontend.common.timeouts.client;
+    let now = story.now();
+    story.expire(now, timeout);
+    poll_fn(|cx| {
+        loop {
+            let skipped = match client.poll_piece(cx) {
+                Poll::Pending => return story.deadline.poll_expired(cx).map(|()| Err(Gone)),
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
+                Poll::Ready(Ok(Piece::End(_))) => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(Piece::Data(data, _))) => data.len(),
+            };
+            client.consume(skipped);
+            let now = story.site.clock.now();
+            story.expire(now, timeout);
+        }
+    })
+    .await
 }
 
 /// The deadline before the first byte, and after it.
