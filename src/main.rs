@@ -1,6 +1,31 @@
 //! The `haproxy` program: the list of rooms and the allocator; everything else is a room's work.
 
+use keyword::Tables;
+
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-fn main() {}
+/// The rooms, in the order in which their checks run.
+const ROOMS: &[Tables] = &[
+    Tables { fetches: lang::fetches::FETCHES, ..Tables::NONE },
+    Tables { directives: config::DIRECTIVES, checks: config::CHECKS, ..Tables::NONE },
+    Tables {
+        acl_keywords: rule::ACL_KEYWORDS,
+        predefined_acls: rule::PREDEFINED_ACLS,
+        actions: rule::ACTIONS,
+        directives: rule::DIRECTIVES,
+        ..Tables::NONE
+    },
+    Tables { directives: net::DIRECTIVES, bind_options: net::BIND_OPTIONS, ..Tables::NONE },
+    Tables {
+        directives: backend::DIRECTIVES,
+        server_options: backend::SERVER_OPTIONS,
+        checks: backend::CHECKS,
+        ..Tables::NONE
+    },
+    Tables { directives: stream::DIRECTIVES, checks: stream::CHECKS, ..Tables::NONE },
+];
+
+fn main() -> std::process::ExitCode {
+    process::main(ROOMS)
+}

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use base::registry::Registry;
 use config::directive::{Arity, Switch};
 use config::options::{LineOption, ServerOption, parse_options};
-use config::{Check, Diagnostics, Directive, Draft, OptionCx, Prefix, Refusal, Section, Sections, Sense, Slots, Statement};
+use config::{
+    Check, Diagnostics, Directive, Draft, OptionCx, Prefix, Refusal, Section, Sections, Sense, Slots,
+    Statement,
+};
 use grammar::address;
 
 use crate::settings::{
@@ -109,10 +112,7 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
     }),
 ];
 
-fn number(
-    cx: &mut OptionCx<'_, '_>,
-    field: fn(&mut ServerSettings) -> &mut u64,
-) -> Result<(), Refusal> {
+fn number(cx: &mut OptionCx<'_, '_>, field: fn(&mut ServerSettings) -> &mut u64) -> Result<(), Refusal> {
     let value = cx.take_integer(0..=i64::from(i32::MAX))?;
     *field(cx.slot()) = value as u64;
     Ok(())
@@ -124,7 +124,9 @@ fn balance(s: &mut Statement<'_>) -> Result<(), Refusal> {
         "first" => Algorithm::First,
         "leastconn" => Algorithm::LeastConn,
         other => {
-            return Err(s.refuse(0, format!("'balance' : algorithm '{other}' is not supported by this version.")));
+            return Err(
+                s.refuse(0, format!("'balance' : algorithm '{other}' is not supported by this version."))
+            );
         }
     };
     s.slot::<BackendSettings>().algorithm = algorithm;
@@ -176,7 +178,10 @@ fn check_servers(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics)
         let mut next = 1;
         for server in servers {
             if !names.insert(server.name.clone()) {
-                let text = format!("{title} '{proxy_name}', another server named '{}' was already defined, please use distinct names.", server.name);
+                let text = format!(
+                    "{title} '{proxy_name}', another server named '{}' was already defined, please use distinct names.",
+                    server.name
+                );
                 diagnostics.alert_at(&server.place, text);
             }
             let settings = server.slots.get_mut::<ServerSettings>();
@@ -189,4 +194,3 @@ fn check_servers(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics)
         }
     }
 }
-

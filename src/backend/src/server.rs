@@ -69,7 +69,10 @@ impl Server {
     ) -> Self {
         let admin = if settings.start == Start::Disabled { Admin::Maintenance } else { Admin::Ready };
         let counters = ServerCounters {
-            common: BackendCounters { events: base::worker::PerWorker::new(workers), ..BackendCounters::default() },
+            common: BackendCounters {
+                events: base::worker::PerWorker::new(workers),
+                ..BackendCounters::default()
+            },
             ..ServerCounters::default()
         };
         Self {
@@ -128,7 +131,12 @@ pub struct Backend {
 
 impl Backend {
     /// A backend with its servers.
-    pub fn new(facts: ProxyFacts, settings: BackendSettings, servers: Vec<Arc<Server>>, workers: usize) -> Self {
+    pub fn new(
+        facts: ProxyFacts,
+        settings: BackendSettings,
+        servers: Vec<Arc<Server>>,
+        workers: usize,
+    ) -> Self {
         let counters =
             BackendCounters { events: base::worker::PerWorker::new(workers), ..BackendCounters::default() };
         let balancer = Balancer::new(settings.algorithm);
@@ -177,7 +185,13 @@ mod tests {
 
     fn server(name: &str, settings: ServerSettings) -> Arc<Server> {
         let facts = ServerFacts { name: name.into(), id: 1 };
-        Arc::new(Server::new(facts, settings, config::Slots::default(), Addr::inet(Ipv4Addr::LOCALHOST, 1), 1))
+        Arc::new(Server::new(
+            facts,
+            settings,
+            config::Slots::default(),
+            Addr::inet(Ipv4Addr::LOCALHOST, 1),
+            1,
+        ))
     }
 
     fn backend(servers: Vec<Arc<Server>>) -> Backend {

@@ -335,9 +335,8 @@ impl<'a> Statement<'a> {
         match self.arg(i).as_ref() {
             "on" => Ok(Switch::On),
             "off" => Ok(Switch::Off),
-            other => {
-                Err(self.refuse(i, format!("'{}' expects either 'on' or 'off' but got '{other}'.", self.keyword())))
-            }
+            other => Err(self
+                .refuse(i, format!("'{}' expects either 'on' or 'off' but got '{other}'.", self.keyword()))),
         }
     }
 }

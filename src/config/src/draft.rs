@@ -142,6 +142,11 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// An empty draft.
+    pub fn new(environment: Environment, readings: Readings) -> Self {
+        Self { environment, readings, ..Self::default() }
+    }
+
     /// Adds a proxy; returns its index.
     pub fn add_proxy(&mut self, proxy: ProxyDraft) -> usize {
         let index = self.proxies.len();

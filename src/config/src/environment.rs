@@ -45,7 +45,6 @@ impl Environment {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! Sections, the inheritance of defaults, draft and checked configuration, diagnostics.
 
+mod core;
 pub mod diagnostic;
 pub mod directive;
 pub mod draft;
@@ -8,6 +9,7 @@ pub mod options;
 mod reader;
 pub mod slot;
 
+pub use core::{CHECKS, DIRECTIVES, Notes};
 pub use diagnostic::{Diagnostics, Place, Severity};
 pub use directive::{Check, Directive, Prefix, Refusal, Section, Sections, Sense, Statement};
 pub use draft::{Draft, Mode, ProxyDraft, ProxyKind, Readings};

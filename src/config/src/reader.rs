@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use base::registry::{Entry, Registry};
 use grammar::conditional::{Blocks, Facts, Level, Step};
-use grammar::span::SyntaxError;
 use grammar::line::{Line, Reader as Lines, Word};
+use grammar::span::SyntaxError;
 
 use crate::diagnostic::{Diagnostics, Excerpt, Message, Place, Severity};
 use crate::directive::{Arity, Directive, Prefix, Refusal, Section, Sense, Statement, Target};
@@ -198,7 +198,12 @@ impl<'r> Reader<'r> {
         true
     }
 
-    fn open_other(&mut self, kind: &'static SectionKind, words: &[Word<'_>], place: &Place) -> Result<Target, Refusal> {
+    fn open_other(
+        &mut self,
+        kind: &'static SectionKind,
+        words: &[Word<'_>],
+        place: &Place,
+    ) -> Result<Target, Refusal> {
         let name = words.get(1).map_or(Cow::Borrowed(""), |w| String::from_utf8_lossy(w.bytes()));
         match kind.named {
             Naming::Required if name.is_empty() => {
@@ -280,9 +285,10 @@ impl<'r> Reader<'r> {
         let mut found = self.draft.named(name).filter(|(_, p)| p.kind == ProxyKind::Defaults);
         match (found.next(), found.next()) {
             (Some((i, _)), None) => Ok(i),
-            (Some(_), Some(_)) => {
-                Err(at_word(3, format!("ambiguous 'from': there are several defaults sections named '{name}'.")))
-            }
+            (Some(_), Some(_)) => Err(at_word(
+                3,
+                format!("ambiguous 'from': there are several defaults sections named '{name}'."),
+            )),
             (None, _) => Err(at_word(3, format!("defaults section '{name}' not found."))),
         }
     }
@@ -357,9 +363,13 @@ impl<'r> Reader<'r> {
             let hint = if named { " (it needs a named one)" } else { "" };
             return format!("'{}' not allowed in '{section}' section{hint}.", directive.name);
         }
-        let written =
-            if self.families.contains(first.as_ref()) { joined(&words[..words.len().min(2)]) } else { first.into_owned() };
-        let candidates = self.registry.all::<Directive>().iter().filter(|d| self.allowed(d, target)).map(|d| d.name);
+        let written = if self.families.contains(first.as_ref()) {
+            joined(&words[..words.len().min(2)])
+        } else {
+            first.into_owned()
+        };
+        let candidates =
+            self.registry.all::<Directive>().iter().filter(|d| self.allowed(d, target)).map(|d| d.name);
         match base::registry::nearest(&written, candidates) {
             Some(like) => {
                 format!("unknown keyword '{written}' in '{section}' section; did you mean '{like}' maybe ?")
@@ -388,20 +398,23 @@ fn section_arguments(kind: ProxyKind, words: &[Word<'_>]) -> Result<(String, Opt
         None => Ok((name, None)),
         Some("from") => match text(next + 1) {
             Some(from) if words.len() == next + 2 => Ok((name, Some(from))),
-            Some(_) => Err(at_word(next + 2, format!("'{}' takes nothing after 'from <defaults>'.", kind.name()))),
+            Some(_) => {
+                Err(at_word(next + 2, format!("'{}' takes nothing after 'from <defaults>'.", kind.name())))
+            }
             None => Err(at_word(next, "'from' expects the name of a defaults section.".to_owned())),
         },
-        Some(other) => Err(at_word(
-            next,
-            format!("'{}' cannot handle unexpected argument '{other}'.", kind.name()),
-        )),
+        Some(other) => {
+            Err(at_word(next, format!("'{}' cannot handle unexpected argument '{other}'.", kind.name())))
+        }
     }
 }
 
 fn check_form(directive: &Directive, statement: &Statement<'_>) -> Result<(), Refusal> {
     let name = directive.name;
     match (statement.sense, directive.prefix) {
-        (Sense::Set, _) | (Sense::No, Prefix::No | Prefix::NoDefault) | (Sense::Default, Prefix::NoDefault) => {}
+        (Sense::Set, _)
+        | (Sense::No, Prefix::No | Prefix::NoDefault)
+        | (Sense::Default, Prefix::NoDefault) => {}
         (Sense::No, _) => return Err(Refusal::new(format!("negation is not supported for '{name}'."))),
         (Sense::Default, _) => return Err(Refusal::new(format!("'default' is not supported for '{name}'."))),
     }

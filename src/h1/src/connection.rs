@@ -3,7 +3,7 @@
 //! `keep-alive` and `close` concern one hop only: they leave the headers when a head is parsed and are written
 //! anew for the next hop.
 
-use http::{Headers, Version, values};
+use http::{BodyLength, Headers, Version, values};
 
 use crate::Side;
 
@@ -15,6 +15,19 @@ pub enum Persistence {
     KeepAlive,
     /// It is closed.
     Close,
+}
+
+impl Persistence {
+    /// What remains of this once a message with this version and body has gone to the peer: the end of the
+    /// connection is the end of some bodies, and old peers have their own ideas about chunks.
+    #[must_use]
+    pub fn after_body(self, version: Version, body: BodyLength) -> Self {
+        match body {
+            BodyLength::UntilClose | BodyLength::Tunnel => Self::Close,
+            BodyLength::Chunked if !version.is_at_least_11() => Self::Close,
+            BodyLength::None | BodyLength::Length(_) | BodyLength::Chunked => self,
+        }
+    }
 }
 
 /// The protocol that a message offers or accepts to switch to.
@@ -53,13 +66,19 @@ pub enum ConnectionLine {
 impl ConnectionLine {
     /// The field for a request, given its version and what is wanted of the server's connection.
     pub fn for_request(version: Version, wanted: Persistence, upgrade: Upgrade) -> Self {
-        if upgrade.is_some() { Self::Nothing } else { Self::for_hop(version, version, wanted) }
+        Self::for_hop(version, version, wanted).unless_upgrading(upgrade)
     }
 
     /// The field for a response, given its version, the version of the client's request, and what will become of
     /// the client's connection.
     pub fn for_response(version: Version, request: Version, wanted: Persistence) -> Self {
         Self::for_hop(version, request, wanted)
+    }
+
+    /// Nothing where the message itself speaks of an upgrade, as [`crate::ResponseInfo::upgrade`] tells.
+    #[must_use]
+    pub fn unless_upgrading(self, upgrade: Upgrade) -> Self {
+        if upgrade.is_some() { Self::Nothing } else { self }
     }
 
     fn for_hop(message: Version, peer: Version, wanted: Persistence) -> Self {
@@ -114,24 +133,23 @@ pub(crate) enum UpgradeWord {
 /// Takes the words of this hop out of the `Connection` fields. Fields without such a word stay as they are.
 pub(crate) fn strip_words(headers: &mut Headers, upgrade: UpgradeWord) {
     let goes = |word: &[u8]| {
-        word.is_empty()
-            || word.eq_ignore_ascii_case(b"close")
+        word.eq_ignore_ascii_case(b"close")
             || word.eq_ignore_ascii_case(b"keep-alive")
             || (upgrade == UpgradeWord::Remove && word.eq_ignore_ascii_case(b"upgrade"))
     };
     filter_values(headers, b"connection", goes);
 }
 
-/// Removes list elements from all fields of this name, and the fields that become empty.
+/// Removes list elements from all fields of this name, and the fields that are empty or become so.
 fn filter_values(headers: &mut Headers, name: &[u8], goes: impl Fn(&[u8]) -> bool) {
     let mut at = 0;
     while let Some(found) = headers.position_from(name, at) {
         at = found + 1;
         let Some(field) = headers.get(found) else { return };
-        if !values(field.value).any(&goes) {
+        if !field.value.is_empty() && !values(field.value).any(&goes) {
             continue;
         }
-        let kept: Vec<&[u8]> = values(field.value).filter(|word| !goes(word)).collect();
+        let kept: Vec<&[u8]> = values(field.value).filter(|word| !word.is_empty() && !goes(word)).collect();
         if kept.is_empty() {
             headers.remove_at(found);
             at = found;
@@ -142,17 +160,19 @@ fn filter_values(headers: &mut Headers, name: &[u8], goes: impl Fn(&[u8]) -> boo
     }
 }
 
-/// Settles the `Upgrade` header: it counts together with its word in `Connection` only, and never offers HTTP/2,
-/// which the two ends of the proxy negotiate on their own.
+/// Settles the `Upgrade` header: it counts together with its word in `Connection` only, without which a request
+/// loses it, and never offers HTTP/2, which the two ends of the proxy negotiate on their own.
 pub(crate) fn settle_upgrade(headers: &mut Headers, side: Side, words: Words) -> Upgrade {
-    if words.upgrade == 0 {
+    if words.upgrade == 0 && side == Side::Request {
         headers.remove(b"upgrade");
         return Upgrade::None;
     }
-    let is_http2 = |word: &[u8]| {
-        word.is_empty() || word.eq_ignore_ascii_case(b"h2c") || word.eq_ignore_ascii_case(b"h2")
-    };
-    filter_values(headers, b"upgrade", is_http2);
+    filter_values(headers, b"upgrade", |word| {
+        word.eq_ignore_ascii_case(b"h2c") || word.eq_ignore_ascii_case(b"h2")
+    });
+    if words.upgrade == 0 {
+        return Upgrade::None;
+    }
     if headers.has_value(b"upgrade", b"websocket") {
         return Upgrade::WebSocket;
     }
@@ -247,6 +267,17 @@ mod tests {
     }
 
     #[test]
+    fn some_bodies_end_the_connection() {
+        let after = |version, body| Persistence::KeepAlive.after_body(version, body);
+        assert_eq!(after(Version::Http11, BodyLength::Chunked), Persistence::KeepAlive);
+        assert_eq!(after(Version::Http10, BodyLength::Chunked), Persistence::Close);
+        assert_eq!(after(Version::Http10, BodyLength::Length(1)), Persistence::KeepAlive);
+        assert_eq!(after(Version::Http11, BodyLength::UntilClose), Persistence::Close);
+        let closing = Persistence::Close.after_body(Version::Http11, BodyLength::None);
+        assert_eq!(closing, Persistence::Close);
+    }
+
+    #[test]
     fn lines_for_requests() {
         use ConnectionLine::{Close, KeepAlive, Nothing};
         let line = |version, wanted| ConnectionLine::for_request(version, wanted, Upgrade::None);
@@ -269,7 +300,9 @@ mod tests {
             (Http11, Http10, Persistence::Close, Close),
             (Http10, Http10, Persistence::Close, Nothing),
         ] {
-            assert_eq!(ConnectionLine::for_response(message, request, wanted), line);
+            let found = ConnectionLine::for_response(message, request, wanted);
+            assert_eq!(found, line);
+            assert_eq!(found.unless_upgrading(Upgrade::Other), Nothing);
         }
     }
 }

@@ -42,10 +42,12 @@ pub(crate) fn settle(head: &mut RequestHead, strictness: Strictness) -> Result<A
             Strictness::Relaxed => agreement = Agreement::Tolerated,
         }
     }
-    if equal && parsed.port.is_some() && parsed.has_default_port(&scheme) {
-        drop_default_port(head, &parsed, host);
+    let default_port = parsed.port.is_some() && parsed.has_default_port(&scheme);
+    if head.method != Method::Connect {
+        normalize(head, &parsed, default_port.then_some(DropPort), host);
+    } else if equal && default_port {
+        drop_port_of_host(head, host);
     }
-    complete_path(head);
     Ok(agreement)
 }
 
@@ -110,26 +112,43 @@ fn same_authority(authority: &Authority<'_>, host: &[u8], scheme: &[u8]) -> bool
     authority.port == host.port || (authority.has_default_port(scheme) && host.has_default_port(scheme))
 }
 
-/// Removes the port from the target, unless it is a `CONNECT`, which needs one, and from `Host`.
-fn drop_default_port(head: &mut RequestHead, authority: &Authority<'_>, host: Option<usize>) {
+/// The port of the target goes, since the scheme implies it.
+#[derive(Clone, Copy)]
+struct DropPort;
+
+/// Takes a default port off an absolute target and completes an empty path, except for `OPTIONS`, where its absence
+/// means the server as a whole. `Host` follows the target when that was changed.
+fn normalize(head: &mut RequestHead, authority: &Authority<'_>, drop: Option<DropPort>, host: Option<usize>) {
+    let rest = head.path_and_query().len();
+    let completes_path = rest == 0 && head.method != Method::Options;
     let port = authority.port.map_or(0, |port| port.len() + 1);
-    if head.method != Method::Connect {
-        let end = head.target.len() - head.path_and_query().len();
-        head.target.drain(end - port..end);
+    let mut new_host = authority.host.to_vec();
+    match (drop, authority.port) {
+        (Some(DropPort), _) => {
+            let end = head.target.len() - rest;
+            head.target.drain(end - port..end);
+        }
+        (None, Some(port)) => {
+            new_host.push(b':');
+            new_host.extend_from_slice(port);
+        }
+        (None, None) => {}
     }
+    if completes_path {
+        head.target.push(b'/');
+    }
+    if let Some(at) = host.filter(|_| completes_path || drop.is_some()) {
+        head.headers.replace_value(at, &new_host);
+    }
+}
+
+/// `CONNECT` needs the port in its target, but `Host` does not.
+fn drop_port_of_host(head: &mut RequestHead, host: Option<usize>) {
     let Some(at) = host else { return };
     let value = head.headers.get(at).map(|field| field.value.to_vec()).unwrap_or_default();
     let parsed = Authority::parse(&value);
     if parsed.port.is_some() {
         head.headers.replace_value(at, parsed.host);
-    }
-}
-
-/// An absolute target names at least the path `/`, except for `OPTIONS`, where its absence means the server.
-fn complete_path(head: &mut RequestHead) {
-    let parts = head.parts();
-    if parts.form == Form::Absolute && parts.path_and_query.is_empty() && head.method != Method::Options {
-        head.target.push(b'/');
     }
 }
 
@@ -192,6 +211,8 @@ mod tests {
             ("http://h/p", "h:80", "http://h/p", "h:80"),
             ("http://u:p@h:80", "h:80", "http://u:p@h/", "h"),
             ("http://H/p", "h", "http://H/p", "h"),
+            ("http://h", "H", "http://h/", "h"),
+            ("http://h:81", "H:81", "http://h:81/", "h:81"),
             ("http://h:/", "h", "http://h/", "h"),
             ("http://h?x", "h", "http://h?x", "h"),
             ("https://h:443", "h:443", "https://h/", "h"),
@@ -224,6 +245,7 @@ mod tests {
         let relaxed = |start: &str, host: &str| settled(start, &[host], Strictness::Relaxed);
         assert_eq!(relaxed("GET http://h:81/p", "h"), left("http://h:81/p", "h"));
         assert_eq!(relaxed("CONNECT h", "g"), left("h", "g"));
+        assert_eq!(relaxed("GET https://h:443?x", ""), left("https://h?x", "h"));
         assert_eq!(relaxed("GET ws://h:80/", "h"), left("ws://h:80/", "h"));
     }
 

@@ -72,7 +72,7 @@ fn parse(
         cursor.start_line_done(next);
     }
     if head.version == Version::Http09 {
-        return Ok(Progress::Complete(bare_request(buf, cursor)));
+        return bare_request(cursor, options, head).map(Progress::Complete);
     }
     match cursor.fields(buf, options)? {
         Some(end) => complete(buf, end, cursor, options, head).map(Progress::Complete),
@@ -89,17 +89,23 @@ fn partial(buf: &[u8], cursor: &Cursor, options: &Options) -> Result<Progress<Re
 }
 
 /// The line alone is the request: `GET` and a target, without version or headers.
-fn bare_request(buf: &[u8], cursor: &Cursor) -> RequestInfo {
+fn bare_request(
+    cursor: &mut Cursor,
+    options: &Options,
+    head: &mut RequestHead,
+) -> Result<RequestInfo, Fault> {
+    let head_len = cursor.fields_start();
+    host::settle(head, options.strictness).map_err(|kind| (kind, head_len))?;
     let (violations, first_violation) = cursor.violations();
-    RequestInfo {
-        head_len: cursor.fields_start().min(buf.len()),
+    Ok(RequestInfo {
+        head_len,
         body: BodyLength::None,
         persistence: Persistence::Close,
         upgrade: Upgrade::None,
         expectation: Expectation::None,
         violations,
         first_violation,
-    }
+    })
 }
 
 /// Parses method, target and version; returns where the next line starts.
@@ -284,25 +290,28 @@ fn body(
     if !special.has(Special::FRAMING) {
         return Ok(BodyLength::None);
     }
-    let framing = framing::settle(&mut head.headers, Side::Request, options.strictness)?;
     let is_old = !head.version.is_at_least_11();
+    let bodiless = matches!(head.method, Method::Get | Method::Head | Method::Delete);
+    let unexpected = is_old && bodiless && options.old_payload == OldPayload::Refuse;
+    let framing = match framing::settle(&mut head.headers, Side::Request, options.strictness) {
+        Err(ErrorKind::TransferCoding) if unexpected => return Err(ErrorKind::Payload),
+        settled => settled?,
+    };
     let despite_length = framing == Framing::ChunkedDespiteLength;
     let body = match framing {
         Framing::Absent => BodyLength::None,
         Framing::Length(length) => BodyLength::Length(length),
         Framing::Chunked | Framing::ChunkedDespiteLength => BodyLength::Chunked,
     };
-    if (despite_length && options.insecure_framing == InsecureFraming::Close)
-        || (body == BodyLength::Chunked && is_old)
-    {
+    if despite_length && options.insecure_framing == InsecureFraming::Close {
         *persistence = Persistence::Close;
     }
+    *persistence = persistence.after_body(head.version, body);
     if head.method == Method::Connect {
         framing::remove(&mut head.headers);
         return Ok(BodyLength::None);
     }
-    let bodiless = matches!(head.method, Method::Get | Method::Head | Method::Delete);
-    if is_old && bodiless && !body.is_empty() && options.old_payload == OldPayload::Refuse {
+    if unexpected && !body.is_empty() {
         return Err(ErrorKind::Payload);
     }
     Ok(body)

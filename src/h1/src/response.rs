@@ -19,6 +19,8 @@ pub struct ResponseInfo {
     pub body: BodyLength,
     /// Whether the server takes another request after this one.
     pub persistence: Persistence,
+    /// The protocol it speaks of switching to; it does so with status 101 only.
+    pub upgrade: Upgrade,
     /// The number of violations that were tolerated.
     pub violations: u32,
     /// Where the first of them is.
@@ -93,7 +95,7 @@ fn status_line(
         Some(_) => return Err((ErrorKind::Version, version_end)),
         None => return Ok(None),
     }
-    let Some(version) = version(&buf[start..version_end], start, cursor, strictness) else {
+    let Some((version, odd_version)) = version(&buf[start..version_end], strictness) else {
         return Err((ErrorKind::Version, start));
     };
     let status_start = scan::blanks_end(buf, version_end);
@@ -104,13 +106,19 @@ fn status_line(
         Some(_) => return Err((ErrorKind::Status, status_end)),
         None => return Ok(None),
     }
-    let Some(status) = status(&buf[status_start..status_end], status_start, cursor, strictness) else {
+    let Some((status, odd_status)) = status(&buf[status_start..status_end], strictness) else {
         return Err((ErrorKind::Status, status_start));
     };
     let reason_start = scan::blanks_end(buf, status_end);
     let Some(end) = memchr::memchr2(b'\r', b'\n', &buf[reason_start..]) else { return Ok(None) };
     match scan::line_end_at(buf, reason_start + end) {
         Line::End(line) => {
+            // Counted once the line is complete, since an incomplete one is looked at again.
+            for (oddity, position) in [(odd_version, start), (odd_status, status_start)] {
+                if oddity == Oddity::Tolerated {
+                    cursor.tolerate(position);
+                }
+            }
             head.version = version;
             head.status = status;
             head.reason.extend_from_slice(&buf[reason_start..line.text]);
@@ -121,26 +129,30 @@ fn status_line(
     }
 }
 
-fn version(text: &[u8], start: usize, cursor: &mut Cursor, strictness: Strictness) -> Option<Version> {
+/// Whether a part of the status line is as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Oddity {
+    None,
+    Tolerated,
+}
+
+fn version(text: &[u8], strictness: Strictness) -> Option<(Version, Oddity)> {
     match (text, strictness) {
-        ([b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'], _) => Version::find(text),
-        ([], _) | (_, Strictness::Strict) => None,
-        (_, Strictness::Relaxed) => {
-            cursor.tolerate(start);
-            Version::find(text)
+        ([b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'], _) => {
+            Version::find(text).map(|version| (version, Oddity::None))
         }
+        ([], _) | (_, Strictness::Strict) => None,
+        (_, Strictness::Relaxed) => Version::find(text).map(|version| (version, Oddity::Tolerated)),
     }
 }
 
-fn status(digits: &[u8], start: usize, cursor: &mut Cursor, strictness: Strictness) -> Option<Status> {
-    let code = http::token::decimal(digits)?;
-    if digits.len() > 3 {
-        if strictness == Strictness::Strict {
-            return None;
-        }
-        cursor.tolerate(start);
+fn status(digits: &[u8], strictness: Strictness) -> Option<(Status, Oddity)> {
+    let status = Status(http::token::decimal(digits)?.try_into().ok()?);
+    match strictness {
+        _ if digits.len() <= 3 => Some((status, Oddity::None)),
+        Strictness::Strict => None,
+        Strictness::Relaxed => Some((status, Oddity::Tolerated)),
     }
-    code.try_into().ok().map(Status)
 }
 
 fn complete(
@@ -179,7 +191,7 @@ fn complete(
     let body = body(asked, framing, head);
     let persistence = persistence(words, framing, body, head.version);
     let (violations, first_violation) = cursor.violations();
-    Ok(ResponseInfo { head_len: end, body, persistence, violations, first_violation })
+    Ok(ResponseInfo { head_len: end, body, persistence, upgrade, violations, first_violation })
 }
 
 /// A switch of protocols has to be asked for, and for WebSocket to be proven understood.
@@ -209,7 +221,7 @@ fn body(asked: &Asked, framing: Framing, head: &mut ResponseHead) -> BodyLength 
         framing::remove(&mut head.headers);
         return BodyLength::Tunnel;
     }
-    if (100..200).contains(&code) || code == 204 {
+    if code < 200 || code == 204 {
         framing::remove(&mut head.headers);
         return BodyLength::None;
     }
@@ -223,10 +235,8 @@ fn body(asked: &Asked, framing: Framing, head: &mut ResponseHead) -> BodyLength 
 }
 
 fn persistence(words: Words, framing: Framing, body: BodyLength, version: Version) -> Persistence {
-    let old_chunks = matches!(framing, Framing::Chunked) && !version.is_at_least_11();
-    let insecure = framing == Framing::ChunkedDespiteLength;
-    if old_chunks || insecure || matches!(body, BodyLength::UntilClose | BodyLength::Tunnel) {
+    if framing == Framing::ChunkedDespiteLength {
         return Persistence::Close;
     }
-    words.persistence(version)
+    words.persistence(version).after_body(version, body)
 }

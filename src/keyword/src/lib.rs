@@ -1,1 +1,70 @@
-//! The registry over all rooms' tables, the listing of -dK, spelling suggestions.
+//! The registry over all rooms' tables.
+
+use base::registry::Registry;
+use config::{BindOption, Check, Directive, SectionKind, ServerOption};
+use lang::{Alias, Converter, Fetch};
+use rule::Action;
+use rule::acl::{AclKeyword, PredefinedAcl};
+
+/// The tables of one room. A room that has none of a kind leaves it out.
+#[derive(Clone, Copy, Default)]
+pub struct Tables {
+    /// Log-format aliases.
+    pub aliases: &'static [Alias],
+    /// Sample fetches.
+    pub fetches: &'static [Fetch],
+    /// Converters.
+    pub converters: &'static [Converter],
+    /// Older names of ACL criteria.
+    pub acl_keywords: &'static [AclKeyword],
+    /// Predefined ACLs.
+    pub predefined_acls: &'static [PredefinedAcl],
+    /// Actions.
+    pub actions: &'static [Action],
+    /// Directives.
+    pub directives: &'static [Directive],
+    /// `bind` options.
+    pub bind_options: &'static [BindOption],
+    /// `server` options.
+    pub server_options: &'static [ServerOption],
+    /// Sections.
+    pub sections: &'static [SectionKind],
+    /// Checks of the whole draft.
+    pub checks: &'static [Check],
+}
+
+impl Tables {
+    /// A room without tables, to be filled by struct update.
+    pub const NONE: Self = Self {
+        aliases: &[],
+        fetches: &[],
+        converters: &[],
+        acl_keywords: &[],
+        predefined_acls: &[],
+        actions: &[],
+        directives: &[],
+        bind_options: &[],
+        server_options: &[],
+        sections: &[],
+        checks: &[],
+    };
+}
+
+/// Gathers the tables of all rooms, in their order.
+pub fn registry(rooms: &[Tables]) -> Registry {
+    let mut registry = Registry::default();
+    for room in rooms {
+        registry.add(room.aliases);
+        registry.add(room.fetches);
+        registry.add(room.converters);
+        registry.add(room.acl_keywords);
+        registry.add(room.predefined_acls);
+        registry.add(room.actions);
+        registry.add(room.directives);
+        registry.add(room.bind_options);
+        registry.add(room.server_options);
+        registry.add(room.sections);
+        registry.add(room.checks);
+    }
+    registry
+}

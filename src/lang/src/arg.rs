@@ -157,7 +157,11 @@ impl Args {
     /// Checks the written arguments against a signature.
     pub fn parse(signature: &Signature, written: &[&[u8]]) -> Result<Self, ArgError> {
         // A fetch without parentheses and one with empty ones are the same.
-        let written = if written.len() == 1 && written[0].is_empty() && signature.required == 0 { &[] } else { written };
+        let written = if written.len() == 1 && written[0].is_empty() && signature.required == 0 {
+            &[]
+        } else {
+            written
+        };
         if written.len() < signature.required {
             let missing = signature.kinds[written.len()];
             return Err(ArgError {
@@ -174,7 +178,10 @@ impl Args {
             let index = signature.kinds.len();
             return Err(ArgError {
                 index,
-                message: format!("end of arguments expected at '{}'", String::from_utf8_lossy(written[index])),
+                message: format!(
+                    "end of arguments expected at '{}'",
+                    String::from_utf8_lossy(written[index])
+                ),
             });
         }
         let parsed = written.iter().zip(signature.kinds).enumerate().map(|(index, (text, kind))| {

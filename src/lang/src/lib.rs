@@ -3,6 +3,7 @@
 pub mod arg;
 pub mod expr;
 pub mod facts;
+pub mod fetches;
 pub mod logformat;
 pub mod sample;
 

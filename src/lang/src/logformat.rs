@@ -112,7 +112,8 @@ fn compile(item: &Item, registry: &Registry, context: &FormatContext) -> Result<
         Value::Expression(tree) => Expr::compile(tree, registry).map(|e| CompiledPart::Expr(e, flags)),
         Value::Alias(name, span) => {
             let fail = |message| CompileError { span: *span, message };
-            let alias = registry.find::<Alias>(name).ok_or_else(|| fail(format!("no such format alias '{name}'")))?;
+            let alias =
+                registry.find::<Alias>(name).ok_or_else(|| fail(format!("no such format alias '{name}'")))?;
             if alias.mode == AliasMode::Http && context.mode == AliasMode::Any {
                 return Err(fail(format!("format alias '{name}' is reserved for HTTP mode")));
             }

@@ -221,7 +221,8 @@ fn leading_int(s: &[u8]) -> Option<i64> {
     if len == 0 {
         return None;
     }
-    let value = digits[..len].iter().fold(0i64, |v, d| v.saturating_mul(10).saturating_add(i64::from(d - b'0')));
+    let value =
+        digits[..len].iter().fold(0i64, |v, d| v.saturating_mul(10).saturating_add(i64::from(d - b'0')));
     Some(if negative { -value } else { value })
 }
 
@@ -252,7 +253,10 @@ mod tests {
 
     #[test]
     fn binary_becomes_hexadecimal_text() {
-        assert_eq!(Sample::Bin(Cow::Borrowed(b"\x01\xab")).cast(Type::Str), Some(Sample::owned(b"01AB".to_vec())));
+        assert_eq!(
+            Sample::Bin(Cow::Borrowed(b"\x01\xab")).cast(Type::Str),
+            Some(Sample::owned(b"01AB".to_vec()))
+        );
     }
 
     #[test]

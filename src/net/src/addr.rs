@@ -56,6 +56,11 @@ pub fn protocol_name(addr: &Addr, transport: Transport) -> &'static str {
     }
 }
 
+/// Where the connection on a descriptor was sent to, for those who keep only its number.
+pub fn destination_of(number: i32) -> Option<Addr> {
+    sys::socket::own_name_of(number).ok().map(|raw| from_sock(&raw).unmapped())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

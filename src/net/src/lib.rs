@@ -6,19 +6,28 @@
 //! a connection.
 
 pub mod addr;
+pub mod bind;
 pub mod connect;
 pub mod deadline;
+pub mod handover;
 pub mod listen;
 pub mod listener;
 pub mod options;
+pub mod pipe;
+pub mod resolve;
 pub mod socket;
 mod unix;
 
+pub use addr::destination_of;
+pub use bind::{BIND_OPTIONS, BindDraft, BindDrafts, DIRECTIVES, ListenerSettings};
 pub use connect::{ConnectError, ConnectErrorKind, ConnectSpec, Connecting};
 pub use deadline::Deadline;
+pub use handover::Inherited;
 pub use listen::{BindError, BoundListener, ListenAddr, ListenSpec};
 pub use listener::{AcceptError, Accepted, Listener};
 pub use options::StreamOptions;
+pub use pipe::PipeLease;
+pub use resolve::{resolve, resolve_with_port};
 pub use socket::{DetachedSocket, Socket};
 pub use sys::options::{KeepAlive, Switch, TcpInfo};
 pub use sys::socket::{More, Transport};

@@ -24,17 +24,17 @@ use crate::addr::{domain_of, from_sock};
 #[derive(Debug)]
 pub struct Socket {
     fd: Watched,
-    /// Nothing is left to read as far as is known; means something only while nothing watches.
-    drained: Cell<bool>,
-    /// The kernel's send buffer is full as far as is known; the same.
-    stuffed: Cell<bool>,
+    /// How often to read without being watched; none once nothing is left as far as is known.
+    untested_reads: Cell<u8>,
+    /// How often to write without being watched; none once the kernel's buffer is full.
+    untested_writes: Cell<u8>,
 }
 
 /// A socket that no event loop knows, to be handed to another thread.
 #[derive(Debug)]
 pub struct DetachedSocket {
     fd: OwnedFd,
-    drained: bool,
+    untested_reads: u8,
 }
 
 /// What became of an attempt to move bytes from a socket into a pipe.
@@ -48,13 +48,18 @@ pub enum Spliced {
     PipeFull,
 }
 
+/// Attempts that a new socket has before it must be watched: enough for a request and its response,
+/// and few enough that a fast peer cannot keep the thread to itself.
+const UNTESTED_READS: u8 = 4;
+const UNTESTED_WRITES: u8 = 16;
+
 /// Set once the packet filter has said that it keeps no original destinations.
 static NO_REDIRECTION: AtomicBool = AtomicBool::new(false);
 
 impl Socket {
     /// Takes over a connected socket, which must be non-blocking.
     pub fn from_fd(fd: OwnedFd) -> Self {
-        DetachedSocket { fd, drained: false }.attach()
+        DetachedSocket { fd, untested_reads: UNTESTED_READS }.attach()
     }
 
     /// Two sockets connected with each other.
@@ -66,7 +71,7 @@ impl Socket {
     /// Takes the socket out of this thread's event loop, for another thread to take over.
     pub fn into_detached(self) -> DetachedSocket {
         // Whoever takes it over waits for what arrives: a first attempt to read would be in vain.
-        DetachedSocket { fd: self.fd.into_owner(), drained: true }
+        DetachedSocket { fd: self.fd.into_owner(), untested_reads: 0 }
     }
 
     /// Reads at most `max` bytes behind what the buffer holds, within its memory. 0 is the end.
@@ -271,11 +276,13 @@ impl Socket {
         want: usize,
         mut read: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        if !self.fd.is_watched() && !self.drained.get() {
+        let untested = self.untested_reads.get();
+        if untested > 0 && !self.fd.is_watched() {
             match read(self.fd.as_fd()) {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {}
                 done => {
-                    self.drained.set(done.as_ref().is_ok_and(|&n| is_short(n, want)));
+                    let short = done.as_ref().is_ok_and(|&n| is_short(n, want));
+                    self.untested_reads.set(if short { 0 } else { untested - 1 });
                     return Poll::Ready(done);
                 }
             }
@@ -304,11 +311,13 @@ impl Socket {
         if want == 0 {
             return Poll::Ready(Ok(0));
         }
-        if !self.fd.is_watched() && !self.stuffed.get() {
+        let untested = self.untested_writes.get();
+        if untested > 0 && !self.fd.is_watched() {
             match write(self.fd.as_fd()) {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {}
                 done => {
-                    self.stuffed.set(done.as_ref().is_ok_and(|&n| is_short(n, want)));
+                    let short = done.as_ref().is_ok_and(|&n| is_short(n, want));
+                    self.untested_writes.set(if short { 0 } else { untested - 1 });
                     return Poll::Ready(done);
                 }
             }
@@ -332,16 +341,20 @@ impl DetachedSocket {
     /// Takes over a connected socket from elsewhere and makes it non-blocking.
     pub fn adopt(fd: OwnedFd) -> io::Result<Self> {
         socket::adopt(fd.as_fd())?;
-        Ok(Self { fd, drained: false })
+        Ok(Self { fd, untested_reads: UNTESTED_READS })
     }
 
     pub(crate) fn fresh(fd: OwnedFd) -> Self {
-        Self { fd, drained: false }
+        Self { fd, untested_reads: UNTESTED_READS }
     }
 
     /// Makes it a socket of the thread that polls it.
     pub fn attach(self) -> Socket {
-        Socket { fd: Watched::new(self.fd), drained: Cell::new(self.drained), stuffed: Cell::new(false) }
+        Socket {
+            fd: Watched::new(self.fd),
+            untested_reads: Cell::new(self.untested_reads),
+            untested_writes: Cell::new(UNTESTED_WRITES),
+        }
     }
 }
 
@@ -510,6 +523,22 @@ mod tests {
             let mut got = buffer();
             recv(&server, &mut got).await.unwrap();
             assert_eq!(got.data(), b"through the pipe");
+        });
+    }
+
+    #[test]
+    fn a_fast_peer_does_not_keep_the_thread() {
+        run(async {
+            let (a, b) = Socket::pair().unwrap();
+            a.try_send(&[b'x'; 100], More::No).unwrap();
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut got = buffer();
+            for _ in 0..UNTESTED_READS {
+                assert!(b.poll_recv(&mut cx, &mut got, 1).is_ready());
+            }
+            assert!(b.poll_recv(&mut cx, &mut got, 1).is_pending());
+            assert!(b.fd.is_watched());
+            assert_eq!(recv(&b, &mut got).await.unwrap(), 100 - usize::from(UNTESTED_READS));
         });
     }
 

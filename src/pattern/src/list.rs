@@ -23,7 +23,10 @@ enum Tests {
     Networks(Vec<Network>),
     Binary(HashSet<Box<[u8]>>),
     /// Whole texts are looked up rather than compared one by one.
-    Exact { texts: HashSet<Box<[u8]>>, case: Case },
+    Exact {
+        texts: HashSet<Box<[u8]>>,
+        case: Case,
+    },
     Texts(Vec<TextTest>),
     Regexes(Vec<pcre2::bytes::Regex>),
 }

@@ -114,8 +114,11 @@ impl Test {
         let Some(criterion) = words.first() else {
             return Err(AclError::at(0, "missing fetch keyword"));
         };
-        let (expr, implied) = Self::criterion(criterion, registry)
-            .map_err(|e| AclError { word: 0, part: Some(e.span), message: e.message })?;
+        let (expr, implied) = Self::criterion(criterion, registry).map_err(|e| AclError {
+            word: 0,
+            part: Some(e.span),
+            message: e.message,
+        })?;
         let flags = Flags::parse(words)?;
         let method = flags.method.or(implied).or_else(|| Method::default_for(expr.out()));
         let Some(method) = method else {
@@ -220,7 +223,9 @@ impl<'w> Flags<'w> {
     }
 
     fn value(&mut self, words: &[&'w [u8]], flag: &str, what: &str) -> Result<&'w [u8], AclError> {
-        let value = words.get(self.end).ok_or_else(|| AclError::at(self.end - 1, format!("'{flag}' expects {what}")))?;
+        let value = words
+            .get(self.end)
+            .ok_or_else(|| AclError::at(self.end - 1, format!("'{flag}' expects {what}")))?;
         self.end += 1;
         Ok(value)
     }
@@ -364,7 +369,5 @@ fn predefined(name: &str, span: Span, registry: &Registry) -> Result<Vec<Arc<Tes
         return Err(ConditionError::new(span, format!("no such ACL : '{name}'")));
     };
     let words: Vec<&[u8]> = acl.words.iter().map(|w| w.as_bytes()).collect();
-    Test::parse(&words, registry)
-        .map(|t| vec![Arc::new(t)])
-        .map_err(|e| ConditionError::new(span, e.message))
+    Test::parse(&words, registry).map(|t| vec![Arc::new(t)]).map_err(|e| ConditionError::new(span, e.message))
 }

@@ -86,7 +86,12 @@ pub struct ActionCx<'s, 'd> {
 
 impl<'s, 'd> ActionCx<'s, 'd> {
     /// A reader that starts at argument `next` of the statement.
-    pub fn new(statement: &'s mut Statement<'d>, set: RuleSets, parenthesis: Option<String>, next: usize) -> Self {
+    pub fn new(
+        statement: &'s mut Statement<'d>,
+        set: RuleSets,
+        parenthesis: Option<String>,
+        next: usize,
+    ) -> Self {
         Self { statement, set, parenthesis, next }
     }
 

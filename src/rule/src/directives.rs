@@ -18,7 +18,14 @@ const fn rules(
     manual: &'static str,
     parse: fn(&mut Statement<'_>) -> Result<(), Refusal>,
 ) -> Directive {
-    Directive { name, section: Section::Proxy(sections), prefix: Prefix::None, arity: Arity::AtLeast(1), manual, parse }
+    Directive {
+        name,
+        section: Section::Proxy(sections),
+        prefix: Prefix::None,
+        arity: Arity::AtLeast(1),
+        manual,
+        parse,
+    }
 }
 
 /// The directives of this room.
@@ -110,7 +117,11 @@ pub fn condition_after(s: &mut Statement<'_>, at: usize) -> Result<Option<Condit
     if !matches!(first.bytes(), b"if" | b"unless") {
         return Err(s.refuse(
             at,
-            format!("'{}' expects 'if' or 'unless' before a condition, but got '{}'.", s.keyword(), s.arg(at)),
+            format!(
+                "'{}' expects 'if' or 'unless' before a condition, but got '{}'.",
+                s.keyword(),
+                s.arg(at)
+            ),
         ));
     }
     let registry = s.registry;

@@ -15,8 +15,7 @@ use crate::verdict::{Ending, Verdict};
 const REQUEST: RuleSets = RuleSets::HTTP_REQUEST;
 const BOTH: RuleSets = RuleSets::HTTP_REQUEST.or(RuleSets::HTTP_RESPONSE);
 const ALL: RuleSets = RuleSets::HTTP;
-const TCP_REQUEST: RuleSets =
-    RuleSets::TCP_CONNECTION.or(RuleSets::TCP_SESSION).or(RuleSets::TCP_CONTENT);
+const TCP_REQUEST: RuleSets = RuleSets::TCP_CONNECTION.or(RuleSets::TCP_SESSION).or(RuleSets::TCP_CONTENT);
 
 /// The actions of this room.
 pub static ACTIONS: &[Action] = &[
@@ -149,7 +148,8 @@ fn del_header(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
             "end" => NameTest::Ends(name),
             "sub" => NameTest::Contains(name),
             "reg" => {
-                let built = pattern::Patterns::build(pattern::Method::Reg, pattern::Case::Insensitive, &[&name]);
+                let built =
+                    pattern::Patterns::build(pattern::Method::Reg, pattern::Case::Insensitive, &[&name]);
                 NameTest::Matches(built.map_err(|e| cx.refuse(e.message))?)
             }
             other => return Err(cx.refuse_last(format!("unknown matching method '{other}'"))),
@@ -176,7 +176,9 @@ impl Act for DelHeader {
                 headers.retain(|h| !h.name.to_ascii_lowercase().ends_with(part));
             }
             NameTest::Contains(part) => {
-                headers.retain(|h| !h.name.to_ascii_lowercase().windows(part.len().max(1)).any(|w| w == &**part));
+                headers.retain(|h| {
+                    !h.name.to_ascii_lowercase().windows(part.len().max(1)).any(|w| w == &**part)
+                });
             }
             NameTest::Matches(patterns) => {
                 headers.retain(|h| !patterns.matches(lang::Sample::text(h.name)));
@@ -217,7 +219,8 @@ enum StatusWord {
 
 impl Template {
     fn parse(cx: &mut ActionCx<'_, '_>, default_status: u16, word: StatusWord) -> Result<Self, Refusal> {
-        let mut t = Self { status: default_status, content_type: None, content: Content::Empty, headers: Vec::new() };
+        let mut t =
+            Self { status: default_status, content_type: None, content: Content::Empty, headers: Vec::new() };
         while let Some(argument) = cx.take() {
             match argument.as_ref() {
                 "status" => t.status = status(cx, 200..=599)?,
@@ -249,7 +252,10 @@ impl Template {
 
     fn check(&self, cx: &ActionCx<'_, '_>) -> Result<(), Refusal> {
         let has_body = matches!(self.content, Content::Fixed(_) | Content::Format(_));
-        if has_body && self.content_type.is_none() && !matches!(&self.content, Content::Fixed(b) if b.is_empty()) {
+        if has_body
+            && self.content_type.is_none()
+            && !matches!(&self.content, Content::Fixed(b) if b.is_empty())
+        {
             return Err(cx.refuse("a body was given without its 'content-type'"));
         }
         if !has_body && self.content_type.is_some() {
@@ -344,7 +350,8 @@ fn deny(cx: &mut ActionCx<'_, '_>, manner: Refusing) -> Result<Box<dyn Act>, Ref
     let template = Template::parse(cx, default, StatusWord::DenyStatus)?;
     let status = template.status;
     // Without a body or headers of its own, the proxy's error page for the status is sent.
-    let plain = matches!(template.content, Content::Empty | Content::ErrorPage) && template.headers.is_empty();
+    let plain =
+        matches!(template.content, Content::Empty | Content::ErrorPage) && template.headers.is_empty();
     Ok(Box::new(Deny { template: (!plain).then_some(template), status, manner }))
 }
 
@@ -382,7 +389,7 @@ enum Slash {
 
 /// A compiled `redirect`, as a rule and as a directive of its own.
 #[derive(Debug)]
-pub struct Redirect {
+struct Redirect {
     to: Destination,
     code: u16,
     query: Query,
@@ -399,7 +406,7 @@ fn redirect(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
 
 impl Redirect {
     /// Reads the arguments behind `redirect`.
-    pub fn parse(cx: &mut ActionCx<'_, '_>) -> Result<Self, Refusal> {
+    fn parse(cx: &mut ActionCx<'_, '_>) -> Result<Self, Refusal> {
         let mut to = None;
         let mut r = (302, Query::Keep, Slash::AsIs, None, false, false);
         while let Some(word) = cx.take() {
@@ -410,7 +417,9 @@ impl Redirect {
                 "code" => {
                     r.0 = status(cx, 301..=308)?;
                     if !matches!(r.0, 301 | 302 | 303 | 307 | 308) {
-                        return Err(cx.refuse_last("unsupported HTTP code (must be one of 301, 302, 303, 307 or 308)"));
+                        return Err(cx.refuse_last(
+                            "unsupported HTTP code (must be one of 301, 302, 303, 307 or 308)",
+                        ));
                     }
                 }
                 "drop-query" => r.1 = Query::Drop,
@@ -429,7 +438,8 @@ impl Redirect {
                 }
             }
         }
-        let to = to.ok_or_else(|| cx.refuse("redirection type expected ('prefix', 'location', or 'scheme')"))?;
+        let to =
+            to.ok_or_else(|| cx.refuse("redirection type expected ('prefix', 'location', or 'scheme')"))?;
         Ok(Self {
             to,
             code: r.0,
@@ -449,7 +459,9 @@ impl Redirect {
         match &self.to {
             Destination::Location(format) => {
                 format.render(&scene, &mut out);
-                if self.keep_query && let Some(query) = request.query().filter(|q| !q.is_empty()) {
+                if self.keep_query
+                    && let Some(query) = request.query().filter(|q| !q.is_empty())
+                {
                     out.push(if out.contains(&b'?') { b'&' } else { b'?' });
                     out.extend_from_slice(query);
                 }
@@ -477,7 +489,9 @@ impl Redirect {
         if self.slash == Slash::Append && path.last() != Some(&b'/') {
             out.push(b'/');
         }
-        if self.query == Query::Keep && let Some(query) = request.query() {
+        if self.query == Query::Keep
+            && let Some(query) = request.query()
+        {
             out.push(b'?');
             out.extend_from_slice(query);
         }

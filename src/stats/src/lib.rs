@@ -2,4 +2,6 @@
 
 pub mod counters;
 
-pub use counters::{BackendCounters, FrontendCounters, ListenerCounters, ProcessCounters, ServerCounters, Statuses};
+pub use counters::{
+    BackendCounters, FrontendCounters, ListenerCounters, ProcessCounters, ServerCounters, Statuses,
+};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use backend::{Server, Slot};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
-use backend::{Server, Slot};
 use net::connect::{ConnectSpec, Connecting, start};
 
 use crate::conn::Conn;
@@ -54,7 +54,11 @@ pub(crate) enum Reuse {
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Gets a connection for the story's stream.
-pub(crate) async fn lease(story: &mut Story<'_>, backend: &BackendSide, reuse: Reuse) -> Result<Lease, Failure> {
+pub(crate) async fn lease(
+    story: &mut Story<'_>,
+    backend: &BackendSide,
+    reuse: Reuse,
+) -> Result<Lease, Failure> {
     let mut failed: Option<Arc<Server>> = None;
     loop {
         let held = slot(story, backend, failed.as_ref()).await?;
@@ -80,7 +84,11 @@ pub(crate) async fn lease(story: &mut Story<'_>, backend: &BackendSide, reuse: R
 }
 
 /// A slot of a server that is chosen for the stream.
-async fn slot(story: &mut Story<'_>, backend: &BackendSide, failed: Option<&Arc<Server>>) -> Result<Held, Failure> {
+async fn slot(
+    story: &mut Story<'_>,
+    backend: &BackendSide,
+    failed: Option<&Arc<Server>>,
+) -> Result<Held, Failure> {
     let unavailable = Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Connect));
     let avoid = failed.filter(|_| redispatches(story, backend));
     let again = failed.filter(|s| avoid.is_none() && s.is_usable()).cloned();
@@ -141,7 +149,11 @@ fn redispatches(story: &Story<'_>, backend: &BackendSide) -> bool {
     }
 }
 
-async fn connect(story: &mut Story<'_>, backend: &BackendSide, server: &Arc<Server>) -> Result<Conn, Failure> {
+async fn connect(
+    story: &mut Story<'_>,
+    backend: &BackendSide,
+    server: &Arc<Server>,
+) -> Result<Conn, Failure> {
     server.counters.common.events.here().connects.inc();
     backend.core.counters.events.here().connects.inc();
     let refused = Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Connect));

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use base::registry::Registry;
 use config::directive::{Arity, Switch};
-use config::{Check, Diagnostics, Directive, Draft, Mode, Prefix, ProxyKind, Refusal, Section, Sections, Sense, Statement};
+use config::{
+    Check, Diagnostics, Directive, Draft, Mode, Prefix, ProxyKind, Refusal, Section, Sections, Sense,
+    Statement,
+};
 use grammar::time::Unit;
-use lang::logformat::{FormatContext, LogFormat};
+use lang::logformat::{AliasMode, FormatContext, LogFormat};
 use rule::condition_after;
 
 use crate::settings::{
-    ConnectionMode, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits, LogOptions, Route, RouteTarget, Routes,
-    SocketOptions, Timeouts, Tuning,
+    ConnectionMode, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits, LogOptions, Route, RouteTarget,
+    Routes, SocketOptions, Timeouts, Tuning,
 };
 
 const FRONT: Sections = Sections::FRONT;
@@ -21,7 +24,13 @@ const ALL: Sections = Sections::ALL;
 
 type Parse = fn(&mut Statement<'_>) -> Result<(), Refusal>;
 
-const fn proxy(name: &'static str, sections: Sections, prefix: Prefix, arity: Arity, parse: Parse) -> Directive {
+const fn proxy(
+    name: &'static str,
+    sections: Sections,
+    prefix: Prefix,
+    arity: Arity,
+    parse: Parse,
+) -> Directive {
     Directive { name, section: Section::Proxy(sections), prefix, arity, manual: "4.2", parse }
 }
 
@@ -157,7 +166,9 @@ fn connection_mode(s: &mut Statement<'_>, mode: ConnectionMode) -> Result<(), Re
     match sense {
         Sense::Set => options.connection = mode,
         // Taking a mode back that is not in force changes nothing.
-        Sense::No | Sense::Default if options.connection == mode => options.connection = ConnectionMode::default(),
+        Sense::No | Sense::Default if options.connection == mode => {
+            options.connection = ConnectionMode::default()
+        }
         Sense::No | Sense::Default => {}
     }
     Ok(())
@@ -184,7 +195,9 @@ fn forwardfor(s: &mut Statement<'_>) -> Result<(), Refusal> {
             }
             "if-none" => option.if_none = IfNone::Leave,
             other => {
-                let text = format!("'option forwardfor' only supports optional values: 'except', 'header' and 'if-none' (got '{other}').");
+                let text = format!(
+                    "'option forwardfor' only supports optional values: 'except', 'header' and 'if-none' (got '{other}')."
+                );
                 return Err(s.refuse(at, text));
             }
         }
@@ -206,8 +219,11 @@ fn errorfile(s: &mut Statement<'_>) -> Result<(), Refusal> {
 fn use_backend(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let name = s.arg(0).into_owned();
     let target = if name.contains('%') {
-        let format = LogFormat::parse(s.bytes(0), s.registry, &FormatContext { mode: s.proxy().mode });
-        RouteTarget::Format(format.map_err(|e| s.refuse_part(0, e.span, format!("'use_backend' : {}.", e.message)))?)
+        let format =
+            LogFormat::parse(s.bytes(0), s.registry, &FormatContext { mode: alias_mode(s.proxy().mode) });
+        RouteTarget::Format(
+            format.map_err(|e| s.refuse_part(0, e.span, format!("'use_backend' : {}.", e.message)))?,
+        )
     } else {
         RouteTarget::Name(name.into())
     };
@@ -215,6 +231,10 @@ fn use_backend(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let place = s.place.clone();
     s.slot::<Routes>().rules.push(Arc::new(Route { target, condition, place }));
     Ok(())
+}
+
+fn alias_mode(mode: Mode) -> AliasMode {
+    if mode == Mode::Http { AliasMode::Http } else { AliasMode::Any }
 }
 
 /// A proxy without timeouts works until the first peer that never speaks; it is said once for each.

@@ -94,4 +94,3 @@ fn log_line(story: &mut Story<'_>, server: Option<&Server>, stage: Stage) {
     };
     log.emit(&story.scene(stage, server), level);
 }
-

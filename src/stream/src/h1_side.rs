@@ -140,7 +140,7 @@ impl Source for H1Side {
     fn consume(&mut self, n: usize) {
         if let Some((range, consumed)) = &mut self.decoded {
             range.start += n;
-            if range.is_empty() {
+            if range.start == range.end {
                 let consumed = *consumed;
                 self.decoded = None;
                 self.conn.input.consume(consumed);
@@ -153,14 +153,17 @@ impl Sink for H1Side {
     fn poll_data(&mut self, cx: &mut Context<'_>, data: &[u8], more: More) -> Poll<Result<usize, SinkError>> {
         let conn = &mut self.conn;
         if self.outgoing == Framing::Chunked {
-            if conn.output.len() >= self.limit && conn.poll_flush(cx, more).map_err(|_| SinkError)?.is_pending() {
+            if conn.output.len() >= self.limit
+                && conn.poll_flush(cx, more).map_err(|_| SinkError)?.is_pending()
+            {
                 return Poll::Pending;
             }
             conn.output.compact_for(data.len() + 16);
             h1::chunk::push_chunk(data, conn.output.tail());
             return Poll::Ready(Ok(data.len()));
         }
-        if data.len() <= COPY_LIMIT && conn.output.len() + data.len() <= self.limit && !conn.output.is_empty() {
+        if data.len() <= COPY_LIMIT && conn.output.len() + data.len() <= self.limit && !conn.output.is_empty()
+        {
             conn.output.extend(data);
             return Poll::Ready(Ok(data.len()));
         }

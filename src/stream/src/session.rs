@@ -3,11 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
 use lang::facts::{LocalAddr, SessionFacts};
-use net::listener::Accepted;
+use net::{Accepted, Socket};
 use rule::set::Outcome;
 
 use crate::conn::Conn;
@@ -22,10 +23,11 @@ use crate::worker::Worker;
 pub(crate) async fn serve(worker: Rc<Worker>, listener: Arc<ListenerFacts>, accepted: Accepted) {
     let site = worker.site.clone();
     let frontend = &site.frontends[listener.frontend];
-    let _counted = Counted::new(&site, frontend);
+    let _counted = Counted::new(&worker, &site, frontend);
     let now = (site.clock.now(), site.clock.wall());
-    let session = facts(&site, &listener, &accepted, now);
-    let conn = Conn::new(accepted.socket);
+    let (socket, source) = (accepted.socket.attach(), accepted.source);
+    let session = facts(&site, &listener, &socket, source, now);
+    let conn = Conn::new(socket);
     let mut story = Story::new(&site, &worker, frontend, session);
     if refuses(&mut story) {
         return;
@@ -40,15 +42,21 @@ pub(crate) async fn serve(worker: Rc<Worker>, listener: Arc<ListenerFacts>, acce
     }
 }
 
-fn facts(site: &Site, listener: &ListenerFacts, accepted: &Accepted, now: (Tick, WallTime)) -> SessionFacts {
+fn facts(
+    site: &Site,
+    listener: &ListenerFacts,
+    socket: &Socket,
+    source: Addr,
+    now: (Tick, WallTime),
+) -> SessionFacts {
     let destination = if listener.address.is_unspecified() {
-        LocalAddr::of_socket(accepted.socket.number(), net::local_addr_of)
+        LocalAddr::of_socket(socket.number(), net::destination_of)
     } else {
         LocalAddr::known(listener.address.clone())
     };
     SessionFacts {
         id: site.next_session_id(),
-        source: Some(accepted.peer.clone().unmapped()),
+        source: Some(source.unmapped()),
         destination,
         listener_name: listener.name.clone(),
         listener_id: listener.id,
@@ -61,7 +69,9 @@ fn facts(site: &Site, listener: &ListenerFacts, accepted: &Accepted, now: (Tick,
 fn refuses(story: &mut Story<'_>) -> bool {
     let frontend = story.frontend;
     for rules in [&frontend.common.rules.tcp_connection, &frontend.common.rules.tcp_session] {
-        if !rules.is_empty() && matches!(rules.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..)) {
+        if !rules.is_empty()
+            && matches!(rules.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..))
+        {
             frontend.counters.events.here().denied_connections.inc();
             return true;
         }
@@ -71,12 +81,13 @@ fn refuses(story: &mut Story<'_>) -> bool {
 
 /// Counts a connection as long as it lives.
 struct Counted<'s> {
+    worker: &'s Worker,
     site: &'s Site,
     frontend: &'s Frontend,
 }
 
 impl<'s> Counted<'s> {
-    fn new(site: &'s Site, frontend: &'s Frontend) -> Self {
+    fn new(worker: &'s Worker, site: &'s Site, frontend: &'s Frontend) -> Self {
         let now = site.clock.now();
         site.counters.connections.inc();
         site.counters.connections_total.inc();
@@ -85,7 +96,8 @@ impl<'s> Counted<'s> {
         counters.current_max.raise(counters.current.inc());
         counters.connection_rate_max.raise(u64::from(counters.connection_rate.hit(now)));
         counters.events.here().connections.inc();
-        Self { site, frontend }
+        worker.enter();
+        Self { worker, site, frontend }
     }
 }
 
@@ -93,6 +105,7 @@ impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.site.counters.connections.dec();
         self.frontend.counters.current.dec();
+        self.worker.leave();
     }
 }
 
@@ -141,9 +154,10 @@ async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend
 fn route<'s>(story: &Story<'s>) -> Option<&'s BackendSide> {
     let scene = story.scene(Stage::Connection, None);
     let frontend = story.frontend;
-    let chosen = frontend.routes.iter().find(|r| {
-        r.route.condition.as_ref().is_none_or(|c| c.holds(&scene) == rule::Truth::True)
-    });
+    let chosen = frontend
+        .routes
+        .iter()
+        .find(|r| r.route.condition.as_ref().is_none_or(|c| c.holds(&scene) == rule::Truth::True));
     let index = chosen.and_then(|r| r.backend).or(frontend.default_backend)?;
     story.site.backends.get(index)
 }

@@ -2,17 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
 use base::addr::Addr;
 use base::clock::Clock;
 use base::worker::PerWorker;
-use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
 use config::{Draft, Mode, ProxyDraft};
 use lang::facts::{ProcessFacts, ProxyFacts, ServerFacts};
 use rule::Rules;
 use stats::{FrontendCounters, ProcessCounters};
 
-use crate::settings::{ErrorPages, HttpOptions, Limits, LogOptions, Route, RouteTarget, Routes, SocketOptions, Timeouts, Tuning};
+use crate::settings::{
+    ErrorPages, HttpOptions, Limits, LogOptions, Route, RouteTarget, Routes, SocketOptions, Timeouts, Tuning,
+};
 
 /// Everything that carries traffic.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Site {
     /// The backends, `listen` sections among them.
     pub backends: Vec<BackendSide>,
     backends_by_name: HashMap<Arc<str>, usize>,
+    sessions: AtomicU64,
+    streams: AtomicU32,
 }
 
 /// What every proxy has.
@@ -101,7 +106,12 @@ pub struct BuildError {
 
 impl Site {
     /// Builds the site of a checked draft, for that many worker threads.
-    pub fn build(draft: &Draft, process: ProcessFacts, clock: Clock, workers: usize) -> Result<Self, Vec<BuildError>> {
+    pub fn build(
+        draft: &Draft,
+        process: ProcessFacts,
+        clock: Clock,
+        workers: usize,
+    ) -> Result<Self, Vec<BuildError>> {
         let mut errors = Vec::new();
         let mut backends = Vec::new();
         let mut backends_by_name = HashMap::new();
@@ -117,12 +127,24 @@ impl Site {
             frontends: Vec::new(),
             backends,
             backends_by_name,
+            sessions: AtomicU64::new(0),
+            streams: AtomicU32::new(0),
         };
         for (index, proxy) in draft.proxies.iter().enumerate().filter(|(_, p)| p.kind.has_frontend()) {
             let frontend = site.frontend(index, proxy, draft, workers);
             site.frontends.push(frontend);
         }
         if errors.is_empty() { Ok(site) } else { Err(errors) }
+    }
+
+    /// A number for a new session.
+    pub(crate) fn next_session_id(&self) -> u64 {
+        self.sessions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A number for a new stream.
+    pub(crate) fn next_stream_id(&self) -> u32 {
+        self.streams.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The backend of that name.
@@ -185,11 +207,20 @@ fn backend_side(proxy: &ProxyDraft, workers: usize, errors: &mut Vec<BuildError>
         match draft.address.as_ref().map(net::resolve) {
             Some(Ok(address)) => {
                 let facts = ServerFacts { name: draft.name.clone(), id: settings.id.unwrap_or(0) };
-                servers.push(Arc::new(Server::new(facts, settings, draft.slots.inherited(), address, workers)));
+                servers.push(Arc::new(Server::new(
+                    facts,
+                    settings,
+                    draft.slots.inherited(),
+                    address,
+                    workers,
+                )));
             }
             Some(Err(e)) => errors.push(BuildError {
                 place: draft.place.clone(),
-                message: format!("'server {}' : could not resolve address '{}' : {e}.", draft.name, draft.written),
+                message: format!(
+                    "'server {}' : could not resolve address '{}' : {e}.",
+                    draft.name, draft.written
+                ),
             }),
             None => {}
         }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use backend::Server;
 use base::clock::Tick;
 use base::termination::Termination;
-use backend::Server;
 use http::{RequestHead, ResponseHead};
 use lang::facts::{Payload, Scene, SessionFacts, StreamFacts, Timers};
 use net::Deadline;
@@ -59,7 +59,12 @@ impl Failure {
 }
 
 impl<'s> Story<'s> {
-    pub(crate) fn new(site: &'s Site, worker: &'s Worker, frontend: &'s Frontend, session: SessionFacts) -> Self {
+    pub(crate) fn new(
+        site: &'s Site,
+        worker: &'s Worker,
+        frontend: &'s Frontend,
+        session: SessionFacts,
+    ) -> Self {
         Self {
             site,
             worker,

@@ -55,7 +55,13 @@ enum Fault {
 
 impl Direction {
     /// Passes on what can be passed on; tells how many bytes moved.
-    fn poll(&mut self, cx: &mut Context<'_>, from: &mut Conn, to: &mut Conn, limit: usize) -> Result<u64, Fault> {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Conn,
+        to: &mut Conn,
+        limit: usize,
+    ) -> Result<u64, Fault> {
         let mut moved = 0;
         while self.state == State::Flowing {
             while !from.input.is_empty() {
@@ -206,7 +212,8 @@ mod tests {
     use std::time::Duration;
 
     fn block_on<F: Future>(f: F) -> F::Output {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
         runtime.unwrap().block_on(f)
     }
 
@@ -233,7 +240,8 @@ mod tests {
             server.shutdown_write().unwrap();
             let clock = Clock::system();
             let mut deadline = Deadline::new(clock.clone());
-            let done = relay(&mut near, &mut far, &clock, &mut deadline, RelayTimeouts::default(), 16384).await;
+            let done =
+                relay(&mut near, &mut far, &clock, &mut deadline, RelayTimeouts::default(), 16384).await;
             assert_eq!((done.bytes_in, done.bytes_out), (8, 6));
             assert_eq!(done.termination, Termination::NORMAL);
             assert_eq!(read_to_end(client).await, b"answer");

@@ -4,9 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use base::clock::Clock;
 use backend::Server;
+use base::clock::Clock;
 use pool::IdleSet;
+use tokio::sync::Notify;
 
 use crate::h1_side::H1Side;
 use crate::site::Site;
@@ -19,6 +20,10 @@ pub(crate) struct Worker {
     idle: RefCell<IdleSet<IdleConn>>,
     /// The stop that was asked for.
     pub(crate) stopping: Cell<Stopping>,
+    /// Connections that this thread serves.
+    pub(crate) connections: Cell<usize>,
+    /// Told when the last of them has ended.
+    pub(crate) drained: Notify,
 }
 
 /// Whether the worker takes on new work.
@@ -57,7 +62,14 @@ impl Drop for CountedIdle {
 impl Worker {
     pub(crate) fn new(site: Arc<Site>) -> Rc<Self> {
         let clock = site.clock.clone();
-        Rc::new(Self { site, clock, idle: RefCell::default(), stopping: Cell::default() })
+        Rc::new(Self {
+            site,
+            clock,
+            idle: RefCell::default(),
+            stopping: Cell::default(),
+            connections: Cell::new(0),
+            drained: Notify::new(),
+        })
     }
 
     /// Takes an idle connection to a server that is still alive.
@@ -80,6 +92,25 @@ impl Worker {
         let idle = IdleConn { side, counted: CountedIdle::new(server) };
         // One that is refused is closed by being dropped.
         let _ = self.idle.borrow_mut().put(key_of(server), idle, self.clock.now(), server.settings.pool_max);
+    }
+
+    /// Closes all idle connections.
+    pub(crate) fn forget_idle(&self) {
+        let all = self.idle.take();
+        drop(all);
+    }
+
+    /// A connection begins.
+    pub(crate) fn enter(&self) {
+        self.connections.set(self.connections.get() + 1);
+    }
+
+    /// A connection has ended.
+    pub(crate) fn leave(&self) {
+        self.connections.set(self.connections.get() - 1);
+        if self.connections.get() == 0 {
+            self.drained.notify_one();
+        }
     }
 
     /// Closes connections that nobody wanted for too long.

@@ -16,11 +16,17 @@
 )]
 
 pub mod addr;
+pub mod cpu;
 pub mod error;
 pub mod fdpass;
+pub mod ids;
+pub mod limits;
 pub mod namespace;
 pub mod options;
+pub mod process;
 pub mod reactor;
+pub mod signal;
+pub mod signals;
 pub mod socket;
 pub mod splice;
 

@@ -293,6 +293,11 @@ pub fn is_stream(fd: BorrowedFd<'_>) -> io::Result<bool> {
     get_int(fd, libc::SOL_SOCKET, libc::SO_TYPE).map(|v| v == libc::SOCK_STREAM)
 }
 
+/// Whether the socket speaks Multipath TCP.
+pub fn is_mptcp(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    get_int(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL).map(|v| v == libc::IPPROTO_MPTCP)
+}
+
 /// Takes the error that waits on the socket, as after a failed connection.
 pub fn take_error(fd: BorrowedFd<'_>) -> io::Result<Option<io::Error>> {
     let errno = get_int(fd, libc::SOL_SOCKET, libc::SO_ERROR)?;

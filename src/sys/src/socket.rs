@@ -71,7 +71,6 @@ impl Domain {
     }
 }
 
-const IPPROTO_MPTCP: libc::c_int = 262;
 const NONBLOCK: libc::c_int = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
 const QUIET: libc::c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
 
@@ -81,7 +80,7 @@ pub fn socket(domain: Domain, transport: Transport) -> io::Result<OwnedFd> {
         (Transport::Datagram, _) => (libc::SOCK_DGRAM, 0),
         (_, Domain::Unix) => (libc::SOCK_STREAM, 0),
         (Transport::Stream, _) => (libc::SOCK_STREAM, libc::IPPROTO_TCP),
-        (Transport::Mptcp, _) => (libc::SOCK_STREAM, IPPROTO_MPTCP),
+        (Transport::Mptcp, _) => (libc::SOCK_STREAM, libc::IPPROTO_MPTCP),
     };
     // SAFETY: plain integers go in, and the descriptor that comes out is ours alone.
     unsafe {
@@ -157,6 +156,15 @@ pub fn own_name(fd: BorrowedFd<'_>) -> io::Result<SockAddr> {
     let (at, len) = addr.parts_mut();
     // SAFETY: address and length are writable.
     check(unsafe { libc::getsockname(fd.as_raw_fd(), at, len) })?;
+    Ok(addr)
+}
+
+/// The address a socket is bound to, by the number of its descriptor, which need not be valid.
+pub fn own_name_of(number: i32) -> io::Result<SockAddr> {
+    let mut addr = SockAddr::empty();
+    let (at, len) = addr.parts_mut();
+    // SAFETY: address and length are writable; a number that is no socket's gives an error.
+    check(unsafe { libc::getsockname(number, at, len) })?;
     Ok(addr)
 }
 

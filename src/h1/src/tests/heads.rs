@@ -5,7 +5,7 @@ use http::{BodyLength, Method, Version};
 use super::{relaxed, request, response, verdict};
 use crate::{
     Asked, ConnectionLine, ErrorKind, Expectation, InsecureFraming, NameCase, OldPayload, Options,
-    Persistence, Upgrade, write_request, write_response,
+    Persistence, Upgrade, parse_response, write_request, write_response,
 };
 
 /// What goes to the server for a request, with the connection kept.
@@ -269,7 +269,8 @@ fn answered(bytes: &str, asked: &Asked, options: &Options) -> Option<(String, Bo
     let line = match info.body {
         BodyLength::UntilClose => ConnectionLine::Close,
         BodyLength::Tunnel => ConnectionLine::Nothing,
-        _ => ConnectionLine::for_response(head.version, Version::Http11, Persistence::KeepAlive),
+        _ => ConnectionLine::for_response(head.version, Version::Http11, Persistence::KeepAlive)
+            .unless_upgrading(info.upgrade),
     };
     let mut out = Vec::new();
     write_response(&head, info.body, line, NameCase::Lower, &mut out);
@@ -322,6 +323,20 @@ fn status_lines() {
     ] {
         assert_eq!(start_of_answer(line, &relaxed()).as_deref(), left, "{line:?}");
     }
+}
+
+#[test]
+fn oddities_are_counted_once() {
+    let bytes = b"ICY 2000 OK\x01\r\nX: a\0b\r\n\r\n";
+    let (mut cursor, mut head) = (crate::Cursor::new(), http::ResponseHead::default());
+    for end in 0..bytes.len() {
+        let partial = parse_response(&bytes[..end], &mut cursor, &relaxed(), &Asked::default(), &mut head);
+        assert_eq!(partial, Ok(crate::Progress::Partial));
+    }
+    let (_, info) = response(bytes, &Asked::default(), &relaxed()).unwrap();
+    let last = parse_response(bytes, &mut cursor, &relaxed(), &Asked::default(), &mut head);
+    assert_eq!((info.violations, info.first_violation), (3, Some(0)));
+    assert_eq!(last, Ok(crate::Progress::Complete(info)));
 }
 
 #[test]
@@ -381,6 +396,8 @@ fn hop_headers_of_responses() {
         ),
         ("Connection: upgrade, close\r\n", "connection: upgrade~"),
         ("Upgrade: h2\r\n", ""),
+        ("Upgrade: h2c, foo\r\n", "upgrade: foo~"),
+        ("Connection: , x\r\n", "connection: , x~"),
         ("TE: gzip\r\n", ""),
         ("Host: b\r\nHost: c\r\n", "host: b~host: c~"),
     ] {

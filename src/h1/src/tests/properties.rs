@@ -101,8 +101,8 @@ proptest! {
         for options in [Options::default(), relaxed()] {
             let whole = parse_in_steps(&bytes, &[], &options);
             let stepwise = parse_in_steps(&bytes, &cuts, &options);
-            // The same line may be refused for another reason while it is incomplete.
-            prop_assert_eq!(whole.ok(), stepwise.ok());
+            // An incomplete line may be refused earlier or later.
+            prop_assert_eq!(whole.ok().flatten(), stepwise.ok().flatten());
         }
     }
 
@@ -112,7 +112,7 @@ proptest! {
         let whole = parse_in_steps(&bytes, &[], &options);
         let bytewise: Vec<usize> = (0..bytes.len()).collect();
         let stepwise = parse_in_steps(&bytes, &bytewise, &options);
-        prop_assert_eq!(whole.ok(), stepwise.ok());
+        prop_assert_eq!(whole.ok().flatten(), stepwise.ok().flatten());
     }
 
     #[test]
@@ -195,9 +195,11 @@ proptest! {
 
     #[test]
     fn any_bytes_are_decoded(bytes in "[0-9a-f;\r\n \t:x]{0,60}", cuts in proptest::collection::vec(any::<usize>(), 0..6)) {
-        let decoder = || BodyDecoder::new(BodyLength::Chunked, Side::Request, Options::default());
-        let whole = steps_through(&mut decoder(), bytes.as_bytes(), &[]);
-        let stepwise = steps_through(&mut decoder(), bytes.as_bytes(), &cuts);
-        prop_assert_eq!(whole.ok(), stepwise.ok());
+        let complete = |cuts: &[usize]| {
+            let mut decoder = BodyDecoder::new(BodyLength::Chunked, Side::Request, Options::default());
+            let read = steps_through(&mut decoder, bytes.as_bytes(), cuts).ok();
+            read.filter(|_| decoder.is_done())
+        };
+        prop_assert_eq!(complete(&[]), complete(&cuts));
     }
 }

@@ -13,7 +13,12 @@ use crate::h1_side::H1Side;
 use crate::story::{Failure, Stage, Story};
 
 /// Answers a request that rules, or the lack of a backend, kept from being forwarded.
-pub(super) async fn stop(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo, stop: Stop) -> After {
+pub(super) async fn stop(
+    story: &mut Story<'_>,
+    client: &mut H1Side,
+    info: &RequestInfo,
+    stop: Stop,
+) -> After {
     let events = story.frontend.counters.events.here();
     match stop {
         Stop::NoBackend => {
@@ -80,7 +85,12 @@ async fn tarpit(story: &mut Story<'_>) {
 }
 
 /// Sends an answer of the configuration.
-pub(super) async fn reply(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo, reply: Reply) -> After {
+pub(super) async fn reply(
+    story: &mut Story<'_>,
+    client: &mut H1Side,
+    info: &RequestInfo,
+    reply: Reply,
+) -> After {
     let Reply { head, body, closing } = reply;
     story.response = head;
     let status = story.response.status.0;
@@ -91,7 +101,7 @@ pub(super) async fn reply(story: &mut Story<'_>, client: &mut H1Side, info: &Req
     after_response(story);
     // What the client still sends of a request that was answered already would be taken for the next.
     let wanted = match persistence(story, info) {
-        Persistence::KeepAlive if client.has_all() && closing == rule::reply::Closing::KeepAlive => {
+        Persistence::KeepAlive if client.has_all() && closing == rule::Closing::KeepAlive => {
             Persistence::KeepAlive
         }
         _ => Persistence::Close,
@@ -130,7 +140,9 @@ pub(super) async fn failure(story: &mut Story<'_>, client: &mut H1Side, failure:
 fn after_response(story: &mut Story<'_>) {
     let frontend = story.frontend;
     let backend = story.backend.filter(|b| b.common.facts.id != frontend.common.facts.id);
-    for rules in backend.map(|b| &b.common.rules.http_after).into_iter().chain([&frontend.common.rules.http_after]) {
+    for rules in
+        backend.map(|b| &b.common.rules.http_after).into_iter().chain([&frontend.common.rules.http_after])
+    {
         if !rules.is_empty() {
             let _ = rules.run(0, &mut story.txn(Stage::Response, None));
         }

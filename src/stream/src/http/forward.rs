@@ -4,9 +4,9 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use backend::Server;
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
-use backend::Server;
 use h1::{Asked, ConnectionLine, NameCase, Persistence, Progress, RequestInfo, ResponseInfo, Side};
 use http::{BodyLength, ResponseHead, Version};
 use net::More;
@@ -271,19 +271,24 @@ impl Connected<'_> {
     fn rules(&self, story: &mut Story<'_>, server: &Server) -> Result<(), Ending> {
         let frontend = story.frontend;
         let own = self.backend.common.facts.id != frontend.common.facts.id;
-        let lists = [Some(&self.backend.common.rules.http_response), own.then_some(&frontend.common.rules.http_response)];
+        let lists = [
+            Some(&self.backend.common.rules.http_response),
+            own.then_some(&frontend.common.rules.http_response),
+        ];
         for rules in lists.into_iter().flatten().filter(|r| !r.is_empty()) {
-            if let Outcome::Stopped(verdict, _) = rules.run(0, &mut story.txn(Stage::Response, Some(server))) {
+            if let Outcome::Stopped(verdict, _) = rules.run(0, &mut story.txn(Stage::Response, Some(server)))
+            {
                 return Err(match verdict {
                     Verdict::End(ending) => ending,
                     _ => Ending::Deny(500, None),
                 });
             }
         }
-        for rules in [Some(&self.backend.common.rules.http_after), own.then_some(&frontend.common.rules.http_after)]
-            .into_iter()
-            .flatten()
-            .filter(|r| !r.is_empty())
+        for rules in
+            [Some(&self.backend.common.rules.http_after), own.then_some(&frontend.common.rules.http_after)]
+                .into_iter()
+                .flatten()
+                .filter(|r| !r.is_empty())
         {
             let _ = rules.run(0, &mut story.txn(Stage::Response, Some(server)));
         }
@@ -355,7 +360,8 @@ impl Connected<'_> {
                 Ok(Pumped::Waiting(waiting)) => {
                     if download.bytes + self.upload.bytes > before {
                         let now = story.site.clock.now();
-                        let after = if waiting == Waiting::ForSource { server_timeout } else { client_timeout };
+                        let after =
+                            if waiting == Waiting::ForSource { server_timeout } else { client_timeout };
                         story.expire(now, after);
                     }
                     story.deadline.poll_expired(cx).map(|()| Err(stalled(waiting)))
@@ -430,8 +436,13 @@ fn read_head(
     wait: &ResponseWait,
     response: &mut ResponseHead,
 ) -> Result<Option<ResponseInfo>, Failure> {
-    let parsed =
-        h1::parse_response(server.conn.input.data(), &mut server.cursor, &wait.options, &wait.asked, response);
+    let parsed = h1::parse_response(
+        server.conn.input.data(),
+        &mut server.cursor,
+        &wait.options,
+        &wait.asked,
+        response,
+    );
     match parsed {
         Ok(Progress::Partial) => Ok(None),
         Ok(Progress::Complete(info)) => {

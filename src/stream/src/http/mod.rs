@@ -91,9 +91,13 @@ async fn handle(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo) 
 fn persistence(story: &Story<'_>, info: &RequestInfo) -> Persistence {
     use crate::settings::ConnectionMode;
     let closes = |mode: ConnectionMode| mode == ConnectionMode::Close;
-    let configured =
-        closes(story.frontend.common.http.connection) || story.backend.is_some_and(|b| closes(b.common.http.connection));
-    if configured || story.worker.stopping.get() != Stopping::No { Persistence::Close } else { info.persistence }
+    let configured = closes(story.frontend.common.http.connection)
+        || story.backend.is_some_and(|b| closes(b.common.http.connection));
+    if configured || story.worker.stopping.get() != Stopping::No {
+        Persistence::Close
+    } else {
+        info.persistence
+    }
 }
 
 /// Sends what is left and closes in order.

@@ -63,13 +63,19 @@ fn wait_from(story: &mut Story<'_>, begin: Tick, nothing_yet: bool) {
     story.expire(begin, wait.or(t.client));
 }
 
-fn poll(cx: &mut Context<'_>, story: &mut Story<'_>, client: &mut H1Side, options: &h1::Options) -> Poll<Polled> {
+fn poll(
+    cx: &mut Context<'_>,
+    story: &mut Story<'_>,
+    client: &mut H1Side,
+    options: &h1::Options,
+) -> Poll<Polled> {
     loop {
         if !client.conn.input.is_empty() {
             if !story.facts.timers.first_byte.is_set() {
                 begin_request(story);
             }
-            match h1::parse_request(client.conn.input.data(), &mut client.cursor, options, &mut story.request) {
+            match h1::parse_request(client.conn.input.data(), &mut client.cursor, options, &mut story.request)
+            {
                 Ok(Progress::Complete(info)) => {
                     keep_request_line(story);
                     client.conn.input.consume(info.head_len);

@@ -1,0 +1,38 @@
+# For packagers, and for those who type "make". Cargo does the work.
+
+CARGO   ?= cargo
+PROFILE ?= dist
+DESTDIR ?=
+PREFIX  ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+DOCDIR  ?= $(PREFIX)/share/doc/haproxy
+
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+BINARY  = target/$(PROFILE)/haproxy
+
+.PHONY: all install check reg-tests bench version clean
+
+all:
+	$(CARGO) build --profile $(PROFILE) --locked
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DOCDIR)/examples
+	install -m 755 $(BINARY) $(DESTDIR)$(SBINDIR)/haproxy
+	install -m 644 README.md LICENSE doc/*.md $(DESTDIR)$(DOCDIR)/
+	install -m 644 examples/*.cfg $(DESTDIR)$(DOCDIR)/examples/
+
+check:
+	./contrib/check/check
+
+reg-tests:
+	$(CARGO) build --locked
+	./reg-tests/run target/debug/haproxy
+
+bench:
+	./contrib/bench/bench
+
+version:
+	@echo $(VERSION)
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,147 @@
+//! Sample fetches on connections and HTTP messages that need nothing beyond the scene.
+
+use std::borrow::Cow;
+
+use base::addr::Addr;
+use http::{RequestHead, ResponseHead};
+
+use crate::arg::{ArgKind, Args, Signature};
+use crate::expr::{Contexts, Cursor, Fetch, Fetched, Values};
+use crate::facts::{Encryption, Scene};
+use crate::sample::{Sample, Type};
+
+const ANY: Contexts = Contexts::ANY;
+const SESSION: Contexts = Contexts::of("YYYYYYYYYYYYYYYYYYYY..");
+const REQUEST: Contexts = Contexts::of("..YYYYYYYYY...........");
+const RESPONSE: Contexts = Contexts::of("...........YYYYYYYY...");
+
+const fn one(
+    name: &'static str,
+    args: Signature,
+    out: Type,
+    contexts: Contexts,
+    manual: &'static str,
+    eval: crate::expr::FetchFn,
+) -> Fetch {
+    Fetch { name, args, out, contexts, manual, values: Values::One, eval }
+}
+
+const fn many(name: &'static str, contexts: Contexts, eval: crate::expr::FetchFn) -> Fetch {
+    Fetch { name, args: NAME_OCC, out: Type::Str, contexts, manual: "7.3.6", values: Values::Many, eval }
+}
+
+const NONE: Signature = Signature::NONE;
+const NAME_OCC: Signature = Signature::optional(&[ArgKind::Str, ArgKind::Int]);
+
+/// The fetches of this room.
+pub static FETCHES: &[Fetch] = &[
+    one("always_false", NONE, Type::Bool, ANY, "7.3.2", |_, _, c| single(c, || Some(Sample::Bool(false)))),
+    one("always_true", NONE, Type::Bool, ANY, "7.3.2", |_, _, c| single(c, || Some(Sample::Bool(true)))),
+    one("bool", Signature::all(&[ArgKind::Str]), Type::Bool, ANY, "7.3.2", |_, a, c| {
+        single(c, || Some(Sample::Bool(matches!(a.str(0), b"true" | b"1"))))
+    }),
+    one("dst", NONE, Type::Addr, SESSION, "7.3.3", |s, _, c| {
+        single(c, || s.session.destination.get()?.ip().map(Sample::ip))
+    }),
+    one("dst_port", NONE, Type::Int, SESSION, "7.3.3", |s, _, c| {
+        single(c, || s.session.destination.get()?.port().map(|p| Sample::Int(p.into())))
+    }),
+    one("fe_name", NONE, Type::Str, SESSION, "7.3.3", |s, _, c| {
+        single(c, || Some(Sample::text(s.frontend.name.as_bytes())))
+    }),
+    many("hdr", REQUEST, |s, a, c| of_request(s, |r| values(&r.headers, a, c))),
+    one("hdr_cnt", Signature::optional(&[ArgKind::Str]), Type::Int, REQUEST, "7.3.6", header_count),
+    one("int", Signature::all(&[ArgKind::Int]), Type::Int, ANY, "7.3.2", |_, a, c| {
+        single(c, || a.int(0).map(Sample::Int))
+    }),
+    one("method", NONE, Type::Method, REQUEST, "7.3.6", |s, _, c| {
+        of_request(s, |r| single(c, || Some(Sample::Method(Cow::Borrowed(r.method.as_bytes())))))
+    }),
+    one("path", NONE, Type::Str, REQUEST, "7.3.6", |s, _, c| {
+        of_request(s, |r| single(c, || Some(Sample::text(r.path()))))
+    }),
+    one("pathq", NONE, Type::Str, REQUEST, "7.3.6", |s, _, c| {
+        of_request(s, |r| single(c, || Some(Sample::text(r.path_and_query()))))
+    }),
+    one("query", NONE, Type::Str, REQUEST, "7.3.6", |s, _, c| {
+        of_request(s, |r| single(c, || Some(Sample::text(r.query().unwrap_or_default()))))
+    }),
+    many("req.fhdr", REQUEST, |s, a, c| of_request(s, |r| lines(&r.headers, a, c))),
+    many("req.hdr", REQUEST, |s, a, c| of_request(s, |r| values(&r.headers, a, c))),
+    one("req.hdr_cnt", Signature::optional(&[ArgKind::Str]), Type::Int, REQUEST, "7.3.6", header_count),
+    one("req.ver", NONE, Type::Str, REQUEST, "7.3.6", |s, _, c| {
+        of_request(s, |r| single(c, || Some(Sample::text(r.version.number()))))
+    }),
+    many("res.fhdr", RESPONSE, |s, a, c| of_response(s, |r| lines(&r.headers, a, c))),
+    many("res.hdr", RESPONSE, |s, a, c| of_response(s, |r| values(&r.headers, a, c))),
+    one("src", NONE, Type::Addr, SESSION, "7.3.3", |s, _, c| {
+        single(c, || s.session.source.as_ref()?.ip().map(Sample::ip))
+    }),
+    one("src_port", NONE, Type::Int, SESSION, "7.3.3", |s, _, c| {
+        single(c, || s.session.source.as_ref().and_then(Addr::port).map(|p| Sample::Int(p.into())))
+    }),
+    one("ssl_fc", NONE, Type::Bool, SESSION, "7.3.4", |s, _, c| {
+        single(c, || Some(Sample::Bool(s.session.tls == Encryption::Tls)))
+    }),
+    one("status", NONE, Type::Int, RESPONSE, "7.3.6", |s, _, c| {
+        of_response(s, |r| single(c, || Some(Sample::Int(r.status.0.into()))))
+    }),
+    one("str", Signature::all(&[ArgKind::Str]), Type::Str, ANY, "7.3.2", |_, a, c| {
+        single(c, || Some(Sample::text(a.str(0))))
+    }),
+    one("url", NONE, Type::Str, REQUEST, "7.3.6", |s, _, c| {
+        of_request(s, |r| single(c, || Some(Sample::text(&r.target))))
+    }),
+];
+
+/// The one value of a fetch that has no more.
+fn single<'a>(cursor: Cursor, value: impl FnOnce() -> Option<Sample<'a>>) -> Fetched<'a> {
+    match cursor {
+        Cursor::Single | Cursor::Nth(0) => value().into(),
+        Cursor::Nth(_) => Fetched::Absent,
+    }
+}
+
+fn of_request<'a>(scene: &Scene<'a>, fetch: impl FnOnce(&'a RequestHead) -> Fetched<'a>) -> Fetched<'a> {
+    scene.request.map_or(Fetched::Absent, fetch)
+}
+
+fn of_response<'a>(scene: &Scene<'a>, fetch: impl FnOnce(&'a ResponseHead) -> Fetched<'a>) -> Fetched<'a> {
+    scene.response.map_or(Fetched::Absent, fetch)
+}
+
+fn header_count<'a>(scene: &Scene<'a>, args: &'a Args, cursor: Cursor) -> Fetched<'a> {
+    of_request(scene, |r| {
+        single(cursor, || {
+            let count = match args.str(0) {
+                b"" => r.headers.iter().map(|h| http::values(h.value).count()).sum(),
+                name => r.headers.find_values(name).count(),
+            };
+            Some(Sample::Int(count as i64))
+        })
+    })
+}
+
+/// Elements of comma-separated values: the asked one, the last one, or each in turn.
+fn values<'a>(headers: &'a http::Headers, args: &'a Args, cursor: Cursor) -> Fetched<'a> {
+    let name = args.str(0);
+    let found = match (args.int(1), cursor) {
+        (Some(n), Cursor::Single | Cursor::Nth(0)) => headers.nth_value(name, n as i32),
+        (Some(_), Cursor::Nth(_)) => None,
+        (None, Cursor::Single) => headers.nth_value(name, -1),
+        (None, Cursor::Nth(n)) => headers.find_values(name).nth(n),
+    };
+    found.map(Sample::text).into()
+}
+
+/// Whole header values: the asked one, the last one, or each in turn.
+fn lines<'a>(headers: &'a http::Headers, args: &'a Args, cursor: Cursor) -> Fetched<'a> {
+    let name = args.str(0);
+    let found = match (args.int(1), cursor) {
+        (Some(n), Cursor::Single | Cursor::Nth(0)) => headers.nth(name, n as i32),
+        (Some(_), Cursor::Nth(_)) => None,
+        (None, Cursor::Single) => headers.nth(name, -1),
+        (None, Cursor::Nth(n)) => headers.find_all(name).nth(n),
+    };
+    found.map(Sample::text).into()
+}
