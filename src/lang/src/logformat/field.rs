@@ -186,7 +186,8 @@ impl<'o> Field<'o> {
     /// Text made of pieces in which unsafe characters are replaced.
     pub fn pieces(&mut self, write: impl FnOnce(&mut Pieces<'_, '_>)) {
         let encoding = self.style.encoding();
-        let quoted = encoding == Encoding::Json || (encoding == Encoding::None && self.style.has(Style::QUOTE));
+        let quoted =
+            encoding == Encoding::Json || (encoding == Encoding::None && self.style.has(Style::QUOTE));
         if quoted {
             self.out.push(b'"');
         } else if encoding == Encoding::Cbor {
