@@ -122,8 +122,11 @@ pub enum Encryption {
 #[derive(Debug, Default)]
 pub struct LocalAddr {
     known: OnceCell<Option<Addr>>,
-    socket: Option<(i32, fn(i32) -> Option<Addr>)>,
+    socket: Option<(i32, AskAddr)>,
 }
+
+/// Asks the system for an address of a socket.
+type AskAddr = fn(i32) -> Option<Addr>;
 
 impl LocalAddr {
     /// An address that is already known.

@@ -294,7 +294,10 @@ mod tests {
     fn request_lines_are_taken_apart() {
         for (line, expected) in [
             ("GET /p/a?q=1 HTTP/1.1", ["GET", "/p/a?q=1", "/p/a", "/p/a", "?q=1", "HTTP/1.1"]),
-            ("GET http://a.b/x?y HTTP/1.0", ["GET", "http://a.b/x?y", "http://a.b/x", "/x", "?y", "HTTP/1.0"]),
+            (
+                "GET http://a.b/x?y HTTP/1.0",
+                ["GET", "http://a.b/x?y", "http://a.b/x", "/x", "?y", "HTTP/1.0"],
+            ),
             ("GET http://a.b?y=/ HTTP/1.0", ["GET", "http://a.b?y=/", "http://a.b", "", "?y=/", "HTTP/1.0"]),
             ("OPTIONS * HTTP/1.1", ["OPTIONS", "*", "*", "", "", "HTTP/1.1"]),
             ("CONNECT a.b:443 HTTP/1.1", ["CONNECT", "a.b:443", "a.b:443", "", "", "HTTP/1.1"]),

@@ -7,7 +7,9 @@ use config::{Directive, Prefix, ProxyKind, Refusal, Section, Sections, Sense, St
 
 use crate::logger::{LoggerDraft, LoggerLine};
 use crate::sections;
-use crate::settings::{FormatChoice, FormatText, GlobalLogging, Hostname, ProfileSettings, ProxyLogging, Style};
+use crate::settings::{
+    FormatChoice, FormatText, GlobalLogging, Hostname, ProfileSettings, ProxyLogging, Style,
+};
 use crate::step::{Step, Steps};
 
 const ALL: Section = Section::Proxy(Sections::ALL);
@@ -26,7 +28,10 @@ const fn directive(
 
 /// The directives of this room.
 pub static DIRECTIVES: &[Directive] = &[
-    Directive { prefix: Prefix::No, ..directive("log", Section::Global, Arity::AtLeast(0), "3.1", global_log) },
+    Directive {
+        prefix: Prefix::No,
+        ..directive("log", Section::Global, Arity::AtLeast(0), "3.1", global_log)
+    },
     Directive { prefix: Prefix::No, ..directive("log", ALL, Arity::AtLeast(0), "4.2", proxy_log) },
     directive("log-send-hostname", Section::Global, Arity::AtLeast(0), "3.1", send_hostname),
     directive("log-tag", Section::Global, Arity::Exactly(1), "3.1", |s| {

@@ -154,7 +154,14 @@ impl FrontendLog {
         }
     }
 
-    fn line(&self, format: &LogFormat, scene: &Scene<'_>, level: Level, step: Step, completeness: Completeness) {
+    fn line(
+        &self,
+        format: &LogFormat,
+        scene: &Scene<'_>,
+        level: Level,
+        step: Step,
+        completeness: Completeness,
+    ) {
         let core = &*self.0;
         if self.is_silent() {
             return;

@@ -64,9 +64,10 @@ impl LoggerLine {
         let target = TargetDraft::parse(&s.arg(0)).map_err(|e| s.refuse(0, format!("'log' : {e}.")))?;
         let mut at = 1;
         let len = option(s, &mut at, "len", |text| {
-            text.parse().ok().filter(|len| (80..=65535).contains(len)).ok_or_else(|| {
-                format!("invalid log length '{text}', must be between 80 and 65535")
-            })
+            text.parse()
+                .ok()
+                .filter(|len| (80..=65535).contains(len))
+                .ok_or_else(|| format!("invalid log length '{text}', must be between 80 and 65535"))
         })?;
         let format = option(s, &mut at, "format", |text| {
             text.parse().map_err(|()| format!("unknown log format '{text}'"))

@@ -52,10 +52,14 @@ impl Profile {
 
     /// All formats, for checks.
     pub(crate) fn formats(&self) -> impl Iterator<Item = &FormatText> {
-        self.steps.iter().chain([&self.any]).flat_map(|on| match on {
-            OnStep::Formats { line, structured } => [line.as_ref(), structured.as_ref()],
-            _ => [None, None],
-        }).flatten()
+        self.steps
+            .iter()
+            .chain([&self.any])
+            .flat_map(|on| match on {
+                OnStep::Formats { line, structured } => [line.as_ref(), structured.as_ref()],
+                _ => [None, None],
+            })
+            .flatten()
     }
 }
 

@@ -19,8 +19,8 @@ use crate::profile::Profile;
 use crate::ring::{self, Ring};
 use crate::sections;
 use crate::settings::{
-    FormatChoice, FormatText, GlobalLogging, Hostname, ProfileSettings, ProxyLogging, Resolved, ResolvedProxy,
-    RingSettings, Style,
+    FormatChoice, FormatText, GlobalLogging, Hostname, ProfileSettings, ProxyLogging, Resolved,
+    ResolvedProxy, RingSettings, Style,
 };
 use crate::step::{Step, Steps};
 use crate::target::{Target, TargetDraft};
@@ -125,7 +125,10 @@ impl<'r> Resolver<'r> {
                 })),
             }
         }
-        let identity = Identity { tag: logging.tag.clone().unwrap_or(self.identity.tag.clone()), ..self.identity.clone() };
+        let identity = Identity {
+            tag: logging.tag.clone().unwrap_or(self.identity.tag.clone()),
+            ..self.identity.clone()
+        };
         let mut core = Core { loggers, identity, ..Core::default() };
         if proxy.kind.has_frontend() {
             self.formats(proxy, &logging, &mut core, diagnostics);
@@ -133,7 +136,13 @@ impl<'r> Resolver<'r> {
         FrontendLog::new(core)
     }
 
-    fn formats(&self, proxy: &ProxyDraft, logging: &ProxyLogging, core: &mut Core, diagnostics: &mut Diagnostics) {
+    fn formats(
+        &self,
+        proxy: &ProxyDraft,
+        logging: &ProxyLogging,
+        core: &mut Core,
+        diagnostics: &mut Diagnostics,
+    ) {
         let chosen = !matches!(logging.format, FormatChoice::Default) || logging.structured.is_some();
         core.format = self.format(proxy, logging, diagnostics);
         core.structured = logging.structured.as_ref().and_then(|text| compiled(text, diagnostics));
@@ -172,7 +181,10 @@ impl<'r> Resolver<'r> {
     /// The one built-in format whose parts belong to another room.
     fn https(&self, place: &Place, diagnostics: &mut Diagnostics) -> LogFormat {
         LogFormat::parse_log(formats::HTTPS.as_bytes(), self.registry).unwrap_or_else(|e| {
-            diagnostics.alert_at(place, format!("'option httpslog' is not supported by this build : {}.", e.message));
+            diagnostics.alert_at(
+                place,
+                format!("'option httpslog' is not supported by this build : {}.", e.message),
+            );
             LogFormat::default()
         })
     }

@@ -53,7 +53,8 @@ pub fn sinks(draft: &Draft) -> Vec<Sink> {
         kind: SinkKind::Descriptor,
     };
     let mut sinks = vec![descriptor("stdout", 1), descriptor("stderr", 2)];
-    let rings = draft.global.get::<Resolved>().map_or_else(|| vec![ring::buf0().clone()], |r| r.rings.clone());
+    let rings =
+        draft.global.get::<Resolved>().map_or_else(|| vec![ring::buf0().clone()], |r| r.rings.clone());
     sinks.extend(rings.into_iter().map(|ring| Sink {
         name: ring.name().into(),
         description: ring.description().to_owned(),

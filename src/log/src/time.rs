@@ -35,10 +35,7 @@ impl Stamp {
         let name = MONTHS[month as usize];
         put(&mut stamp.rfc3164, format_args!("{name} {day:2} {hour:02}:{minute:02}:{second:02}"));
         let month = month + 1;
-        put(
-            &mut stamp.iso,
-            format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"),
-        );
+        put(&mut stamp.iso, format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"));
         let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.unsigned_abs() / 60);
         put(&mut stamp.offset, format_args!("{sign}{:02}{:02}", minutes / 60, minutes % 60));
         stamp
@@ -95,7 +92,8 @@ impl Civil {
         let shifted = seconds.div_euclid(86_400) + 719_468;
         let era = shifted.div_euclid(146_097);
         let day_of_era = shifted.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let from_march = (5 * day_of_year + 2) / 153;
         let month = ((from_march + 2) % 12) as u32;
