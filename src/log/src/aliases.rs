@@ -122,14 +122,14 @@ fn request_date(s: &Scene<'_>) -> WallTime {
 }
 
 fn utc(date: WallTime, f: &mut Field<'_>) {
-    f.word(&joined(time::stamp(date).utc(), b" +0000"));
+    f.word(&joined(time::stamp(date).utc(), *b" +0000"));
 }
 
 fn local(date: WallTime, f: &mut Field<'_>) {
     let stamp = time::stamp(date);
     let mut zone = [b' '; 6];
     zone[1..].copy_from_slice(stamp.offset());
-    f.word(&joined(stamp.local(), &zone));
+    f.word(&joined(stamp.local(), zone));
 }
 
 /// With milliseconds.
@@ -144,10 +144,10 @@ fn precise(date: WallTime, f: &mut Field<'_>) {
     f.word(&text);
 }
 
-fn joined(date: &[u8], zone: &[u8; 6]) -> [u8; 26] {
+fn joined(date: &[u8], zone: [u8; 6]) -> [u8; 26] {
     let mut text = [0; 26];
     text[..20].copy_from_slice(date);
-    text[20..].copy_from_slice(zone);
+    text[20..].copy_from_slice(&zone);
     text
 }
 
@@ -206,12 +206,15 @@ fn letters(s: &Scene<'_>) -> [u8; 4] {
     [cause, phase, x.cookies.client, x.cookies.server]
 }
 
-fn captures<'a>(s: &Scene<'a>, of: fn(&StreamFacts) -> &Vec<Option<Box<[u8]>>>) -> &'a [Option<Box<[u8]>>] {
+/// A captured header, if there was one.
+type Capture = Option<Box<[u8]>>;
+
+fn captures<'a>(s: &Scene<'a>, of: fn(&StreamFacts) -> &Vec<Capture>) -> &'a [Capture] {
     s.stream.map_or(&[], |x| of(x).as_slice())
 }
 
 /// `{first|second|...}`, nothing when nothing is to be captured.
-fn braces(captures: &[Option<Box<[u8]>>], f: &mut Field<'_>) {
+fn braces(captures: &[Capture], f: &mut Field<'_>) {
     if captures.is_empty() {
         return f.null();
     }
@@ -224,7 +227,7 @@ fn braces(captures: &[Option<Box<[u8]>>], f: &mut Field<'_>) {
     });
 }
 
-fn list(captures: &[Option<Box<[u8]>>], f: &mut Field<'_>) {
+fn list(captures: &[Capture], f: &mut Field<'_>) {
     if captures.is_empty() {
         return f.null();
     }
