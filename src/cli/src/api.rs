@@ -34,6 +34,12 @@ pub struct Program {
     pub maxconn: u64,
     /// When the process started.
     pub started: base::clock::WallTime,
+    /// How long that took, in milliseconds.
+    pub boot_millis: u64,
+    /// Warnings given while starting.
+    pub warnings: u64,
+    /// How busy it is.
+    pub load: crate::load::Load,
 }
 
 /// Bound sockets that nobody serves yet.

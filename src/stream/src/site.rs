@@ -91,6 +91,8 @@ pub struct CompiledRoute {
 pub struct BackendSide {
     /// What every proxy has.
     pub common: Common,
+    /// Its index among the proxies of the draft.
+    pub proxy: usize,
     /// Its servers and counters.
     pub core: Arc<Backend>,
 }
@@ -115,9 +117,9 @@ impl Site {
         let mut errors = Vec::new();
         let mut backends = Vec::new();
         let mut backends_by_name = HashMap::new();
-        for proxy in draft.proxies.iter().filter(|p| p.kind.has_backend()) {
+        for (index, proxy) in draft.proxies.iter().enumerate().filter(|(_, p)| p.kind.has_backend()) {
             backends_by_name.insert(proxy.name.clone(), backends.len());
-            backends.push(backend_side(proxy, workers, &mut errors));
+            backends.push(backend_side(index, proxy, workers, &mut errors));
         }
         let mut site = Self {
             process,
@@ -197,7 +199,12 @@ fn facts(proxy: &ProxyDraft) -> ProxyFacts {
     }
 }
 
-fn backend_side(proxy: &ProxyDraft, workers: usize, errors: &mut Vec<BuildError>) -> BackendSide {
+fn backend_side(
+    index: usize,
+    proxy: &ProxyDraft,
+    workers: usize,
+    errors: &mut Vec<BuildError>,
+) -> BackendSide {
     let settings: BackendSettings = proxy.slots.get_or_default();
     let none = ServerDrafts::default();
     let drafts = proxy.slots.get::<ServerDrafts>().unwrap_or(&none);
@@ -226,7 +233,7 @@ fn backend_side(proxy: &ProxyDraft, workers: usize, errors: &mut Vec<BuildError>
         }
     }
     let core = Arc::new(Backend::new(facts(proxy), settings, servers, workers));
-    BackendSide { common: common(proxy), core }
+    BackendSide { common: common(proxy), proxy: index, core }
 }
 
 /// The address that a listener was bound to, as far as streams care.
