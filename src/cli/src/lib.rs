@@ -11,6 +11,8 @@ mod line;
 mod load;
 mod session;
 mod suggest;
+#[cfg(test)]
+mod testing;
 mod traffic;
 
 pub use api::{Api, Program};

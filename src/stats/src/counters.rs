@@ -205,7 +205,7 @@ pub struct ServerCounters {
     /// Connections in use now (`used_conn_cur`).
     pub used: Gauge,
     /// Idle connections now (`idle_conn_cur` and `safe_conn_cur` together until the trees come).
-    pub idle: Gauge,
+    pub idle: PerWorker<Gauge>,
 }
 
 /// The process's counters (`show info`).
@@ -317,6 +317,11 @@ impl BackendCounters {
 }
 
 impl ServerCounters {
+    /// Idle connections of all threads.
+    pub fn idle_now(&self) -> u64 {
+        self.idle.sum(Gauge::get)
+    }
+
     /// Forgets everything but what exists now.
     pub fn clear(&self) {
         self.common.clear();

@@ -26,7 +26,9 @@ pub(super) fn env(cx: &mut CommandCx<'_>) -> Answer {
     let wanted = cx.arg(0);
     let mut text = String::new();
     for (name, value) in program.environment.iter().filter(|(n, _)| wanted.is_empty() || *n == wanted) {
-        text += &format!("{name}={value}\n");
+        for piece in [name, "=", value, "\n"] {
+            text.push_str(piece);
+        }
     }
     if text.is_empty() && !wanted.is_empty() {
         return Answer::error("Variable not found");
@@ -102,7 +104,9 @@ impl Gathered<'_> {
     }
 
     fn zeroes(&mut self, figures: &[F]) {
-        figures.iter().for_each(|figure| self.number(*figure, 0));
+        for figure in figures {
+            self.number(*figure, 0);
+        }
     }
 
     fn product(&mut self) {

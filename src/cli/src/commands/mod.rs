@@ -6,6 +6,8 @@ mod proxy;
 mod server;
 mod session;
 mod stat;
+#[cfg(test)]
+mod tests;
 
 use keyword::Command;
 use keyword::command::Level::{Admin, Operator, User};
@@ -132,7 +134,7 @@ pub static COMMANDS: &[Command] = &[
         "show startup-logs",
         "show startup-logs",
         "what was said while starting",
-        User,
+        Operator,
         info::startup_logs,
     )
     .everywhere(),
@@ -156,7 +158,7 @@ pub static COMMANDS: &[Command] = &[
         "wait",
         "wait {-h|<delay_ms>} cond [args...]",
         "wait so long, or for something",
-        User,
+        Operator,
         session::wait,
     ),
 ];

@@ -101,11 +101,12 @@ pub(super) fn servers_conn(cx: &mut CommandCx<'_>) -> Answer {
     servers(cx, &head, |_, backend, server, out| {
         let (address, port) = address_and_port(&server.address.load());
         let used = server.counters.common.current.get();
-        let idle = server.counters.idle.get();
+        let idle = server.counters.idle_now();
+        let per_thread: Vec<_> = server.counters.idle.iter().map(|n| n.get().to_string()).collect();
         let limit = server.settings.pool_max.map_or(-1, |n| n as i64);
         let _ = writeln!(
             out,
-            "{}/{} {}/{} {address} {port} - {} {} {used} {} {used} 0 0 {idle} {limit} {idle}",
+            "{}/{} {}/{} {address} {port} - {} {} {used} {} {used} 0 0 {idle} {limit} {idle} {}",
             backend.common.facts.name,
             server.facts.name,
             backend.common.facts.id,
@@ -113,6 +114,7 @@ pub(super) fn servers_conn(cx: &mut CommandCx<'_>) -> Answer {
             server.settings.pool_purge_delay.as_millis(),
             server.slots.served(),
             server.counters.common.current_max.get(),
+            per_thread.join(" "),
         );
     })
 }

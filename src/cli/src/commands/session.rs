@@ -87,7 +87,9 @@ pub(super) fn timeout(cx: &mut CommandCx<'_>) -> Answer {
 pub(super) fn sockets(cx: &mut CommandCx<'_>) -> Answer {
     let mut text = "# socket lvl processes\n".to_owned();
     for socket in cx.world.get::<Sockets>().map(|s| s.0.clone()).unwrap_or_default() {
-        text += &format!("{} {} all\n", socket.address, socket.level.name());
+        for piece in [&socket.address, " ", socket.level.name(), " all\n"] {
+            text.push_str(piece);
+        }
     }
     Answer::text(text)
 }

@@ -11,7 +11,7 @@ use config::Mode;
 use keyword::Answer;
 use keyword::command::{CommandCx, Dump, Level, Progress};
 use stats::columns::Column as C;
-use stats::counters::{BackendEvents, FrontendEvents, Statuses, TimeFigures};
+use stats::counters::{BackendEvents, FrontendEvents, TimeFigures};
 use stats::rows::{head, tail};
 use stats::{BackendCounters, Descriptions, First, Form, Object, Row, Value};
 use stream::Site;
@@ -236,7 +236,7 @@ impl StatDump {
         let mut status = if up { "UP" } else { "DOWN" }.to_owned();
         if self.query.servers != Servers::All {
             let working = |s: &&Arc<Server>| s.status() == Status::Up && s.admin() != Admin::Maintenance;
-            status += &format!(" ({}/{})", servers.iter().filter(working).count(), servers.len());
+            status = format!("{status} ({}/{})", servers.iter().filter(working).count(), servers.len());
         }
         let changed = servers.iter().map(|s| s.last_change.load(Ordering::Relaxed)).max().unwrap_or(0);
         let since = find::seconds_since(&self.site, if up { 0 } else { changed });
@@ -301,9 +301,9 @@ impl StatDump {
             (C::Act, u64::from(!backup)),
             (C::Bck, u64::from(backup)),
             (C::Lastchg, find::seconds_since(&self.site, changed)),
-            (C::SrvIcur, c.idle.get()),
+            (C::SrvIcur, c.idle_now()),
             (C::IdleConnCur, 0),
-            (C::SafeConnCur, c.idle.get()),
+            (C::SafeConnCur, c.idle_now()),
             (C::UsedConnCur, c.common.current.get()),
             (C::NeedConnEst, c.common.current.get()),
             (C::PrivIdleCur, 0),
@@ -434,7 +434,6 @@ fn statuses(row: &mut Row, class: impl Fn(usize) -> u64) {
     for (i, column) in columns.into_iter().enumerate() {
         row.counters(&[(column, class(i))]);
     }
-    const _: fn(&Statuses, usize) -> u64 = Statuses::class;
 }
 
 fn times(row: &mut Row, c: &BackendCounters) {
