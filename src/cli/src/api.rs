@@ -26,8 +26,6 @@ pub struct Program {
     pub date: String,
     /// The environment as the configuration left it.
     pub environment: Vec<(String, String)>,
-    /// What was printed while starting.
-    pub startup_logs: String,
     /// Every listening socket of the process, for the next process to take.
     pub listeners: Vec<BoundListener>,
     /// `maxconn` of the process.

@@ -189,7 +189,7 @@ mod tests {
              stats socket 127.0.0.1:1234 severity-output number\n stats socket fd@3 level user name x\n \
              stats timeout 2m\n stats maxconn 3\n",
         );
-        assert_eq!((api.timeout, api.maxconn, api.sockets.len()), (Duration::from_secs(120), 3, 3));
+        assert_eq!((api.timeout, api.maxconn, api.sockets.len()), (Duration::from_mins(2), 3, 3));
         let of = |i: usize| {
             let slots = &api.sockets[i].slots;
             (slots.get_or_default::<SocketSettings>(), slots.get_or_default::<ListenSpec>().unix)

@@ -27,6 +27,7 @@ const ROOMS: &[Tables] = &[
         checks: backend::CHECKS,
         ..Tables::NONE
     },
+    Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { directives: stream::DIRECTIVES, checks: stream::CHECKS, ..Tables::NONE },
     Tables {
         directives: crate::DIRECTIVES,

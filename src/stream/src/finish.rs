@@ -14,7 +14,7 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
     front.requests.inc();
     front.statuses.count(status);
     front.bytes_in.add(story.facts.bytes_in);
-    front.bytes_out.add(story.facts.bytes_out);
+    front.bytes_out.add(story.sent);
     story.site.counters.requests_total.inc();
     if let Some(backend) = story.backend {
         let counters = &backend.core.counters;
@@ -40,7 +40,7 @@ pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
     story.facts.timers.end = story.now();
     let front = story.frontend.counters.events.here();
     front.bytes_in.add(story.facts.bytes_in);
-    front.bytes_out.add(story.facts.bytes_out);
+    front.bytes_out.add(story.sent);
     let sides = [story.backend.map(|b| &b.core.counters), server.map(|s| &s.counters.common)];
     for counters in sides.into_iter().flatten() {
         let events = counters.events.here();
@@ -60,7 +60,7 @@ pub(crate) fn unparsed(story: &mut Story<'_>) {
     if story.facts.status > 0 {
         front.statuses.count(story.facts.status);
     }
-    front.bytes_out.add(story.facts.bytes_out);
+    front.bytes_out.add(story.sent);
     let nothing_came = !story.facts.timers.first_byte.is_set();
     if nothing_came && story.frontend.log_options.dont_log_null {
         return;

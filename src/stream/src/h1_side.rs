@@ -4,7 +4,7 @@ use std::io::IoSlice;
 use std::ops::Range;
 use std::task::{Context, Poll};
 
-use h1::{BodyDecoder, BodyEvent, Cursor, NameCase, Options, Side};
+use h1::{BodyDecoder, BodyEvent, Cursor, Decoded, NameCase, Options, Side};
 use http::{BodyLength, Headers};
 use net::More;
 
@@ -94,6 +94,24 @@ impl H1Side {
     /// Whether the message that came is complete.
     pub(crate) fn has_all(&self) -> bool {
         self.incoming.is_done()
+    }
+
+    /// What the trailers that came count for in logs.
+    pub(crate) fn trailer_size(&self) -> u64 {
+        crate::size::of_trailers(&self.trailers)
+    }
+
+    /// Whether the part of a body that has arrived is certain to be malformed.
+    pub(crate) fn body_is_malformed(&self) -> bool {
+        let (mut decoder, mut trailers) = (self.incoming.clone(), Headers::new());
+        let mut rest = self.conn.input.data();
+        loop {
+            match decoder.decode(rest, &mut trailers) {
+                Err(_) => return true,
+                Ok(Decoded { event: BodyEvent::Data(_), consumed }) => rest = &rest[consumed..],
+                Ok(_) => return false,
+            }
+        }
     }
 
     /// Whether what comes can still be told apart.

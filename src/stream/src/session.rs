@@ -114,24 +114,27 @@ async fn tcp(mut story: Story<'_>, mut client: Conn) {
     story.begin();
     let server = match run_tcp(&mut story, &mut client).await {
         Ok(server) => Some(server),
-        Err(failure) => {
+        Err((failure, server)) => {
             story.facts.termination = failure.termination;
-            None
+            server
         }
     };
     finish::tcp(&mut story, server.as_deref());
 }
 
-async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend::Server>, Failure> {
+async fn run_tcp(
+    story: &mut Story<'_>,
+    client: &mut Conn,
+) -> Result<Arc<backend::Server>, (Failure, Option<Arc<backend::Server>>)> {
     let content = &story.frontend.common.rules.tcp_content;
     if !content.is_empty()
         && matches!(content.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..))
     {
         story.frontend.counters.events.here().denied_requests.inc();
-        return Err(Failure::silent(Termination::new(Cause::Proxy, Phase::Request)));
+        return Err((Failure::silent(Termination::new(Cause::Proxy, Phase::Request)), None));
     }
     let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
-    let backend: &BackendSide = route(story).ok_or(no_backend)?;
+    let backend: &BackendSide = route(story).ok_or((no_backend, None))?;
     story.backend = Some(backend);
     let mut lease = lease(story, backend, Reuse::No).await?;
     let (front, back) = (&story.frontend.common.timeouts, &backend.common.timeouts);
@@ -147,6 +150,7 @@ async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend
         relay(client, &mut lease.side.conn, &story.site.clock, &mut story.deadline, timeouts, limit).await;
     story.facts.bytes_in += relayed.bytes_in;
     story.facts.bytes_out += relayed.bytes_out;
+    story.sent += relayed.bytes_out;
     story.facts.termination = relayed.termination;
     Ok(lease.held.0.clone())
 }

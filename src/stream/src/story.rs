@@ -26,6 +26,8 @@ pub(crate) struct Story<'s> {
     pub(crate) deadline: Deadline,
     /// Requests that came on this connection before.
     pub(crate) served: u32,
+    /// Bytes that the current stream sent to the client, whoever made them.
+    pub(crate) sent: u64,
 }
 
 /// Which messages are there for rules and expressions.
@@ -76,6 +78,7 @@ impl<'s> Story<'s> {
             response: ResponseHead::default(),
             deadline: Deadline::new(site.clock.clone()),
             served: 0,
+            sent: 0,
         }
     }
 
@@ -87,6 +90,7 @@ impl<'s> Story<'s> {
         let mut request_line = std::mem::take(&mut self.facts.request_line);
         request_line.clear();
         self.backend = None;
+        self.sent = 0;
         self.facts = StreamFacts {
             id: self.site.next_stream_id(),
             request_line,

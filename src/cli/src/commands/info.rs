@@ -3,6 +3,7 @@
 use base::clock::Tick;
 use keyword::Answer;
 use keyword::command::CommandCx;
+use log::ring::Reading;
 use stats::info::Figure as F;
 use stats::{Descriptions, Form, Info, Value};
 use stream::Site;
@@ -14,11 +15,17 @@ pub(super) fn version(cx: &mut CommandCx<'_>) -> Answer {
     Answer::info(cx.world.get::<Program>().map(|p| p.version.clone()).unwrap_or_default())
 }
 
-pub(super) fn startup_logs(cx: &mut CommandCx<'_>) -> Answer {
-    match cx.world.get::<Program>().map(|p| p.startup_logs.clone()) {
-        Some(logs) if !logs.is_empty() => Answer::text(logs),
-        _ => Answer::info("\n"),
-    }
+pub(super) fn startup_logs(_: &mut CommandCx<'_>) -> Answer {
+    let (ring, mut text) = (log::startup_logs(), Vec::new());
+    let mut position = ring.oldest();
+    ring.read(&mut position, |message| {
+        text.extend_from_slice(message);
+        if !message.ends_with(b"\n") {
+            text.push(b'\n');
+        }
+        Reading::More
+    });
+    if text.is_empty() { Answer::info("\n") } else { Answer::Text(text) }
 }
 
 pub(super) fn env(cx: &mut CommandCx<'_>) -> Answer {

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use backend::Server;
 use backend::server::{Admin, Status};
 use backend::settings::Start;
+use backend::{CheckStatus, Server};
 use base::addr::Addr;
 use keyword::Answer;
 use keyword::command::CommandCx;
@@ -75,11 +75,12 @@ pub(super) fn servers_state(cx: &mut CommandCx<'_>) -> Answer {
             Admin::Drain => (configured + 8, 0),
             Admin::Maintenance => (configured + 1, 8),
         };
+        let check = check_state(server);
         let changed = server.last_change.load(std::sync::atomic::Ordering::Relaxed);
         let (address, port) = address_and_port(&server.address.load());
         let _ = writeln!(
             out,
-            "{} {} {} {} {address} {} {admin} {} {} {} 1 0 0 {paused} 0 0 0 - {port} - 0 0 - - 0",
+            "{} {} {} {} {address} {} {admin} {} {} {} {} {} 0 0 0 - {port} - 0 0 - - 0",
             backend.common.facts.id,
             backend.common.facts.name,
             server.facts.id,
@@ -88,8 +89,42 @@ pub(super) fn servers_state(cx: &mut CommandCx<'_>) -> Answer {
             server.weight(),
             server.settings.weight,
             find::seconds_since(site, changed),
+            check.outcome,
+            check.bits + paused,
         );
     })
+}
+
+/// A server's checks in the numbers of the state file.
+struct CheckState {
+    /// Status, result, and level.
+    outcome: String,
+    /// 2 for a server that is checked, 4 while it is.
+    bits: u32,
+}
+
+fn check_state(server: &Server) -> CheckState {
+    if !super::stat::is_checked(server) {
+        return CheckState { outcome: "1 0 0".to_owned(), bits: 0 };
+    }
+    let ((last, _), (level, _, _)) = (server.health.last(), server.health.level());
+    let status = match last.status {
+        CheckStatus::Initializing => 1,
+        CheckStatus::SocketError => 5,
+        CheckStatus::L4Ok => 6,
+        CheckStatus::L4Timeout => 7,
+        CheckStatus::L4Connection => 8,
+        CheckStatus::L7Timeout => 12,
+        CheckStatus::L7Invalid => 13,
+        CheckStatus::L7Ok => 15,
+        CheckStatus::L7Status => 17,
+    };
+    let result = match last.status {
+        CheckStatus::Initializing => 0,
+        status if status.passed() => 3,
+        _ => 2,
+    };
+    CheckState { outcome: format!("{status} {result} {level}"), bits: 2 + 4 }
 }
 
 pub(super) fn servers_conn(cx: &mut CommandCx<'_>) -> Answer {

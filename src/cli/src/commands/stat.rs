@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use backend::Server;
 use backend::server::{Admin, Status};
 use backend::settings::Algorithm;
+use backend::{CheckStatus, Server};
 use base::clock::Tick;
+use check::CheckSettings;
+use check::settings::Enabled;
 use config::Mode;
 use keyword::Answer;
 use keyword::command::{CommandCx, Dump, Level, Progress};
@@ -284,16 +286,14 @@ impl StatDump {
     fn server(&self, backend: &BackendSide, server: &Server) -> Row {
         let mut row = Row::new(Object::Server, backend.common.facts.id, server.facts.id);
         let c = &server.counters;
-        let status = match (server.admin(), server.status()) {
-            (Admin::Maintenance, _) => "MAINT",
-            (Admin::Drain, Status::Up) => "DRAIN",
-            (_, Status::Down) => "DOWN",
-            (Admin::Ready, Status::Up) => "no check",
-        };
         let backup = server.settings.role == backend::settings::Role::Backup;
         row.set(C::Pxname, Value::Text(backend.common.facts.name.to_string().into()));
         row.set(C::Svname, Value::Text(server.facts.name.to_string().into()));
-        row.words(&[(C::Status, status), (C::Mode, backend.common.mode.name())]);
+        row.set(C::Status, Value::Text(status(server).into()));
+        row.words(&[(C::Mode, backend.common.mode.name())]);
+        if is_checked(server) {
+            self.checks(&mut row, server);
+        }
         let changed = server.last_change.load(Ordering::Relaxed);
         row.figures(&[
             (C::Weight, u64::from(server.weight())),
@@ -332,6 +332,34 @@ impl StatDump {
         // What waits for a server is known to its slots.
         row.figures(&[(C::Qcur, server.slots.waiting()), (C::Qmax, server.slots.waiting_max.get())]);
         row
+    }
+
+    /// What checks found out.
+    fn checks(&self, row: &mut Row, server: &Server) {
+        let c = &server.counters;
+        let changed = server.last_change.load(Ordering::Relaxed);
+        let down = server.status() == Status::Down || server.admin() == Admin::Maintenance;
+        row.counters(&[(C::Chkfail, c.failed_checks.get()), (C::Chkdown, c.common.downs.get())]);
+        row.figures(&[(C::Downtime, if down { find::seconds_since(&self.site, changed) } else { 0 })]);
+        if server.admin() == Admin::Maintenance {
+            return;
+        }
+        let ((last, _), (level, rise, fall)) = (server.health.last(), server.health.level());
+        row.words(&[(C::CheckStatus, last.status.code()), (C::CheckDesc, last.status.describe())]);
+        row.figures(&[
+            (C::CheckRise, u64::from(rise)),
+            (C::CheckFall, u64::from(fall)),
+            (C::CheckHealth, u64::from(level)),
+        ]);
+        if last.status != CheckStatus::Initializing {
+            row.counters(&[(C::CheckDuration, last.millis)]);
+        }
+        if let Some(code) = last.code {
+            row.figures(&[(C::CheckCode, u64::from(code))]);
+        }
+        if !last.info.is_empty() {
+            row.set(C::LastChk, Value::Text(last.info.into()));
+        }
     }
 
     /// What backends and servers have in common.
@@ -378,6 +406,30 @@ impl StatDump {
             row.counters(&[(C::ReqTot, sum(|e| e.requests.get()))]);
             statuses(row, |class| c.events.sum(|e| e.statuses.class(class)));
         }
+    }
+}
+
+pub(super) fn is_checked(server: &Server) -> bool {
+    server.slots_of_features.get::<CheckSettings>().is_some_and(|c| c.enabled == Enabled::Yes)
+}
+
+/// A server's status, with its way to the other side when it is between the two.
+fn status(server: &Server) -> String {
+    let up = match (server.admin(), server.status()) {
+        (Admin::Maintenance, _) => return "MAINT".to_owned(),
+        (Admin::Drain, Status::Up) => "DRAIN",
+        (Admin::Ready, Status::Up) if is_checked(server) => "UP",
+        (Admin::Ready, Status::Up) => return "no check".to_owned(),
+        (_, Status::Down) => "DOWN",
+    };
+    let (level, rise, fall) = server.health.level();
+    match server.status() {
+        _ if !is_checked(server) => up.to_owned(),
+        Status::Up if level >= rise && level + 1 < rise + fall => {
+            format!("{up} {}/{fall}", level + 1 - rise)
+        }
+        Status::Down if level > 0 && level < rise => format!("{up} {level}/{rise}"),
+        Status::Up | Status::Down => up.to_owned(),
     }
 }
 

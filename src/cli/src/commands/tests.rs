@@ -194,3 +194,27 @@ fn removal_is_waited_for() {
     assert_eq!(admin(&shared, "wait 1s srv-removable be/y"), "Failed. No such server.\n\n");
     assert_eq!(admin(&shared, "wait 1s srv-removable li/x"), "Done.\n\n");
 }
+
+#[test]
+fn checks_are_told() {
+    let config = "backend be\n timeout connect 1s\n timeout server 1s\n server s 127.0.0.1:1 check\n";
+    let shared = shared(config);
+    let site = shared.world.get::<Site>().unwrap();
+    let core = &site.backends[0].core;
+    let server = core.servers.load()[0].clone();
+    server.health.configure(2, 3);
+    let names = ["status", "check_status", "check_code", "check_health", "last_chk", "chkfail"];
+    let told = || columns(&admin(&shared, "show stat"), "be,s", &names).join("|");
+    assert_eq!(told(), "UP 1/3|INI||2||0");
+    let result = backend::CheckResult {
+        status: backend::CheckStatus::L7Status,
+        code: Some(503),
+        millis: 4,
+        info: "Gone".into(),
+    };
+    server.health.observe(result, site.clock.now());
+    core.set_status(&server, backend::Status::Down, site.clock.now());
+    assert_eq!(told(), "DOWN|L7STS|503|0|Gone|0");
+    let state = admin(&shared, "show servers state");
+    assert!(state.contains("\n2 be 1 s 127.0.0.1 0 0 1 1 0 17 2 0 6 0 0 0 - 1 - 0 0 - - 0\n"), "{state}");
+}

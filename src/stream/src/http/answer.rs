@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 
+use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::errors::AfterPage;
 use h1::{ConnectionLine, NameCase, Persistence, RequestInfo};
@@ -43,10 +44,14 @@ pub(super) async fn stop(
         Stop::Rule(Ending::Tarpit(status, page)) => {
             events.denied_requests.inc();
             tarpit(story).await;
+            // The log shows the time in the tarpit as time in a queue, and no request.
+            story.facts.timers.request = Tick::NEVER;
+            story.facts.timers.queued = story.now();
             denied(story, client, info, status, page, Phase::Tarpit).await
         }
         Stop::Rule(Ending::Reject | Ending::RejectAfter(_)) => {
             events.denied_requests.inc();
+            story.facts.timers.request = Tick::NEVER;
             story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
             After::Abandon
         }
@@ -181,11 +186,10 @@ async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, b
 /// Sends the output, as long as the client takes it.
 async fn flush(story: &mut Story<'_>, client: &mut H1Side, length: u64) -> After {
     let now = story.now();
-    story.facts.timers.response = now;
     story.expire(now, story.frontend.common.timeouts.client);
     match crate::tcp::finish_output(&mut client.conn, &mut story.deadline).await {
         Ok(()) => {
-            story.facts.bytes_out += length;
+            story.sent += length;
             After::Close
         }
         Err(_) => After::Abandon,

@@ -14,13 +14,14 @@ use rule::set::Outcome;
 use rule::{Ending, Verdict};
 
 use super::request::Routed;
-use super::{After, answer, client_gone, persistence, receive};
+use super::{After, answer, persistence, receive};
 use crate::conn::Filled;
 use crate::connect::{Lease, Origin, Reuse, lease};
 use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
 use crate::h1_side::{Framing, H1Side};
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
+use crate::size;
 use crate::story::{Failure, Stage, Story};
 use crate::tcp::{RelayTimeouts, relay};
 
@@ -42,7 +43,7 @@ pub(super) async fn forward(
     let backend = routed.backend;
     let keep = server_persistence(story, backend);
     let reuse = if story.served > 0 && keep == Persistence::KeepAlive { Reuse::Yes } else { Reuse::No };
-    let mut lease = lease(story, backend, reuse).await.map_err(|f| (f, None))?;
+    let mut lease = lease(story, backend, reuse).await?;
     loop {
         let aborts_on_close = backend.common.http.abort_on_close.is_on();
         let mut connected =
@@ -53,7 +54,7 @@ pub(super) async fn forward(
             Err(Broken { failure, server, unseen: Unseen::Yes }) => {
                 lease = crate::connect::lease(story, backend, Reuse::No)
                     .await
-                    .map_err(|_| (failure, Some(server)))?;
+                    .map_err(|(_, other)| (failure, other.or(Some(server))))?;
             }
             Err(broken) => return Err((broken.failure, Some(broken.server))),
         }
@@ -176,6 +177,7 @@ impl Connected<'_> {
         match outcome {
             Ok(info) => {
                 story.facts.timers.response = story.now();
+                story.facts.bytes_out += size::of_response(&story.response);
                 side.expect_body(info.body, Side::Response, wait.options);
                 Ok(Head { info })
             }
@@ -204,6 +206,7 @@ impl Connected<'_> {
             if !server.conn.input.is_empty() {
                 match read_head(server, wait, &mut story.response) {
                     Ok(Some(info)) if info.is_interim(&story.response) => {
+                        story.facts.bytes_out += size::of_response(&story.response);
                         forward_interim(story, client);
                         continue;
                     }
@@ -270,7 +273,11 @@ impl Connected<'_> {
                 self.server_done = true;
                 Ok(None)
             }
-            Err(PumpError::Source(SourceError::Aborted)) => Err(client_gone(Phase::Data)),
+            Err(PumpError::Source(SourceError::Aborted)) => {
+                // The log has a status, though nobody is there to read it.
+                story.facts.status = 400;
+                Err(Failure::silent(Termination::new(Cause::ClientAbort, Phase::Headers)))
+            }
             Err(PumpError::Source(SourceError::Malformed)) => {
                 Err(Failure::new(400, Termination::new(Cause::Proxy, Phase::Data)))
             }
@@ -334,7 +341,7 @@ impl Connected<'_> {
         let before = client.conn.output.len();
         client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
         h1::write_response(&story.response, length, line, NameCase::Lower, client.conn.output.tail());
-        story.facts.bytes_out += (client.conn.output.len() - before) as u64;
+        story.sent += (client.conn.output.len() - before) as u64;
         client.send_body(framing);
         if length == BodyLength::Tunnel {
             return self.tunnel(story, client, lease).await;
@@ -364,6 +371,9 @@ impl Connected<'_> {
             }
             match download.poll(cx, server, client) {
                 Ok(Pumped::Done) => Poll::Ready(Ok(())),
+                Ok(Pumped::Waiting(_)) if self.client_left(cx, client) => {
+                    Poll::Ready(Err(Termination::new(Cause::ClientAbort, Phase::Data)))
+                }
                 Ok(Pumped::Waiting(waiting)) => {
                     if download.bytes + self.upload.bytes > before {
                         let now = story.site.clock.now();
@@ -377,7 +387,8 @@ impl Connected<'_> {
             }
         })
         .await;
-        story.facts.bytes_out += download.bytes;
+        story.facts.bytes_out += download.bytes + lease.side.trailer_size();
+        story.sent += download.bytes;
         match outcome {
             Ok(()) if wanted == Persistence::KeepAlive => After::KeepAlive,
             Ok(()) => After::Close,
@@ -392,6 +403,11 @@ impl Connected<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a client that has sent all of its request ended its side, and that means that it gave up.
+    fn client_left(&self, cx: &mut Context<'_>, client: &mut H1Side) -> bool {
+        self.upload.is_done() && self.aborts_on_close && client_ended(cx, client).is_some()
     }
 
     /// The two sides speak another protocol from here on.
@@ -417,6 +433,7 @@ impl Connected<'_> {
             relay(&mut client.conn, &mut lease.side.conn, clock, &mut story.deadline, timeouts, limit).await;
         story.facts.bytes_in += relayed.bytes_in;
         story.facts.bytes_out += relayed.bytes_out;
+        story.sent += relayed.bytes_out;
         story.facts.termination = relayed.termination;
         After::Abandon
     }
@@ -486,7 +503,7 @@ fn forward_interim(story: &mut Story<'_>, client: &mut H1Side) {
         client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
         let out = client.conn.output.tail();
         h1::write_response(&story.response, BodyLength::None, ConnectionLine::Nothing, NameCase::Lower, out);
-        story.facts.bytes_out += (client.conn.output.len() - before) as u64;
+        story.sent += (client.conn.output.len() - before) as u64;
     }
 }
 

@@ -16,13 +16,12 @@ mod forward;
 mod receive;
 mod request;
 
-use base::termination::{Cause, Phase, Termination};
 use h1::{Persistence, RequestInfo};
 
 use crate::conn::Conn;
 use crate::finish;
 use crate::h1_side::{H1Side, Reading};
-use crate::story::{Failure, Story};
+use crate::story::Story;
 use crate::worker::Stopping;
 
 /// What becomes of the client's connection after a stream.
@@ -119,8 +118,3 @@ async fn close(story: &mut Story<'_>, client: &mut H1Side) {
 
 /// How long a client that was told to close is waited for.
 const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
-
-/// A client that went away.
-fn client_gone(phase: Phase) -> Failure {
-    Failure::silent(Termination::new(Cause::ClientAbort, phase))
-}

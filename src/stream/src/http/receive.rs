@@ -6,11 +6,13 @@ use std::task::{Context, Poll};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Progress, RequestInfo, Side};
+use http::BodyLength;
 
 use crate::conn::Filled;
 use crate::exchange::{Piece, Source};
 use crate::h1_side::H1Side;
 use crate::site::Site;
+use crate::size;
 use crate::story::{Failure, Story};
 
 /// Why there is no request.
@@ -40,6 +42,13 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
         Polled::Complete(info) => {
             story.facts.timers.request = now;
             client.expect_body(info.body, Side::Request, options);
+            story.facts.bytes_in = size::of_request(&story.request);
+            if info.body == BodyLength::Chunked && client.body_is_malformed() {
+                story.facts.timers.request = Tick::NEVER;
+                story.facts.request_line.clear();
+                let failure = Failure::new(400, Termination::new(Cause::Proxy, Phase::Request));
+                return Err(NoRequest::Failed(failure));
+            }
             Ok(info)
         }
         Polled::Failed(failure) => Err(NoRequest::Failed(failure)),
