@@ -287,7 +287,7 @@ impl Template {
                 body.into()
             }
         };
-        reply.content_type = self.content_type.clone();
+        reply.content_type.clone_from(&self.content_type);
         reply
     }
 }

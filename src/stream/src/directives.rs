@@ -13,6 +13,7 @@ use grammar::time::Unit;
 use lang::logformat::{AliasMode, FormatContext, LogFormat};
 use rule::condition_after;
 
+use crate::settings::Violations;
 use crate::settings::{
     AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits,
     LogOptions, Route, RouteTarget, Routes, SocketOptions, Timeouts, Tuning,
@@ -67,7 +68,7 @@ macro_rules! set_timeout {
 macro_rules! set_switch {
     ($slot:ty, $field:ident) => {
         |s| {
-            let on = Switch::of(s.sense).is_on();
+            let on = Switch::of(s.sense);
             s.slot::<$slot>().$field = on;
             Ok(())
         }
@@ -92,6 +93,16 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<HttpOptions>().abort_on_close = mode;
         Ok(())
     }),
+    switch("option accept-invalid-http-request", FRONT, |s| {
+        s.warn("option 'accept-invalid-http-request' is the older name of 'accept-unsafe-violations-in-http-request'.");
+        request_violations(s)
+    }),
+    switch("option accept-invalid-http-response", BACK, |s| {
+        s.warn("option 'accept-invalid-http-response' is the older name of 'accept-unsafe-violations-in-http-response'.");
+        response_violations(s)
+    }),
+    switch("option accept-unsafe-violations-in-http-request", FRONT, request_violations),
+    switch("option accept-unsafe-violations-in-http-response", BACK, response_violations),
     switch("option clitcpka", FRONT, set_switch!(SocketOptions, client_keepalive)),
     switch("option dontlog-normal", FRONT, set_switch!(LogOptions, dont_log_normal)),
     switch("option dontlognull", FRONT, set_switch!(LogOptions, dont_log_null)),
@@ -105,7 +116,7 @@ pub static DIRECTIVES: &[Directive] = &[
     switch("option nolinger", ALL, set_switch!(SocketOptions, no_linger)),
     switch("option srvtcpka", BACK, set_switch!(SocketOptions, server_keepalive)),
     switch("option tcpka", ALL, |s| {
-        let on = Switch::of(s.sense).is_on();
+        let on = Switch::of(s.sense);
         let options: &mut SocketOptions = s.slot();
         (options.client_keepalive, options.server_keepalive) = (on, on);
         Ok(())
@@ -126,6 +137,20 @@ pub static DIRECTIVES: &[Directive] = &[
     timeout("timeout server-fin", BACK, set_timeout!(server_fin)),
     timeout("timeout tarpit", ALL, set_timeout!(tarpit)),
     timeout("timeout tunnel", BACK, set_timeout!(tunnel)),
+    Directive {
+        arity: Arity::None,
+        ..tune("h1-accept-payload-with-any-method", |s| {
+            s.slot::<Tuning>().old_payload = h1::OldPayload::Accept;
+            Ok(())
+        })
+    },
+    Directive {
+        arity: Arity::None,
+        ..tune("h1-do-not-close-on-insecure-transfer-encoding", |s| {
+            s.slot::<Tuning>().insecure_framing = h1::InsecureFraming::Keep;
+            Ok(())
+        })
+    },
     tune("tune.bufsize", |s| {
         let value = s.integer(0, 1024..=i64::from(i32::MAX))?;
         s.slot::<Tuning>().buffer_size = value as usize;
@@ -172,10 +197,26 @@ fn connection_mode(s: &mut Statement<'_>, mode: ConnectionMode) -> Result<(), Re
         Sense::Set => options.connection = mode,
         // Taking a mode back that is not in force changes nothing.
         Sense::No | Sense::Default if options.connection == mode => {
-            options.connection = ConnectionMode::default()
+            options.connection = ConnectionMode::default();
         }
         Sense::No | Sense::Default => {}
     }
+    Ok(())
+}
+
+fn violations(s: &Statement<'_>) -> Violations {
+    if s.sense == Sense::Set { Violations::Tolerated } else { Violations::Refused }
+}
+
+fn request_violations(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let violations = violations(s);
+    s.slot::<HttpOptions>().request_violations = violations;
+    Ok(())
+}
+
+fn response_violations(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let violations = violations(s);
+    s.slot::<HttpOptions>().response_violations = violations;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::directive::Switch;
 use config::{Place, Setting};
 use lang::logformat::LogFormat;
 use rule::Condition;
@@ -92,6 +93,20 @@ pub struct HttpOptions {
     pub forwarded_for: Option<ForwardedFor>,
     /// `option abortonclose`.
     pub abort_on_close: AbortOnClose,
+    /// `option accept-unsafe-violations-in-http-request`.
+    pub request_violations: Violations,
+    /// `option accept-unsafe-violations-in-http-response`.
+    pub response_violations: Violations,
+}
+
+/// Whether violations of the protocol are tolerated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Violations {
+    /// They are refused.
+    #[default]
+    Refused,
+    /// Those that do no harm to the framing are passed on.
+    Tolerated,
 }
 
 /// Whether a client that ends its side before it was answered is taken to have given up.
@@ -150,13 +165,13 @@ pub enum IfNone {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketOptions {
     /// `option clitcpka`.
-    pub client_keepalive: bool,
+    pub client_keepalive: Switch,
     /// `option srvtcpka`.
-    pub server_keepalive: bool,
+    pub server_keepalive: Switch,
     /// `option nolinger`.
-    pub no_linger: bool,
+    pub no_linger: Switch,
     /// `option independent-streams`.
-    pub independent_streams: bool,
+    pub independent_streams: Switch,
 }
 
 impl Setting for SocketOptions {}
@@ -165,13 +180,13 @@ impl Setting for SocketOptions {}
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogOptions {
     /// `option logasap`.
-    pub as_soon_as_possible: bool,
+    pub as_soon_as_possible: Switch,
     /// `option dontlognull`.
-    pub dont_log_null: bool,
+    pub dont_log_null: Switch,
     /// `option dontlog-normal`.
-    pub dont_log_normal: bool,
+    pub dont_log_normal: Switch,
     /// `option log-separate-errors`.
-    pub separate_errors: bool,
+    pub separate_errors: Switch,
 }
 
 impl Setting for LogOptions {}
@@ -187,11 +202,22 @@ pub struct Tuning {
     pub max_headers: usize,
     /// `tune.maxaccept`: connections accepted in a row.
     pub max_accept: usize,
+    /// `h1-accept-payload-with-any-method`.
+    pub old_payload: h1::OldPayload,
+    /// `h1-do-not-close-on-insecure-transfer-encoding`.
+    pub insecure_framing: h1::InsecureFraming,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { buffer_size: 16384, max_rewrite: 1024, max_headers: 101, max_accept: 4 }
+        Self {
+            buffer_size: 16384,
+            max_rewrite: 1024,
+            max_headers: 101,
+            max_accept: 4,
+            old_payload: h1::OldPayload::Refuse,
+            insecure_framing: h1::InsecureFraming::Close,
+        }
     }
 }
 

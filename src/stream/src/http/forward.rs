@@ -18,12 +18,14 @@ use super::{After, answer, persistence, receive};
 use crate::conn::Filled;
 use crate::connect::{Lease, Origin, Reuse, lease};
 use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
+use crate::finish;
 use crate::h1_side::{Framing, H1Side};
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
 use crate::size;
 use crate::story::{Failure, Stage, Story};
 use crate::tcp::{RelayTimeouts, relay};
+use log::Step;
 
 /// A request that was answered by a server.
 pub(super) struct Forwarded {
@@ -107,6 +109,7 @@ impl Connected<'_> {
         mut lease: Lease,
     ) -> Result<Forwarded, Broken> {
         let server = lease.held.0.clone();
+        finish::step(story, Some(&*server), Stage::Request, Step::Connect);
         self.write_request(story, &mut lease);
         let head = match self.response_head(story, client, &mut lease).await {
             Ok(head) => head,
@@ -118,7 +121,11 @@ impl Connected<'_> {
         server.counters.common.events.here().statuses.count(story.response.status.0);
         story.facts.server_status = story.response.status.0;
         let after = match self.rules(story, &server) {
-            Ok(()) => self.relay_response(story, client, &mut lease, head.info).await,
+            Ok(()) => {
+                story.facts.status = story.response.status.0;
+                finish::step(story, Some(&*server), Stage::Response, Step::Response);
+                self.relay_response(story, client, &mut lease, head.info).await
+            }
             Err(Ending::Answer(reply)) => answer::reply(story, client, self.info, *reply).await,
             Err(Ending::Deny(status, Some(reply))) => {
                 story.facts.status = status;
@@ -161,7 +168,7 @@ impl Connected<'_> {
         client: &mut H1Side,
         lease: &mut Lease,
     ) -> Result<Head, (Failure, Unseen)> {
-        let options = receive::options(story.site);
+        let options = receive::options(story.site, self.backend.common.http.response_violations);
         let asked = Asked { method: story.request.method.clone(), upgrade: self.info.upgrade };
         let origin = lease.origin;
         let side = &mut lease.side;
@@ -413,16 +420,9 @@ impl Connected<'_> {
     /// The two sides speak another protocol from here on.
     async fn tunnel(&mut self, story: &mut Story<'_>, client: &mut H1Side, lease: &mut Lease) -> After {
         self.keep = Persistence::Close;
-        let (front, back) = (&story.frontend.common.timeouts, &self.backend.common.timeouts);
-        let timeouts = RelayTimeouts {
-            client: front.client,
-            server: back.server,
-            tunnel: back.tunnel,
-            client_fin: front.client_fin,
-            server_fin: back.server_fin,
-        };
+        let timeouts = RelayTimeouts::of(&story.frontend.common, &self.backend.common);
         let now = story.now();
-        story.expire(now, front.client);
+        story.expire(now, timeouts.client);
         if crate::tcp::finish_output(&mut client.conn, &mut story.deadline).await.is_err() {
             story.facts.termination = Termination::new(Cause::ClientAbort, Phase::Data);
             return After::Abandon;

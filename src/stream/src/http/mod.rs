@@ -21,8 +21,9 @@ use h1::{Persistence, RequestInfo};
 use crate::conn::Conn;
 use crate::finish;
 use crate::h1_side::{H1Side, Reading};
-use crate::story::Story;
+use crate::story::{Stage, Story};
 use crate::worker::Stopping;
+use log::Step;
 
 /// What becomes of the client's connection after a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,7 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side) -> After {
             return after;
         }
     };
+    finish::step(story, None, Stage::Request, Step::Request);
     let Left::Done(after, server) = handle(story, client, &received).await;
     finish::http(story, server.as_deref());
     after

@@ -5,12 +5,14 @@ use std::task::{Context, Poll};
 
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
-use h1::{Progress, RequestInfo, Side};
+use h1::{Progress, RequestInfo, Side, Strictness};
 use http::BodyLength;
+use lang::logformat::Needs;
 
 use crate::conn::Filled;
 use crate::exchange::{Piece, Source};
 use crate::h1_side::H1Side;
+use crate::settings::Violations;
 use crate::site::Site;
 use crate::size;
 use crate::story::{Failure, Story};
@@ -34,7 +36,7 @@ enum Polled {
 /// Receives the next request's head into the story.
 pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Result<RequestInfo, NoRequest> {
     let begin = story.facts.timers.begin;
-    let options = options(story.site);
+    let options = options(story.site, story.frontend.common.http.request_violations);
     wait_from(story, begin, client.conn.input.is_empty());
     let polled = poll_fn(|cx| poll(cx, story, client, &options)).await;
     let now = story.now();
@@ -157,7 +159,7 @@ fn begin_request(story: &mut Story<'_>) {
 fn keep_request_line(story: &mut Story<'_>) {
     let (facts, request) = (&mut story.facts, &story.request);
     facts.http_version = if request.version.is_at_least_11() { 11 } else { 10 };
-    if !story.frontend.log.is_silent() {
+    if story.frontend.log.needs().contains(Needs::REQUEST_LINE) {
         let line = &mut facts.request_line;
         line.extend_from_slice(request.method.as_bytes());
         line.push(b' ');
@@ -167,12 +169,18 @@ fn keep_request_line(story: &mut Story<'_>) {
     }
 }
 
-/// What the parser is told.
-pub(super) fn options(site: &Site) -> h1::Options {
-    let limits = h1::Limits {
-        lines: site.tuning.max_headers,
-        buffer: site.tuning.buffer_size,
-        reserve: site.tuning.max_rewrite,
-    };
-    h1::Options { limits, ..h1::Options::default() }
+/// What the parser of requests, or of responses, is told.
+pub(super) fn options(site: &Site, violations: Violations) -> h1::Options {
+    let tuning = &site.tuning;
+    let limits =
+        h1::Limits { lines: tuning.max_headers, buffer: tuning.buffer_size, reserve: tuning.max_rewrite };
+    h1::Options {
+        limits,
+        strictness: match violations {
+            Violations::Refused => Strictness::Strict,
+            Violations::Tolerated => Strictness::Relaxed,
+        },
+        insecure_framing: tuning.insecure_framing,
+        old_payload: tuning.old_payload,
+    }
 }
