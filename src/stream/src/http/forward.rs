@@ -549,10 +549,7 @@ impl Reading for ResponseInfo {
     }
 
     fn persistence_with(&self, configured: Persistence) -> Persistence {
-        match (configured, self.body) {
-            (Persistence::KeepAlive, BodyLength::UntilClose | BodyLength::Tunnel) => Persistence::Close,
-            (Persistence::KeepAlive, _) => self.persistence,
-            (Persistence::Close, _) => Persistence::Close,
-        }
+        let ends_here = matches!(self.body, BodyLength::UntilClose | BodyLength::Tunnel);
+        if ends_here || configured == Persistence::Close { Persistence::Close } else { self.persistence }
     }
 }
