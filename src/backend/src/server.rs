@@ -76,6 +76,7 @@ impl Server {
                 events: base::worker::PerWorker::new(workers),
                 ..BackendCounters::default()
             },
+            idle: base::worker::PerWorker::new(workers),
             ..ServerCounters::default()
         };
         Self {
