@@ -525,7 +525,11 @@ pub(super) fn clear_counters(cx: &mut CommandCx<'_>) -> Answer {
         Ok(site) => site,
         Err(answer) => return answer,
     };
-    match cx.arg(0).as_ref() {
+    let scope = cx.arg(0);
+    if matches!(scope.as_ref(), "all" | "server") && cx.session.level < Level::Admin {
+        return Answer::error("Permission denied");
+    }
+    match scope.as_ref() {
         "server" => match find::server(&site, &cx.arg(1)) {
             Ok((_, server)) => {
                 server.counters.clear();

@@ -179,6 +179,8 @@ fn counters_are_cleared() {
     counters.current_max.raise(9);
     assert_eq!(admin(&shared, "clear counters"), "\n");
     assert_eq!((counters.events.sum(|e| e.sessions.get()), counters.current_max.get()), (3, 0));
+    let operator = answers(&shared, Level::Operator, "clear counters;clear counters all\n");
+    assert_eq!(operator, "\nPermission denied\n\n");
     assert_eq!(admin(&shared, "clear counters all"), "\n");
     assert_eq!(counters.events.sum(|e| e.sessions.get()), 0);
     assert_eq!(admin(&shared, "clear counters server be/s1"), "Server counters cleared.\n\n");
