@@ -28,8 +28,6 @@ pub struct Program {
     pub environment: Vec<(String, String)>,
     /// Every listening socket of the process, for the next process to take.
     pub listeners: Vec<BoundListener>,
-    /// `maxconn` of the process.
-    pub maxconn: u64,
     /// When the process started.
     pub started: base::clock::WallTime,
     /// How long that took, in milliseconds.

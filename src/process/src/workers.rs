@@ -6,12 +6,12 @@ use std::thread::JoinHandle;
 
 use base::clock::Clock;
 use base::registry::Registry;
-use cli::{Api, Program, Traffic};
+use cli::{Api, Program, Sinks, Traffic};
 use config::Draft;
 use keyword::World;
 use lang::facts::ProcessFacts;
 use net::{BindDraft, BindDrafts, BoundListener, ListenSpec, ListenerSettings};
-use stream::{Control, ListenerFacts, Order, Site};
+use stream::{Control, Crew, ListenerFacts, Order, Site};
 use sys::signals::{Signal, Signals};
 
 use crate::options::Options;
@@ -47,7 +47,9 @@ pub(crate) fn run(
     let no_thread = |e| vec![format!("cannot start threads : {e}")];
     let workers = spawn(&site, &listeners, threads).map_err(no_thread)?;
     let sockets = api.listeners();
-    api.start(world(draft, &site, &listeners, &sockets), clock.clone()).map_err(no_thread)?;
+    let mut world = world(draft, &site, &listeners, &sockets);
+    world.put(Arc::new(Crew::new(workers.iter().map(|w| w.control.clone()).collect())));
+    api.start(world, clock.clone()).map_err(no_thread)?;
     Ok(obey(&signals, workers, &listeners, &sockets))
 }
 
@@ -59,9 +61,10 @@ fn world(draft: &Draft, site: &Arc<Site>, listeners: &[Bound], sockets: &[BoundL
     world.put(Arc::clone(site));
     world.put(Arc::new(Traffic::new(site.frontends.len(), listeners)));
     let files = sys::limits::limit(sys::limits::Resource::Files).map_or(0, |limit| limit.soft);
+    // Each connection may need another one to a server.
+    site.limits.begin_maxconn(files.saturating_sub((listeners.len() + sockets.len()) as u64) / 2);
+    world.put(Arc::new(Sinks(log::sinks(draft))));
     world.put(Arc::new(Program {
-        // Each connection may need another one to a server.
-        maxconn: files.saturating_sub((listeners.len() + sockets.len()) as u64) / 2,
         version: version::full(),
         date: version::DATE.to_owned(),
         environment: draft.environment.sorted().into_iter().map(own).collect(),
@@ -105,7 +108,7 @@ fn bind_all(draft: &Draft, site: &Site) -> Result<Vec<Bound>, Problems> {
                 id += 1;
                 match net::listen::bind(&spec) {
                     Ok(listener) => {
-                        let facts = listener_facts(index, id, line, &listener);
+                        let facts = listener_facts(site, index, id, line, &listener);
                         bound.push((Arc::new(listener), Arc::new(facts)));
                     }
                     Err(e) => problems.push(format!(
@@ -123,10 +126,17 @@ fn bind_all(draft: &Draft, site: &Site) -> Result<Vec<Bound>, Problems> {
     if problems.is_empty() { Ok(bound) } else { Err(problems) }
 }
 
-fn listener_facts(frontend: usize, id: u32, line: &BindDraft, listener: &BoundListener) -> ListenerFacts {
+fn listener_facts(
+    site: &Site,
+    frontend: usize,
+    id: u32,
+    line: &BindDraft,
+    listener: &BoundListener,
+) -> ListenerFacts {
     let settings: ListenerSettings = line.slots.get_or_default();
     let address = listener.local_addr().unwrap_or(base::addr::Addr::any(base::addr::Family::V4));
-    ListenerFacts { frontend, name: settings.name, id: settings.id.unwrap_or(id), address }
+    let counters = site.frontends[frontend].listener_counters();
+    ListenerFacts { frontend, name: settings.name, id: settings.id.unwrap_or(id), address, counters }
 }
 
 /// What a line asks for; addresses that are unknown are reported.

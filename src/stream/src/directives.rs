@@ -16,7 +16,7 @@ use rule::condition_after;
 use crate::settings::Violations;
 use crate::settings::{
     AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits,
-    LogOptions, Route, RouteTarget, Routes, SocketOptions, Timeouts, Tuning,
+    LogOptions, Route, RouteTarget, Routes, SocketOptions, StatsOptions, Timeouts, Tuning,
 };
 
 const FRONT: Sections = Sections::FRONT;
@@ -114,6 +114,7 @@ pub static DIRECTIVES: &[Directive] = &[
     switch("option log-separate-errors", FRONT, set_switch!(LogOptions, separate_errors)),
     switch("option logasap", FRONT, set_switch!(LogOptions, as_soon_as_possible)),
     switch("option nolinger", ALL, set_switch!(SocketOptions, no_linger)),
+    switch("option socket-stats", FRONT, set_switch!(StatsOptions, sockets)),
     switch("option srvtcpka", BACK, set_switch!(SocketOptions, server_keepalive)),
     switch("option tcpka", ALL, |s| {
         let on = Switch::of(s.sense);

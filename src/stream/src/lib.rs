@@ -3,13 +3,17 @@
 //! A [`Site`] is a checked configuration made ready for traffic; [`run`] carries the traffic of one
 //! worker thread. In between, each connection is a task that goes through the phases of [`http`] or [`tcp`].
 
+pub mod captures;
 mod conn;
 mod connect;
+mod crew;
 mod directives;
 mod exchange;
 mod finish;
 mod h1_side;
 mod http;
+pub mod limits;
+pub mod live;
 mod run;
 mod session;
 pub mod settings;
@@ -19,6 +23,7 @@ mod story;
 mod tcp;
 mod worker;
 
+pub use crew::Crew;
 pub use directives::{CHECKS, DIRECTIVES};
 pub use run::{Control, Order, run};
 pub use site::{ListenerFacts, Site};

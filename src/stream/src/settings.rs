@@ -176,6 +176,15 @@ pub struct SocketOptions {
 
 impl Setting for SocketOptions {}
 
+/// What a proxy counts beyond what all do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatsOptions {
+    /// `option socket-stats`.
+    pub sockets: Switch,
+}
+
+impl Setting for StatsOptions {}
+
 /// The logging options of a proxy that its streams act upon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogOptions {

@@ -14,10 +14,14 @@ use config::diagnostic::Message;
 use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{ProcessFacts, ProxyFacts, ServerFacts};
 use rule::Rules;
-use stats::{FrontendCounters, ProcessCounters};
+use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 
+use crate::captures::{CaptureCount, Captures};
+use crate::limits::{Limit, ProcessLimits};
+use crate::live::StreamCounters;
 use crate::settings::{
-    ErrorPages, HttpOptions, Limits, LogOptions, Route, RouteTarget, Routes, SocketOptions, Timeouts, Tuning,
+    ErrorPages, HttpOptions, Limits, LogOptions, Route, RouteTarget, Routes, SocketOptions, StatsOptions,
+    Timeouts, Tuning,
 };
 
 /// Everything that carries traffic.
@@ -27,6 +31,12 @@ pub struct Site {
     pub process: ProcessFacts,
     /// Its counters.
     pub counters: ProcessCounters,
+    /// Its streams, counted.
+    pub live: StreamCounters,
+    /// Its limits.
+    pub limits: ProcessLimits,
+    /// The number of invalid messages.
+    pub captures: CaptureCount,
     /// The time.
     pub clock: Clock,
     /// `global` tuning.
@@ -57,6 +67,8 @@ pub struct Common {
     pub sockets: SocketOptions,
     /// Its error pages.
     pub error_pages: ErrorPages,
+    /// Its last invalid messages.
+    pub captures: Captures,
 }
 
 /// A frontend.
@@ -74,10 +86,32 @@ pub struct Frontend {
     pub routes: Vec<CompiledRoute>,
     /// `default_backend`, or the backend side of a `listen` section.
     pub default_backend: Option<usize>,
-    /// Its limits.
+    /// Its limits as configured.
     pub limits: Limits,
+    /// `maxconn` as it was set at run time; [`OF_PROCESS`] until then, unless the configuration has one.
+    maxconn: Limit,
     /// Its counters.
     pub counters: FrontendCounters,
+    /// Whether its listeners are counted apart.
+    stats: StatsOptions,
+    workers: usize,
+}
+
+/// A frontend without a `maxconn` of its own has the process's.
+const OF_PROCESS: u64 = u64::MAX;
+
+impl Frontend {
+    /// Changes how many connections it may have (`set maxconn frontend`); 0 for no limit.
+    pub fn set_maxconn(&self, value: u64) {
+        self.maxconn.set(value);
+    }
+
+    /// Counters for one of its listeners, if they are counted apart.
+    pub fn listener_counters(&self) -> Option<Arc<ListenerCounters>> {
+        let counters =
+            || ListenerCounters { events: PerWorker::new(self.workers), ..ListenerCounters::default() };
+        self.stats.sockets.is_on().then(|| Arc::new(counters()))
+    }
 }
 
 /// A `use_backend` rule with its target looked up.
@@ -131,6 +165,9 @@ impl Site {
         let mut site = Self {
             process,
             counters: ProcessCounters::default(),
+            live: StreamCounters::new(workers),
+            limits: ProcessLimits::default(),
+            captures: CaptureCount::default(),
             clock,
             tuning: draft.global(),
             frontends: Vec::new(),
@@ -144,6 +181,14 @@ impl Site {
             site.frontends.push(frontend);
         }
         if errors.is_empty() { Ok(site) } else { Err(errors) }
+    }
+
+    /// The connections that a frontend may have now; 0 for no limit.
+    pub fn maxconn_of(&self, frontend: &Frontend) -> u64 {
+        match frontend.maxconn.get() {
+            OF_PROCESS => self.limits.maxconn.get(),
+            own => own,
+        }
     }
 
     /// A number for a new session.
@@ -186,8 +231,11 @@ impl Site {
             log_options: proxy.slots.get_or_default(),
             routes: routes.rules.iter().map(compile).collect(),
             default_backend: named.or(own),
+            maxconn: Limit::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(OF_PROCESS)),
             limits: proxy.slots.get_or_default(),
             counters: FrontendCounters { events: PerWorker::new(workers), ..FrontendCounters::default() },
+            stats: proxy.slots.get_or_default(),
+            workers,
         }
     }
 }
@@ -201,6 +249,7 @@ fn common(proxy: &ProxyDraft) -> Common {
         http: proxy.slots.get_or_default(),
         sockets: proxy.slots.get_or_default(),
         error_pages: proxy.slots.get_or_default(),
+        captures: Captures::default(),
     }
 }
 
@@ -268,4 +317,6 @@ pub struct ListenerFacts {
     pub id: u32,
     /// The bound address; streams ask the system for theirs when it is a wildcard.
     pub address: Addr,
+    /// Its counters, if it is counted apart.
+    pub counters: Option<Arc<ListenerCounters>>,
 }
