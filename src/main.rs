@@ -16,6 +16,13 @@ const ROOMS: &[Tables] = &[
         directives: rule::DIRECTIVES,
         ..Tables::NONE
     },
+    Tables {
+        aliases: log::ALIASES,
+        directives: log::DIRECTIVES,
+        sections: log::SECTIONS,
+        checks: log::CHECKS,
+        ..Tables::NONE
+    },
     Tables { directives: net::DIRECTIVES, bind_options: net::BIND_OPTIONS, ..Tables::NONE },
     Tables {
         directives: backend::DIRECTIVES,
@@ -23,7 +30,14 @@ const ROOMS: &[Tables] = &[
         checks: backend::CHECKS,
         ..Tables::NONE
     },
+    Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { directives: stream::DIRECTIVES, checks: stream::CHECKS, ..Tables::NONE },
+    Tables {
+        directives: cli::DIRECTIVES,
+        bind_options: cli::BIND_OPTIONS,
+        commands: cli::COMMANDS,
+        ..Tables::NONE
+    },
 ];
 
 fn main() -> std::process::ExitCode {

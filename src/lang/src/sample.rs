@@ -67,18 +67,18 @@ impl Type {
     /// Whether a sample of this type may be cast to `to` at all; single values may still fail.
     pub fn casts_to(self, to: Self) -> bool {
         use Type::{Addr, Any, Bin, Bool, Int, Ipv4, Ipv6, Method, Same, Str};
-        match (self, to) {
-            (_, Any | Same) | (Any | Same, _) => true,
-            (a, b) if a == b => true,
-            (Bool, to) => matches!(to, Int | Str),
-            (Int, to) => matches!(to, Bool | Addr | Ipv4 | Ipv6 | Str | Bin),
-            (Addr, to) => matches!(to, Ipv4 | Ipv6 | Str | Bin),
-            (Ipv4, to) => matches!(to, Bool | Addr | Int | Ipv6 | Str | Bin),
-            (Ipv6, to) => matches!(to, Addr | Ipv4 | Str | Bin),
-            (Str, to) => matches!(to, Bool | Int | Addr | Ipv4 | Ipv6 | Bin | Method),
-            (Bin, to) => to == Str,
-            (Method, to) => matches!(to, Str | Bin),
-        }
+        let others: &[Self] = match self {
+            Any | Same => return true,
+            Bool => &[Int, Str],
+            Int => &[Bool, Addr, Ipv4, Ipv6, Str, Bin],
+            Addr => &[Ipv4, Ipv6, Str, Bin],
+            Ipv4 => &[Bool, Addr, Int, Ipv6, Str, Bin],
+            Ipv6 => &[Addr, Ipv4, Str, Bin],
+            Str => &[Bool, Int, Addr, Ipv4, Ipv6, Bin, Method],
+            Bin => &[Str],
+            Method => &[Str, Bin],
+        };
+        to == self || matches!(to, Any | Same) || others.contains(&to)
     }
 }
 
@@ -118,6 +118,9 @@ impl<'a> Sample<'a> {
     pub fn cast(self, to: Type) -> Option<Self> {
         if to == self.kind() {
             return Some(self);
+        }
+        if !self.kind().casts_to(to) {
+            return None;
         }
         match to {
             Type::Any | Type::Same => Some(self),

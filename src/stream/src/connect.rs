@@ -58,10 +58,10 @@ pub(crate) async fn lease(
     story: &mut Story<'_>,
     backend: &BackendSide,
     reuse: Reuse,
-) -> Result<Lease, Failure> {
+) -> Result<Lease, (Failure, Option<Arc<Server>>)> {
     let mut failed: Option<Arc<Server>> = None;
     loop {
-        let held = slot(story, backend, failed.as_ref()).await?;
+        let held = slot(story, backend, failed.as_ref()).await.map_err(|f| (f, failed.clone()))?;
         story.facts.timers.queued = story.now();
         if reuse == Reuse::Yes
             && let Some(side) = story.worker.take_idle(&held.0)
@@ -77,7 +77,8 @@ pub(crate) async fn lease(
                 return Ok(Lease { side, held, origin: Origin::New });
             }
             Err(failure) => {
-                failed = Some(retry(story, backend, held, failure).await?);
+                let server = held.0.clone();
+                failed = Some(retry(story, backend, held, failure).await.map_err(|f| (f, Some(server)))?);
             }
         }
     }

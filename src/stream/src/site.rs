@@ -1,6 +1,7 @@
 //! The configuration as streams use it: resolved, immutable, shared by all threads.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -8,7 +9,9 @@ use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
 use base::addr::Addr;
 use base::clock::Clock;
 use base::worker::PerWorker;
-use config::{Draft, Mode, ProxyDraft};
+use check::ProxyChecks;
+use config::diagnostic::Message;
+use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{ProcessFacts, ProxyFacts, ServerFacts};
 use rule::Rules;
 use stats::{FrontendCounters, ProcessCounters};
@@ -93,6 +96,10 @@ pub struct BackendSide {
     pub common: Common,
     /// Its servers and counters.
     pub core: Arc<Backend>,
+    /// How its servers are checked.
+    pub checks: ProxyChecks,
+    /// Where messages about its servers go.
+    pub log: log::FrontendLog,
 }
 
 /// A configuration that is valid but cannot be put to work.
@@ -117,7 +124,7 @@ impl Site {
         let mut backends_by_name = HashMap::new();
         for proxy in draft.proxies.iter().filter(|p| p.kind.has_backend()) {
             backends_by_name.insert(proxy.name.clone(), backends.len());
-            backends.push(backend_side(proxy, workers, &mut errors));
+            backends.push(backend_side(proxy, draft, workers, &mut errors));
         }
         let mut site = Self {
             process,
@@ -145,6 +152,13 @@ impl Site {
     /// A number for a new stream.
     pub(crate) fn next_stream_id(&self) -> u32 {
         self.streams.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Tells the operator something on standard error, in the layout of start-up messages.
+    pub(crate) fn tell(&self, severity: Severity, text: &str) {
+        let message = Message { severity, place: None, text: text.to_owned(), excerpt: None };
+        // With standard error gone there is nobody to tell.
+        let _ = std::io::stderr().write_all(message.render(self.process.pid).as_bytes());
     }
 
     /// The backend of that name.
@@ -197,36 +211,46 @@ fn facts(proxy: &ProxyDraft) -> ProxyFacts {
     }
 }
 
-fn backend_side(proxy: &ProxyDraft, workers: usize, errors: &mut Vec<BuildError>) -> BackendSide {
+fn backend_side(
+    proxy: &ProxyDraft,
+    draft: &Draft,
+    workers: usize,
+    errors: &mut Vec<BuildError>,
+) -> BackendSide {
     let settings: BackendSettings = proxy.slots.get_or_default();
     let none = ServerDrafts::default();
     let drafts = proxy.slots.get::<ServerDrafts>().unwrap_or(&none);
     let mut servers = Vec::with_capacity(drafts.list.len());
-    for draft in &drafts.list {
-        let settings: ServerSettings = draft.slots.get_or_default();
-        match draft.address.as_ref().map(net::resolve) {
+    for line in &drafts.list {
+        let settings: ServerSettings = line.slots.get_or_default();
+        match line.address.as_ref().map(net::resolve) {
             Some(Ok(address)) => {
-                let facts = ServerFacts { name: draft.name.clone(), id: settings.id.unwrap_or(0) };
+                let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
                 servers.push(Arc::new(Server::new(
                     facts,
                     settings,
-                    draft.slots.inherited(),
+                    line.slots.inherited(),
                     address,
                     workers,
                 )));
             }
             Some(Err(e)) => errors.push(BuildError {
-                place: draft.place.clone(),
+                place: line.place.clone(),
                 message: format!(
                     "'server {}' : could not resolve address '{}' : {e}.",
-                    draft.name, draft.written
+                    line.name, line.written
                 ),
             }),
             None => {}
         }
     }
     let core = Arc::new(Backend::new(facts(proxy), settings, servers, workers));
-    BackendSide { common: common(proxy), core }
+    BackendSide {
+        common: common(proxy),
+        core,
+        checks: proxy.slots.get_or_default(),
+        log: log::FrontendLog::build(proxy, draft),
+    }
 }
 
 /// The address that a listener was bound to, as far as streams care.
