@@ -125,7 +125,7 @@ pub struct LocalAddr {
     socket: Option<(i32, AskAddr)>,
 }
 
-/// Asks the system for an address of a socket.
+/// Asks the system for the address of the socket with this number.
 pub type AskAddr = fn(i32) -> Option<Addr>;
 
 impl LocalAddr {
@@ -135,7 +135,7 @@ impl LocalAddr {
     }
 
     /// The address of a socket, by a function that asks the system for it.
-    pub fn of_socket(fd: i32, ask: fn(i32) -> Option<Addr>) -> Self {
+    pub fn of_socket(fd: i32, ask: AskAddr) -> Self {
         Self { known: OnceCell::new(), socket: Some((fd, ask)) }
     }
 
@@ -381,7 +381,7 @@ mod tests {
     #[test]
     fn the_local_address_is_asked_for_once() {
         fn ask(fd: i32) -> Option<Addr> {
-            (fd > 0).then(|| Addr::inet(std::net::Ipv4Addr::LOCALHOST, fd as u16))
+            Some(Addr::inet(std::net::Ipv4Addr::LOCALHOST, fd as u16))
         }
         let mut local = LocalAddr::of_socket(81, ask);
         assert_eq!(local.get().and_then(Addr::port), Some(81));
