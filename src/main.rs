@@ -17,13 +17,19 @@ const ROOMS: &[Tables] = &[
         directives: rule::DIRECTIVES,
         ..Tables::NONE
     },
-    Tables { directives: net::DIRECTIVES, bind_options: net::BIND_OPTIONS, ..Tables::NONE },
+    Tables {
+        directives: net::DIRECTIVES,
+        bind_options: net::BIND_OPTIONS,
+        fetches: net::FETCHES,
+        ..Tables::NONE
+    },
     Tables {
         directives: backend::DIRECTIVES,
         server_options: backend::SERVER_OPTIONS,
         checks: backend::CHECKS,
         ..Tables::NONE
     },
+    Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
     Tables { directives: stream::DIRECTIVES, checks: stream::CHECKS, ..Tables::NONE },
     Tables {
         directives: cli::DIRECTIVES,

@@ -11,6 +11,7 @@ use lang::facts::{ProxyFacts, ServerFacts};
 use stats::{BackendCounters, ServerCounters};
 
 use crate::balance::Balancer;
+use crate::dial::DialSettings;
 use crate::queue::Slots;
 use crate::settings::{BackendSettings, ServerSettings, Start};
 
@@ -43,6 +44,8 @@ pub struct Server {
     pub facts: ServerFacts,
     /// What its line says.
     pub settings: ServerSettings,
+    /// How connections to it are made.
+    pub dial: DialSettings,
     /// The settings of other features.
     pub slots_of_features: config::Slots,
     /// Its address.
@@ -82,6 +85,7 @@ impl Server {
             status: AtomicU8::new(Status::Up as u8),
             address: ArcSwap::from_pointee(address),
             last_change: AtomicU64::new(0),
+            dial: features.get_or_default(),
             slots_of_features: features,
             facts,
             settings,

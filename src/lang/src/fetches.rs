@@ -73,9 +73,7 @@ pub static FETCHES: &[Fetch] = &[
     }),
     many("res.fhdr", RESPONSE, |s, a, c| of_response(s, |r| lines(&r.headers, a, c))),
     many("res.hdr", RESPONSE, |s, a, c| of_response(s, |r| values(&r.headers, a, c))),
-    one("src", NONE, Type::Addr, SESSION, "7.3.3", |s, _, c| {
-        single(c, || s.source()?.ip().map(Sample::ip))
-    }),
+    one("src", NONE, Type::Addr, SESSION, "7.3.3", |s, _, c| single(c, || s.source()?.ip().map(Sample::ip))),
     one("src_port", NONE, Type::Int, SESSION, "7.3.3", |s, _, c| {
         single(c, || s.source().and_then(Addr::port).map(|p| Sample::Int(p.into())))
     }),

@@ -132,8 +132,10 @@ fn tlv_kind(written: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Introduction, LocalAddr, Payload, ProcessFacts, ProxyFacts, SessionFacts, StreamFacts};
     use crate::Expr;
+    use crate::facts::{
+        Introduction, LocalAddr, Payload, ProcessFacts, ProxyFacts, SessionFacts, StreamFacts,
+    };
     use base::registry::Registry;
 
     fn ask(text: &str, session: &SessionFacts, stream: &StreamFacts) -> Option<String> {
