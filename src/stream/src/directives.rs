@@ -13,7 +13,7 @@ use grammar::time::Unit;
 use lang::logformat::{AliasMode, FormatContext, LogFormat};
 use rule::condition_after;
 
-use crate::settings::Violations;
+use crate::settings::{SpliceOptions, Violations};
 use crate::settings::{
     AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits,
     LogOptions, Route, RouteTarget, Routes, SocketOptions, Timeouts, Tuning,
@@ -114,6 +114,9 @@ pub static DIRECTIVES: &[Directive] = &[
     switch("option log-separate-errors", FRONT, set_switch!(LogOptions, separate_errors)),
     switch("option logasap", FRONT, set_switch!(LogOptions, as_soon_as_possible)),
     switch("option nolinger", ALL, set_switch!(SocketOptions, no_linger)),
+    switch("option splice-auto", ALL, set_switch!(SpliceOptions, auto)),
+    switch("option splice-request", ALL, set_switch!(SpliceOptions, request)),
+    switch("option splice-response", ALL, set_switch!(SpliceOptions, response)),
     switch("option srvtcpka", BACK, set_switch!(SocketOptions, server_keepalive)),
     switch("option tcpka", ALL, |s| {
         let on = Switch::of(s.sense);

@@ -15,6 +15,7 @@ mod session;
 pub mod settings;
 pub mod site;
 mod size;
+mod splice;
 mod story;
 mod tcp;
 mod worker;

@@ -176,6 +176,19 @@ pub struct SocketOptions {
 
 impl Setting for SocketOptions {}
 
+/// `option splice-auto`, `splice-request`, `splice-response`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpliceOptions {
+    /// Where it pays.
+    pub auto: Switch,
+    /// What clients send.
+    pub request: Switch,
+    /// What servers send.
+    pub response: Switch,
+}
+
+impl Setting for SpliceOptions {}
+
 /// The logging options of a proxy that its streams act upon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogOptions {

@@ -11,14 +11,17 @@ use base::clock::Clock;
 use base::worker::PerWorker;
 use check::ProxyChecks;
 use config::diagnostic::Message;
+use config::directive::Switch;
 use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{ProcessFacts, ProxyFacts, ServerFacts};
 use rule::Rules;
 use stats::{FrontendCounters, ProcessCounters};
 
 use crate::settings::{
-    ErrorPages, HttpOptions, Limits, LogOptions, Route, RouteTarget, Routes, SocketOptions, Timeouts, Tuning,
+    ErrorPages, HttpOptions, Limits, LogOptions, Route, RouteTarget, Routes, SocketOptions, SpliceOptions,
+    Timeouts, Tuning,
 };
+use crate::splice::Splicing;
 
 /// Everything that carries traffic.
 #[derive(Debug)]
@@ -57,6 +60,20 @@ pub struct Common {
     pub sockets: SocketOptions,
     /// Its error pages.
     pub error_pages: ErrorPages,
+    /// What of its traffic is spliced.
+    pub splice: SpliceOptions,
+}
+
+impl Common {
+    /// How what clients of this frontend send to a backend goes, and how what its servers send does.
+    pub(crate) fn splicing(&self, back: &Self) -> (Splicing, Splicing) {
+        let both =
+            |pick: fn(&SpliceOptions) -> Switch| pick(&self.splice).is_on() || pick(&back.splice).is_on();
+        let auto = if both(|s| s.auto) { Splicing::Auto } else { Splicing::Off };
+        let up = if both(|s| s.request) { Splicing::On } else { auto };
+        let down = if both(|s| s.response) { Splicing::On } else { auto };
+        (up, down)
+    }
 }
 
 /// A frontend.
@@ -201,6 +218,7 @@ fn common(proxy: &ProxyDraft) -> Common {
         http: proxy.slots.get_or_default(),
         sockets: proxy.slots.get_or_default(),
         error_pages: proxy.slots.get_or_default(),
+        splice: proxy.slots.get_or_default(),
     }
 }
 
