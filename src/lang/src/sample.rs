@@ -119,9 +119,6 @@ impl<'a> Sample<'a> {
         if to == self.kind() {
             return Some(self);
         }
-        if !self.kind().casts_to(to) {
-            return None;
-        }
         match to {
             Type::Any | Type::Same => Some(self),
             Type::Bool => self.to_int().map(|i| Self::Bool(i != 0)),

@@ -110,6 +110,9 @@ async fn slot(
         backend.core.counters.events.here().balanced.inc();
         server.counters.common.events.here().balanced.inc();
     }
+    let now = story.now().0;
+    backend.core.counters.last_session.set(now);
+    server.counters.common.last_session.set(now);
     let current = server.counters.common.current.inc();
     server.counters.common.current_max.raise(current);
     Ok(Held(server))

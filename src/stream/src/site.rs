@@ -94,6 +94,8 @@ pub struct CompiledRoute {
 pub struct BackendSide {
     /// What every proxy has.
     pub common: Common,
+    /// Its index among the proxies of the draft.
+    pub proxy: usize,
     /// Its servers and counters.
     pub core: Arc<Backend>,
     /// How its servers are checked.
@@ -122,9 +124,9 @@ impl Site {
         let mut errors = Vec::new();
         let mut backends = Vec::new();
         let mut backends_by_name = HashMap::new();
-        for proxy in draft.proxies.iter().filter(|p| p.kind.has_backend()) {
+        for (index, proxy) in draft.proxies.iter().enumerate().filter(|(_, p)| p.kind.has_backend()) {
             backends_by_name.insert(proxy.name.clone(), backends.len());
-            backends.push(backend_side(proxy, draft, workers, &mut errors));
+            backends.push(backend_side(index, proxy, draft, workers, &mut errors));
         }
         let mut site = Self {
             process,
@@ -212,6 +214,7 @@ fn facts(proxy: &ProxyDraft) -> ProxyFacts {
 }
 
 fn backend_side(
+    index: usize,
     proxy: &ProxyDraft,
     draft: &Draft,
     workers: usize,
@@ -247,6 +250,7 @@ fn backend_side(
     let core = Arc::new(Backend::new(facts(proxy), settings, servers, workers));
     BackendSide {
         common: common(proxy),
+        proxy: index,
         core,
         checks: proxy.slots.get_or_default(),
         log: log::FrontendLog::build(proxy, draft),
