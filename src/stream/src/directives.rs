@@ -13,11 +13,11 @@ use grammar::time::Unit;
 use lang::logformat::{AliasMode, FormatContext, LogFormat};
 use rule::condition_after;
 
-use crate::settings::{SpliceOptions, Violations};
 use crate::settings::{
     AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits,
     LogOptions, Route, RouteTarget, Routes, SocketOptions, Timeouts, Tuning,
 };
+use crate::settings::{SpliceOptions, Violations};
 
 const FRONT: Sections = Sections::FRONT;
 const BACK: Sections = Sections::BACK;

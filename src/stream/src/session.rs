@@ -137,8 +137,9 @@ async fn run_tcp(
     }
     let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
     let backend: &BackendSide = route(story).ok_or((no_backend, None))?;
-    story.backend = Some(backend);
+    story.enter_backend(backend);
     let mut lease = lease(story, backend, Reuse::No).await?;
+    story.note_server(&lease.side.conn.socket);
     finish::step(story, Some(&*lease.held.0), Stage::Connection, Step::Connect);
     let timeouts = RelayTimeouts::of(&story.frontend.common, &backend.common);
     let limit = story.site.tuning.buffer_size;

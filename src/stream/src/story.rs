@@ -7,7 +7,8 @@ use base::clock::Tick;
 use base::termination::Termination;
 use http::{RequestHead, ResponseHead};
 use lang::facts::{Payload, Scene, SessionFacts, StreamFacts, Timers};
-use net::Deadline;
+use lang::logformat::Needs;
+use net::{Deadline, Socket};
 use rule::Txn;
 
 use crate::site::{BackendSide, Frontend, Site};
@@ -19,6 +20,8 @@ pub(crate) struct Story<'s> {
     pub(crate) worker: &'s Worker,
     pub(crate) frontend: &'s Frontend,
     pub(crate) backend: Option<&'s BackendSide>,
+    /// Counts the stream in its backend, until it is finished.
+    occupies: Option<Occupies<'s>>,
     pub(crate) session: SessionFacts,
     pub(crate) facts: StreamFacts,
     pub(crate) request: RequestHead,
@@ -37,6 +40,23 @@ pub(crate) struct Story<'s> {
 pub(crate) enum Logged {
     No,
     Yes,
+}
+
+/// One stream of a backend.
+struct Occupies<'s>(&'s BackendSide);
+
+impl<'s> Occupies<'s> {
+    fn new(backend: &'s BackendSide) -> Self {
+        let counters = &backend.core.counters;
+        counters.current_max.raise(counters.current.inc());
+        Self(backend)
+    }
+}
+
+impl Drop for Occupies<'_> {
+    fn drop(&mut self) {
+        self.0.core.counters.current.dec();
+    }
 }
 
 /// Which messages are there for rules and expressions.
@@ -81,6 +101,7 @@ impl<'s> Story<'s> {
             worker,
             frontend,
             backend: None,
+            occupies: None,
             session,
             facts: StreamFacts::default(),
             request: RequestHead::default(),
@@ -92,6 +113,25 @@ impl<'s> Story<'s> {
         }
     }
 
+    /// The stream belongs to this backend from here on.
+    pub(crate) fn enter_backend(&mut self, backend: &'s BackendSide) {
+        self.backend = Some(backend);
+        self.occupies = Some(Occupies::new(backend));
+    }
+
+    /// Keeps the addresses of the connection to the server, where the log line will show them.
+    pub(crate) fn note_server(&mut self, socket: &Socket) {
+        if self.frontend.log.needs().contains(Needs::SERVER_ADDRESSES) {
+            self.facts.server_addr = socket.peer_addr().ok();
+            self.facts.server_source = socket.local_addr().ok();
+        }
+    }
+
+    /// The stream no longer counts in its backend; its log line still names it.
+    pub(crate) fn leave_backend(&mut self) {
+        self.occupies = None;
+    }
+
     /// Starts the next stream of the session. Memory is kept.
     pub(crate) fn begin(&mut self) {
         let (tick, date) = (self.now(), self.site.clock.wall());
@@ -100,6 +140,7 @@ impl<'s> Story<'s> {
         let mut request_line = std::mem::take(&mut self.facts.request_line);
         request_line.clear();
         self.backend = None;
+        self.occupies = None;
         self.sent = 0;
         self.logged = Logged::No;
         self.facts = StreamFacts {

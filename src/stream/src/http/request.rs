@@ -27,7 +27,7 @@ pub(super) fn route<'s>(story: &mut Story<'s>) -> Result<Routed<'s>, Stop> {
     let frontend = story.frontend;
     run(story, &frontend.common.rules.http_request)?;
     let backend = choose(story).ok_or(Stop::NoBackend)?;
-    story.backend = Some(backend);
+    story.enter_backend(backend);
     // The two sides of a `listen` section have one list of rules, which has been run.
     if backend.common.facts.id != frontend.common.facts.id {
         run(story, &backend.common.rules.http_request)?;
