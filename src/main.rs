@@ -36,6 +36,7 @@ const ROOMS: &[Tables] = &[
         checks: backend::CHECKS,
         ..Tables::NONE
     },
+    Tables { actions: rule::VAR_ACTIONS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
     Tables { directives: stream::DIRECTIVES, checks: stream::CHECKS, ..Tables::NONE },

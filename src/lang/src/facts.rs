@@ -63,6 +63,8 @@ pub struct ProcessFacts {
     pub threads: u32,
     /// Connections that are open now; see `Load` for what a log line shows.
     pub connections: base::counter::Gauge,
+    /// `proc.` variables.
+    pub variables: crate::vars::ProcessVariables,
 }
 
 /// A frontend, backend or listen section.
@@ -116,6 +118,8 @@ pub struct SessionFacts {
     pub accepted: (Tick, WallTime),
     /// Whether it is encrypted.
     pub tls: Encryption,
+    /// `sess.` variables.
+    pub variables: crate::vars::Variables,
 }
 
 impl SessionFacts {
@@ -313,6 +317,8 @@ pub struct StreamFacts {
     pub response_cookie: Option<Box<[u8]>>,
     /// The unique id, once made.
     pub unique_id: Option<Box<[u8]>>,
+    /// `txn.`, `req.` and `res.` variables.
+    pub variables: crate::vars::StreamVariables,
     /// `set-log-level`.
     pub log_level: LevelOverride,
     /// The source of this stream alone (`http-request set-src`).

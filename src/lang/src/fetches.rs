@@ -86,10 +86,20 @@ pub static FETCHES: &[Fetch] = &[
     one("str", Signature::all(&[ArgKind::Str]), Type::Str, ANY, "7.3.2", |_, a, c| {
         single(c, || Some(Sample::text(a.str(0))))
     }),
+    one("var", Signature::some(1, &[ArgKind::Var, ArgKind::Str]), Type::Any, ANY, "7.3.2", variable),
     one("url", NONE, Type::Str, REQUEST, "7.3.6", |s, _, c| {
         of_request(s, |r| single(c, || Some(Sample::text(&r.target))))
     }),
 ];
+
+/// The value of a variable, or the default that was given for it.
+fn variable<'a>(scene: &Scene<'a>, args: &'a Args, cursor: Cursor) -> Fetched<'a> {
+    single(cursor, || {
+        let name = std::str::from_utf8(args.str(0)).ok()?;
+        let default = || args.has(1).then(|| Sample::text(args.str(1)));
+        crate::vars::look_up(scene, name).or_else(default)
+    })
+}
 
 /// The one value of a fetch that has no more.
 fn single<'a>(cursor: Cursor, value: impl FnOnce() -> Option<Sample<'a>>) -> Fetched<'a> {
