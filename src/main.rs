@@ -30,7 +30,12 @@ const ROOMS: &[Tables] = &[
         ..Tables::NONE
     },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
-    Tables { directives: stream::DIRECTIVES, checks: stream::CHECKS, ..Tables::NONE },
+    Tables {
+        directives: stream::DIRECTIVES,
+        actions: stream::ACTIONS,
+        checks: stream::CHECKS,
+        ..Tables::NONE
+    },
     Tables {
         directives: cli::DIRECTIVES,
         bind_options: cli::BIND_OPTIONS,

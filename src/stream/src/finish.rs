@@ -1,9 +1,10 @@
 //! The end of a stream: its counters and its log line.
 
 use backend::Server;
-use lang::facts::Load;
+use lang::facts::{ConnFault, Load};
 use log::Level;
 
+use crate::introduction;
 use crate::story::{Stage, Story};
 
 /// Ends a stream that got as far as a request.
@@ -66,6 +67,16 @@ pub(crate) fn unparsed(story: &mut Story<'_>) {
         return;
     }
     log_line(story, None, Stage::Connection);
+}
+
+/// Ends a connection that failed before it could carry a stream.
+pub(crate) fn embryo(story: &Story<'_>, fault: ConnFault) {
+    let (log, options) = (&story.frontend.log, story.frontend.log_options);
+    if log.is_silent() || options.dont_log_null && introduction::is_silence(fault) {
+        return;
+    }
+    let level = if options.separate_errors { Level::Err } else { Level::Info };
+    log.emit_error(&story.bare_scene(), level);
 }
 
 fn log_line(story: &mut Story<'_>, server: Option<&Server>, stage: Stage) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use backend::Server;
+use base::addr::Addr;
 use base::clock::Tick;
 use base::termination::Termination;
 use http::{RequestHead, ResponseHead};
@@ -24,6 +25,8 @@ pub(crate) struct Story<'s> {
     pub(crate) request: RequestHead,
     pub(crate) response: ResponseHead,
     pub(crate) deadline: Deadline,
+    /// When the connection was ready to carry requests, if it had to begin with something else.
+    pub(crate) handshake: Tick,
     /// Requests that came on this connection before.
     pub(crate) served: u32,
 }
@@ -75,6 +78,7 @@ impl<'s> Story<'s> {
             request: RequestHead::default(),
             response: ResponseHead::default(),
             deadline: Deadline::new(site.clock.clone()),
+            handshake: Tick::NEVER,
             served: 0,
         }
     }
@@ -84,13 +88,14 @@ impl<'s> Story<'s> {
         let (tick, date) = (self.now(), self.site.clock.wall());
         let first = self.served == 0;
         let (begin, begin_date) = if first { self.session.accepted } else { (tick, date) };
+        let handshake = if first { self.handshake } else { Tick::NEVER };
         let mut request_line = std::mem::take(&mut self.facts.request_line);
         request_line.clear();
         self.backend = None;
         self.facts = StreamFacts {
             id: self.site.next_stream_id(),
             request_line,
-            timers: Timers { begin, begin_date, request_date: begin_date, ..Timers::default() },
+            timers: Timers { begin, begin_date, request_date: begin_date, handshake, ..Timers::default() },
             ..StreamFacts::default()
         };
     }
@@ -118,6 +123,21 @@ impl<'s> Story<'s> {
             response: (stage == Stage::Response).then_some(&self.response),
             payload: Payload::Unavailable,
         }
+    }
+
+    /// The scene of a connection that never came to carry a stream.
+    pub(crate) fn bare_scene(&self) -> Scene<'_> {
+        Scene { stream: None, ..self.scene(Stage::Connection, None) }
+    }
+
+    /// Where the stream's traffic comes from.
+    pub(crate) fn source(&self) -> Option<&Addr> {
+        self.facts.source.as_ref().or(self.session.source.as_ref())
+    }
+
+    /// Where the stream's traffic was sent to.
+    pub(crate) fn destination(&self) -> Option<&Addr> {
+        self.facts.destination.as_ref().or_else(|| self.session.destination.get())
     }
 
     /// The transaction for a rule set.
