@@ -18,6 +18,13 @@ const ROOMS: &[Tables] = &[
         ..Tables::NONE
     },
     Tables {
+        aliases: log::ALIASES,
+        directives: log::DIRECTIVES,
+        sections: log::SECTIONS,
+        checks: log::CHECKS,
+        ..Tables::NONE
+    },
+    Tables {
         directives: net::DIRECTIVES,
         bind_options: net::BIND_OPTIONS,
         fetches: net::FETCHES,
@@ -29,6 +36,7 @@ const ROOMS: &[Tables] = &[
         checks: backend::CHECKS,
         ..Tables::NONE
     },
+    Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
     Tables {
         directives: stream::DIRECTIVES,

@@ -12,6 +12,7 @@ use stats::{BackendCounters, ServerCounters};
 
 use crate::balance::Balancer;
 use crate::dial::DialSettings;
+use crate::health::Health;
 use crate::queue::Slots;
 use crate::settings::{BackendSettings, ServerSettings, Start};
 
@@ -52,6 +53,8 @@ pub struct Server {
     pub address: ArcSwap<Addr>,
     /// Counters.
     pub counters: ServerCounters,
+    /// What its checks know.
+    pub health: Health,
     /// Connection slots.
     pub slots: Slots,
     status: AtomicU8,
@@ -76,6 +79,7 @@ impl Server {
                 events: base::worker::PerWorker::new(workers),
                 ..BackendCounters::default()
             },
+            idle: base::worker::PerWorker::new(workers),
             ..ServerCounters::default()
         };
         Self {
@@ -85,6 +89,7 @@ impl Server {
             status: AtomicU8::new(Status::Up as u8),
             address: ArcSwap::from_pointee(address),
             last_change: AtomicU64::new(0),
+            health: Health::default(),
             dial: features.get_or_default(),
             slots_of_features: features,
             facts,

@@ -15,5 +15,5 @@ pub use directive::{Check, Directive, Prefix, Refusal, Section, Sections, Sense,
 pub use draft::{Draft, Mode, ProxyDraft, ProxyKind, Readings};
 pub use environment::Environment;
 pub use options::{BindOption, LineOption, OptionCx, ServerOption};
-pub use reader::{Reader, SectionKind};
+pub use reader::{Naming, Reader, SectionKind};
 pub use slot::{Setting, Slots};

@@ -113,6 +113,7 @@ impl Printer {
             }
         }
         text.push_str(&message.render(self.pid));
+        log::startup_logs().push(text.as_bytes());
         // With standard error gone there is nobody to tell.
         let _ = std::io::stderr().write_all(text.as_bytes());
     }

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use base::clock::Clock;
 use base::registry::Registry;
-use cli::{Api, Program};
+use cli::{Api, Program, Traffic};
 use config::Draft;
 use keyword::World;
 use lang::facts::ProcessFacts;
@@ -57,7 +57,11 @@ fn world(draft: &Draft, site: &Arc<Site>, listeners: &[Bound], sockets: &[BoundL
     let traffic = listeners.iter().map(|(listener, _)| BoundListener::clone(listener));
     let mut world = World::default();
     world.put(Arc::clone(site));
+    world.put(Arc::new(Traffic::new(site.frontends.len(), listeners)));
+    let files = sys::limits::limit(sys::limits::Resource::Files).map_or(0, |limit| limit.soft);
     world.put(Arc::new(Program {
+        // Each connection may need another one to a server.
+        maxconn: files.saturating_sub((listeners.len() + sockets.len()) as u64) / 2,
         version: version::full(),
         date: version::DATE.to_owned(),
         environment: draft.environment.sorted().into_iter().map(own).collect(),

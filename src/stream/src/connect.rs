@@ -58,10 +58,10 @@ pub(crate) async fn lease(
     story: &mut Story<'_>,
     backend: &BackendSide,
     reuse: Reuse,
-) -> Result<Lease, Failure> {
+) -> Result<Lease, (Failure, Option<Arc<Server>>)> {
     let mut failed: Option<Arc<Server>> = None;
     loop {
-        let held = slot(story, backend, failed.as_ref()).await?;
+        let held = slot(story, backend, failed.as_ref()).await.map_err(|f| (f, failed.clone()))?;
         story.facts.timers.queued = story.now();
         let traits = Traits::of(story, backend, &held.0);
         if reuse == Reuse::Yes
@@ -78,7 +78,8 @@ pub(crate) async fn lease(
                 return Ok(Lease { side, held, origin: Origin::New });
             }
             Err(failure) => {
-                failed = Some(retry(story, backend, held, failure).await?);
+                let server = held.0.clone();
+                failed = Some(retry(story, backend, held, failure).await.map_err(|f| (f, Some(server)))?);
             }
         }
     }
@@ -110,6 +111,9 @@ async fn slot(
         backend.core.counters.events.here().balanced.inc();
         server.counters.common.events.here().balanced.inc();
     }
+    let now = story.now().0;
+    backend.core.counters.last_session.set(now);
+    server.counters.common.last_session.set(now);
     let current = server.counters.common.current.inc();
     server.counters.common.current_max.raise(current);
     Ok(Held(server))

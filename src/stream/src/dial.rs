@@ -174,7 +174,7 @@ pub(crate) async fn dial(
     let mut connecting = start(&spec).map_err(|_| DialError::Refused)?;
     established(&mut connecting, &mut story.deadline).await?;
     let mut conn = Conn::new(connecting.into_socket());
-    if backend.common.sockets.no_linger {
+    if backend.common.sockets.no_linger.is_on() {
         conn.closing = Closing::Reset;
     }
     conn.port = lease;
@@ -210,7 +210,7 @@ fn spec(
         mark: traits.mark,
         tos: traits.tos,
         stream: StreamOptions {
-            keep_alive: sockets.server_keepalive.then_some(sockets.server_probes),
+            keep_alive: sockets.server_keepalive.is_on().then_some(sockets.server_probes),
             ..StreamOptions::default()
         },
         ..ConnectSpec::to(to.clone())

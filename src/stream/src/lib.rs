@@ -20,6 +20,8 @@ mod run;
 mod session;
 pub mod settings;
 pub mod site;
+mod size;
+mod splice;
 mod story;
 mod tcp;
 mod worker;

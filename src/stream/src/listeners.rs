@@ -35,7 +35,7 @@ pub(crate) fn complete(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagno
             let spec: &mut ListenSpec = line.slots.get_mut();
             spec.backlog = backlog(&settings, &limits);
             spec.max_accept = u32::try_from(tuning.max_accept).unwrap_or(u32::MAX);
-            spec.stream.keep_alive = options.client_keepalive.then_some(options.client_probes);
+            spec.stream.keep_alive = options.client_keepalive.is_on().then_some(options.client_probes);
             spec.delay_ack = match options.smart_accept {
                 SmartAck::On => Switch::On,
                 SmartAck::Unsaid if mode == Mode::Http => Switch::On,

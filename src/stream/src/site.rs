@@ -1,6 +1,7 @@
 //! The configuration as streams use it: resolved, immutable, shared by all threads.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -8,7 +9,10 @@ use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
 use base::addr::Addr;
 use base::clock::Clock;
 use base::worker::PerWorker;
-use config::{Draft, Mode, ProxyDraft};
+use check::ProxyChecks;
+use config::diagnostic::Message;
+use config::directive::Switch;
+use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
 use net::{AcceptProxy, ListenerSettings, ThreadNumber, ThreadSet};
 use rule::Rules;
@@ -17,8 +21,9 @@ use stats::{FrontendCounters, ProcessCounters};
 use crate::gate::Gate;
 use crate::settings::{
     ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
-    Timeouts, Tuning,
+    SpliceOptions, Timeouts, Tuning,
 };
+use crate::splice::Splicing;
 
 /// Everything that carries traffic.
 #[derive(Debug)]
@@ -61,6 +66,20 @@ pub struct Common {
     pub sockets: SocketOptions,
     /// Its error pages.
     pub error_pages: ErrorPages,
+    /// What of its traffic is spliced.
+    pub splice: SpliceOptions,
+}
+
+impl Common {
+    /// How what clients of this frontend send to a backend goes, and how what its servers send does.
+    pub(crate) fn splicing(&self, back: &Self) -> (Splicing, Splicing) {
+        let both =
+            |pick: fn(&SpliceOptions) -> Switch| pick(&self.splice).is_on() || pick(&back.splice).is_on();
+        let auto = if both(|s| s.auto) { Splicing::Auto } else { Splicing::Off };
+        let up = if both(|s| s.request) { Splicing::On } else { auto };
+        let down = if both(|s| s.response) { Splicing::On } else { auto };
+        (up, down)
+    }
 }
 
 /// A frontend.
@@ -100,8 +119,14 @@ pub struct CompiledRoute {
 pub struct BackendSide {
     /// What every proxy has.
     pub common: Common,
+    /// Its index among the proxies of the draft.
+    pub proxy: usize,
     /// Its servers and counters.
     pub core: Arc<Backend>,
+    /// How its servers are checked.
+    pub checks: ProxyChecks,
+    /// Where messages about its servers go.
+    pub log: log::FrontendLog,
 }
 
 /// A configuration that is valid but cannot be put to work.
@@ -124,9 +149,9 @@ impl Site {
         let mut errors = Vec::new();
         let mut backends = Vec::new();
         let mut backends_by_name = HashMap::new();
-        for proxy in draft.proxies.iter().filter(|p| p.kind.has_backend()) {
+        for (index, proxy) in draft.proxies.iter().enumerate().filter(|(_, p)| p.kind.has_backend()) {
             backends_by_name.insert(proxy.name.clone(), backends.len());
-            backends.push(backend_side(proxy, workers, &mut errors));
+            backends.push(backend_side(index, proxy, draft, workers, &mut errors));
         }
         let mut site = Self {
             process,
@@ -156,6 +181,13 @@ impl Site {
     /// A number for a new stream.
     pub(crate) fn next_stream_id(&self) -> u32 {
         self.streams.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Tells the operator something on standard error, in the layout of start-up messages.
+    pub(crate) fn tell(&self, severity: Severity, text: &str) {
+        let message = Message { severity, place: None, text: text.to_owned(), excerpt: None };
+        // With standard error gone there is nobody to tell.
+        let _ = std::io::stderr().write_all(message.render(self.process.pid).as_bytes());
     }
 
     /// The backend of that name.
@@ -197,6 +229,7 @@ fn common(proxy: &ProxyDraft) -> Common {
         http: proxy.slots.get_or_default(),
         sockets: proxy.slots.get_or_default(),
         error_pages: proxy.slots.get_or_default(),
+        splice: proxy.slots.get_or_default(),
     }
 }
 
@@ -209,36 +242,48 @@ fn facts(proxy: &ProxyDraft) -> ProxyFacts {
     }
 }
 
-fn backend_side(proxy: &ProxyDraft, workers: usize, errors: &mut Vec<BuildError>) -> BackendSide {
+fn backend_side(
+    index: usize,
+    proxy: &ProxyDraft,
+    draft: &Draft,
+    workers: usize,
+    errors: &mut Vec<BuildError>,
+) -> BackendSide {
     let settings: BackendSettings = proxy.slots.get_or_default();
     let none = ServerDrafts::default();
     let drafts = proxy.slots.get::<ServerDrafts>().unwrap_or(&none);
     let mut servers = Vec::with_capacity(drafts.list.len());
-    for draft in &drafts.list {
-        let settings: ServerSettings = draft.slots.get_or_default();
-        match draft.address.as_ref().map(net::resolve) {
+    for line in &drafts.list {
+        let settings: ServerSettings = line.slots.get_or_default();
+        match line.address.as_ref().map(net::resolve) {
             Some(Ok(address)) => {
-                let facts = ServerFacts { name: draft.name.clone(), id: settings.id.unwrap_or(0) };
+                let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
                 servers.push(Arc::new(Server::new(
                     facts,
                     settings,
-                    draft.slots.inherited(),
+                    line.slots.inherited(),
                     address,
                     workers,
                 )));
             }
             Some(Err(e)) => errors.push(BuildError {
-                place: draft.place.clone(),
+                place: line.place.clone(),
                 message: format!(
                     "'server {}' : could not resolve address '{}' : {e}.",
-                    draft.name, draft.written
+                    line.name, line.written
                 ),
             }),
             None => {}
         }
     }
     let core = Arc::new(Backend::new(facts(proxy), settings, servers, workers));
-    BackendSide { common: common(proxy), core }
+    BackendSide {
+        common: common(proxy),
+        proxy: index,
+        core,
+        checks: proxy.slots.get_or_default(),
+        log: log::FrontendLog::build(proxy, draft),
+    }
 }
 
 /// Rates of beginning that may change while the process runs; 0 for no limit.

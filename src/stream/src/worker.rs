@@ -43,20 +43,20 @@ struct IdleConn {
     counted: CountedIdle,
 }
 
-/// Counts one idle connection of a server.
+/// Counts one idle connection of a server and of the thread that keeps it.
 #[derive(Debug)]
-struct CountedIdle(Arc<Server>);
+struct CountedIdle(Arc<Server>, usize);
 
 impl CountedIdle {
     fn new(server: &Arc<Server>) -> Self {
-        server.counters.idle.inc();
-        Self(server.clone())
+        server.counters.idle.here().inc();
+        Self(server.clone(), base::worker::index())
     }
 }
 
 impl Drop for CountedIdle {
     fn drop(&mut self) {
-        self.0.counters.idle.dec();
+        self.0.counters.idle.of(self.1).dec();
     }
 }
 

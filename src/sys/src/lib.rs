@@ -29,6 +29,7 @@ pub mod signal;
 pub mod signals;
 pub mod socket;
 pub mod splice;
+pub mod time;
 
 pub use addr::{SockAddr, SockName};
 pub use error::{Error, reason};
