@@ -69,6 +69,7 @@ pub(crate) async fn lease(
         {
             held.0.counters.common.events.here().reuses.inc();
             story.facts.timers.connected = story.facts.timers.queued;
+            story.note_server(&side.conn, None);
             return Ok(Lease { side, held, origin: Origin::Reused });
         }
         match connect(story, backend, &held.0, traits).await {

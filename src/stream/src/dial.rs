@@ -144,9 +144,8 @@ fn tlvs<'a>(story: &'a Story<'_>, settings: &HeaderSettings, values: &'a [(u8, V
         let authority = received.and_then(|i| i.values(proxy::kind::AUTHORITY).next());
         tlvs.extend(authority.map(|value| Tlv::Value(proxy::kind::AUTHORITY, value)));
     }
-    if settings.unique_id.is_on()
-        && let Some(id) = &story.facts.unique_id
-    {
+    if settings.unique_id.is_on() {
+        let id = story.facts.unique_id.as_deref().unwrap_or_default();
         tlvs.push(Tlv::Value(proxy::kind::UNIQUE_ID, id));
     }
     tlvs
@@ -184,7 +183,7 @@ pub(crate) async fn dial(
     if !traits.header.is_empty() {
         send(&mut conn, &traits.header, &mut story.deadline).await?;
     }
-    story.facts.server_addr = Some(to);
+    story.note_server(&conn, Some(to));
     if traits != Traits::default() {
         conn.traits = Some(Box::new(traits));
     }

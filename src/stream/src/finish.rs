@@ -81,7 +81,7 @@ pub(crate) fn embryo(story: &Story<'_>, fault: ConnFault) {
         return;
     }
     let level = if options.separate_errors.is_on() { Level::Err } else { Level::Info };
-    log.emit_error(&story.bare_scene(), level);
+    log.emit_failure(&story.bare_scene(), level, fault.message);
 }
 
 /// Logs a step of a stream that goes on, where somebody wants that.

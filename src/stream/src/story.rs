@@ -8,9 +8,11 @@ use base::clock::Tick;
 use base::termination::Termination;
 use http::{RequestHead, ResponseHead};
 use lang::facts::{Payload, Scene, SessionFacts, StreamFacts, Timers};
+use lang::logformat::Needs;
 use net::Deadline;
 use rule::Txn;
 
+use crate::conn::Conn;
 use crate::site::{BackendSide, Frontend, Site};
 use crate::worker::Worker;
 
@@ -143,6 +145,14 @@ impl<'s> Story<'s> {
     /// The scene of a connection that never came to carry a stream.
     pub(crate) fn bare_scene(&self) -> Scene<'_> {
         Scene { stream: None, ..self.scene(Stage::Connection, None) }
+    }
+
+    /// Remembers the two ends of the connection to the server, where somebody logs them.
+    pub(crate) fn note_server(&mut self, conn: &Conn, to: Option<Addr>) {
+        if self.frontend.log.needs().contains(Needs::SERVER_ADDRESSES) {
+            self.facts.server_addr = to.or_else(|| conn.socket.peer_addr().ok());
+            self.facts.server_source = conn.socket.local_addr().ok();
+        }
     }
 
     /// Where the stream's traffic comes from.
