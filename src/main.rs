@@ -39,7 +39,12 @@ const ROOMS: &[Tables] = &[
     Tables { actions: rule::VAR_ACTIONS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
-    Tables { directives: stream::DIRECTIVES, checks: stream::CHECKS, ..Tables::NONE },
+    Tables {
+        directives: stream::DIRECTIVES,
+        actions: stream::ACTIONS,
+        checks: stream::CHECKS,
+        ..Tables::NONE
+    },
     Tables {
         directives: cli::DIRECTIVES,
         bind_options: cli::BIND_OPTIONS,

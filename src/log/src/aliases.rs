@@ -77,12 +77,12 @@ pub static ALIASES: &[Alias] = &[
     any("bi", PLAIN, SERVER, |s, f| f.host(server_side(s, |x| x.server_source.as_ref()))),
     any("bp", PLAIN, SERVER, |s, f| f.port(server_side(s, |x| x.server_source.as_ref()), 0)),
     any("bq", NUMERIC, END, |s, f| f.integer(figure(s, |x| x.backend_queue))),
-    any("ci", PLAIN, NONE, |s, f| f.host(s.session.source.as_ref())),
-    any("cp", PLAIN, NONE, |s, f| f.port(s.session.source.as_ref(), s.session.listener_id)),
+    any("ci", PLAIN, NONE, |s, f| f.host(s.source())),
+    any("cp", PLAIN, NONE, |s, f| f.port(s.source(), s.session.listener_id)),
     any("f", STR, NONE, |s, f| f.text(s.frontend.name.as_bytes())),
     any("fc", NUMERIC, LOADS, |s, f| f.integer(figure(s, |x| x.load.frontend))),
-    any("fi", PLAIN, Needs::DESTINATION, |s, f| f.host(s.session.destination.get())),
-    any("fp", PLAIN, Needs::DESTINATION, |s, f| f.port(s.session.destination.get(), s.session.listener_id)),
+    any("fi", PLAIN, Needs::DESTINATION, |s, f| f.host(s.destination())),
+    any("fp", PLAIN, Needs::DESTINATION, |s, f| f.port(s.destination(), s.session.listener_id)),
     any("ft", STR, NONE, |s, f| {
         f.pieces(|p| {
             p.plain(s.frontend.name.as_bytes());

@@ -99,10 +99,8 @@ fn bind_all(draft: &Draft, site: &Site) -> Result<Vec<Bound>, Problems> {
         let proxy = &draft.proxies[frontend.proxy];
         let none = BindDrafts::default();
         let drafts = proxy.slots.get::<BindDrafts>().unwrap_or(&none);
-        let mut id = 0;
-        for line in &drafts.0 {
-            for spec in specs(line, &mut problems) {
-                id += 1;
+        for (line, ids) in drafts.0.iter().zip(drafts.ids()) {
+            for (spec, id) in specs(line, &mut problems).into_iter().zip(ids) {
                 match net::listen::bind(&spec) {
                     Ok(listener) => {
                         let facts = listener_facts(index, id, line, &listener);
@@ -126,7 +124,7 @@ fn bind_all(draft: &Draft, site: &Site) -> Result<Vec<Bound>, Problems> {
 fn listener_facts(frontend: usize, id: u32, line: &BindDraft, listener: &BoundListener) -> ListenerFacts {
     let settings: ListenerSettings = line.slots.get_or_default();
     let address = listener.local_addr().unwrap_or(base::addr::Addr::any(base::addr::Family::V4));
-    ListenerFacts { frontend, name: settings.name, id: settings.id.unwrap_or(id), address }
+    ListenerFacts::new(frontend, id, &settings, address)
 }
 
 /// What a line asks for; addresses that are unknown are reported.

@@ -13,13 +13,15 @@ use check::ProxyChecks;
 use config::diagnostic::Message;
 use config::directive::Switch;
 use config::{Draft, Mode, ProxyDraft, Severity};
-use lang::facts::{ProcessFacts, ProxyFacts, ServerFacts};
+use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
+use net::{AcceptProxy, ListenerSettings, ThreadNumber, ThreadSet};
 use rule::Rules;
 use stats::{FrontendCounters, ProcessCounters};
 
+use crate::gate::Gate;
 use crate::settings::{
-    ErrorPages, HttpOptions, Limits, LogOptions, Route, RouteTarget, Routes, SocketOptions, SpliceOptions,
-    Timeouts, Tuning,
+    ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
+    SpliceOptions, Timeouts, Tuning,
 };
 use crate::splice::Splicing;
 
@@ -34,6 +36,10 @@ pub struct Site {
     pub clock: Clock,
     /// `global` tuning.
     pub tuning: Tuning,
+    /// Connections that the process serves at once, and may serve.
+    pub gate: Gate,
+    /// How many connections and sessions begin each second at most.
+    pub rates: Rates,
     /// The frontends, `listen` sections among them, in the order of the configuration.
     pub frontends: Vec<Frontend>,
     /// The backends, `listen` sections among them.
@@ -93,6 +99,8 @@ pub struct Frontend {
     pub default_backend: Option<usize>,
     /// Its limits.
     pub limits: Limits,
+    /// Connections that it serves at once, and may serve.
+    pub gate: Gate,
     /// Its counters.
     pub counters: FrontendCounters,
 }
@@ -150,6 +158,8 @@ impl Site {
             counters: ProcessCounters::default(),
             clock,
             tuning: draft.global(),
+            gate: Gate::default(),
+            rates: Rates::new(draft.global()),
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -203,6 +213,7 @@ impl Site {
             log_options: proxy.slots.get_or_default(),
             routes: routes.rules.iter().map(compile).collect(),
             default_backend: named.or(own),
+            gate: Gate::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(0)),
             limits: proxy.slots.get_or_default(),
             counters: FrontendCounters { events: PerWorker::new(workers), ..FrontendCounters::default() },
         }
@@ -275,8 +286,46 @@ fn backend_side(
     }
 }
 
-/// The address that a listener was bound to, as far as streams care.
-#[derive(Clone, Debug)]
+/// Rates of beginning that may change while the process runs; 0 for no limit.
+#[derive(Debug, Default)]
+pub struct Rates {
+    connections: AtomicU32,
+    sessions: AtomicU32,
+}
+
+impl Rates {
+    fn new(limits: RateLimits) -> Self {
+        Self { connections: AtomicU32::new(limits.connections), sessions: AtomicU32::new(limits.sessions) }
+    }
+
+    /// `maxconnrate`.
+    pub fn connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// `maxsessrate`.
+    pub fn sessions(&self) -> u32 {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Changes `maxconnrate`.
+    pub fn limit_connections(&self, rate: u32) {
+        self.connections.store(rate, Ordering::Relaxed);
+    }
+
+    /// Changes `maxsessrate`.
+    pub fn limit_sessions(&self, rate: u32) {
+        self.sessions.store(rate, Ordering::Relaxed);
+    }
+
+    /// Whether there is a limit at all.
+    pub(crate) fn any(&self) -> bool {
+        self.connections() > 0 || self.sessions() > 0
+    }
+}
+
+/// A listener as far as its streams care.
+#[derive(Debug)]
 pub struct ListenerFacts {
     /// Its frontend's index in the site.
     pub frontend: usize,
@@ -286,4 +335,39 @@ pub struct ListenerFacts {
     pub id: u32,
     /// The bound address; streams ask the system for theirs when it is a wildcard.
     pub address: Addr,
+    /// What its connections begin with.
+    pub expected: Expected,
+    /// The magic number of `accept-netscaler-cip`.
+    pub client_ip_magic: u32,
+    /// The threads that it is for, when not all.
+    pub threads: Option<ThreadSet>,
+    /// Connections that it serves at once, and may serve.
+    pub gate: Gate,
+}
+
+impl ListenerFacts {
+    /// The facts of one socket of a `bind` line.
+    pub fn new(frontend: usize, id: u32, settings: &ListenerSettings, address: Addr) -> Self {
+        let expected = Expected {
+            proxy: settings.accept_proxy == AcceptProxy::Yes,
+            client_ip: settings.client_ip_magic.is_some(),
+        };
+        Self {
+            frontend,
+            name: settings.name.clone(),
+            id,
+            address,
+            expected,
+            client_ip_magic: settings.client_ip_magic.unwrap_or(0),
+            threads: settings.threads.clone(),
+            gate: Gate::new(settings.maxconn),
+        }
+    }
+
+    /// Whether a worker thread, by its number from 0, accepts from it.
+    pub(crate) fn is_for(&self, worker: usize) -> bool {
+        let number = u32::try_from(worker).unwrap_or(u32::MAX).saturating_add(1);
+        let number = ThreadNumber { absolute: number, group: 1, within: number };
+        self.threads.as_ref().is_none_or(|threads| threads.contains(number))
+    }
 }

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use backend::Server;
+use base::addr::Addr;
 use base::clock::Tick;
 use base::termination::Termination;
 use http::{RequestHead, ResponseHead};
 use lang::facts::{Payload, Scene, SessionFacts, StreamFacts, Timers};
 use lang::logformat::Needs;
-use net::{Deadline, Socket};
+use net::Deadline;
 use rule::Txn;
 
+use crate::conn::Conn;
 use crate::site::{BackendSide, Frontend, Site};
 use crate::worker::Worker;
 
@@ -27,6 +29,8 @@ pub(crate) struct Story<'s> {
     pub(crate) request: RequestHead,
     pub(crate) response: ResponseHead,
     pub(crate) deadline: Deadline,
+    /// When the connection was ready to carry requests, if it had to begin with something else.
+    pub(crate) handshake: Tick,
     /// Requests that came on this connection before.
     pub(crate) served: u32,
     /// Whether the current stream's line has been written.
@@ -107,6 +111,7 @@ impl<'s> Story<'s> {
             request: RequestHead::default(),
             response: ResponseHead::default(),
             deadline: Deadline::new(site.clock.clone()),
+            handshake: Tick::NEVER,
             served: 0,
             logged: Logged::No,
             sent: 0,
@@ -119,14 +124,6 @@ impl<'s> Story<'s> {
         self.occupies = Some(Occupies::new(backend));
     }
 
-    /// Keeps the addresses of the connection to the server, where the log line will show them.
-    pub(crate) fn note_server(&mut self, socket: &Socket) {
-        if self.frontend.log.needs().contains(Needs::SERVER_ADDRESSES) {
-            self.facts.server_addr = socket.peer_addr().ok();
-            self.facts.server_source = socket.local_addr().ok();
-        }
-    }
-
     /// The stream no longer counts in its backend; its log line still names it.
     pub(crate) fn leave_backend(&mut self) {
         self.occupies = None;
@@ -137,6 +134,7 @@ impl<'s> Story<'s> {
         let (tick, date) = (self.now(), self.site.clock.wall());
         let first = self.served == 0;
         let (begin, begin_date) = if first { self.session.accepted } else { (tick, date) };
+        let handshake = if first { self.handshake } else { Tick::NEVER };
         let mut request_line = std::mem::take(&mut self.facts.request_line);
         request_line.clear();
         self.backend = None;
@@ -146,7 +144,7 @@ impl<'s> Story<'s> {
         self.facts = StreamFacts {
             id: self.site.next_stream_id(),
             request_line,
-            timers: Timers { begin, begin_date, request_date: begin_date, ..Timers::default() },
+            timers: Timers { begin, begin_date, request_date: begin_date, handshake, ..Timers::default() },
             ..StreamFacts::default()
         };
     }
@@ -174,6 +172,29 @@ impl<'s> Story<'s> {
             response: (stage == Stage::Response).then_some(&self.response),
             payload: Payload::Unavailable,
         }
+    }
+
+    /// The scene of a connection that never came to carry a stream.
+    pub(crate) fn bare_scene(&self) -> Scene<'_> {
+        Scene { stream: None, ..self.scene(Stage::Connection, None) }
+    }
+
+    /// Remembers the two ends of the connection to the server, where somebody logs them.
+    pub(crate) fn note_server(&mut self, conn: &Conn, to: Option<Addr>) {
+        if self.frontend.log.needs().contains(Needs::SERVER_ADDRESSES) {
+            self.facts.server_addr = to.or_else(|| conn.socket.peer_addr().ok());
+            self.facts.server_source = conn.socket.local_addr().ok();
+        }
+    }
+
+    /// Where the stream's traffic comes from.
+    pub(crate) fn source(&self) -> Option<&Addr> {
+        self.facts.source.as_ref().or(self.session.source.as_ref())
+    }
+
+    /// Where the stream's traffic was sent to.
+    pub(crate) fn destination(&self) -> Option<&Addr> {
+        self.facts.destination.as_ref().or_else(|| self.session.destination.get())
     }
 
     /// The transaction for a rule set.

@@ -115,7 +115,6 @@ impl Connected<'_> {
         mut lease: Lease,
     ) -> Result<Forwarded, Broken> {
         let server = lease.held.0.clone();
-        story.note_server(&lease.side.conn.socket);
         finish::step(story, Some(&*server), Stage::Request, Step::Connect);
         self.write_request(story, &mut lease);
         let head = match self.response_head(story, client, &mut lease).await {
