@@ -305,7 +305,7 @@ mod tests {
 
     fn block_on<F: Future>(f: F) -> F::Output {
         let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+            tokio::runtime::Builder::new_current_thread().enable_all().build_local(tokio::runtime::LocalOptions::default());
         runtime.unwrap().block_on(f)
     }
 
