@@ -132,6 +132,7 @@ impl Drop for Counted<'_> {
 /// A session in TCP mode.
 async fn tcp(mut story: Story<'_>, mut client: Conn) {
     story.begin();
+    story.identify(Stage::Connection);
     finish::step(&mut story, None, Stage::Connection, Step::Accept);
     let server = match run_tcp(&mut story, &mut client).await {
         Ok(server) => Some(server),

@@ -118,6 +118,15 @@ impl<'s> Story<'s> {
         }
     }
 
+    /// Gives the stream its unique id, where the frontend has a format for it.
+    pub(crate) fn identify(&mut self, stage: Stage) {
+        let frontend = self.frontend;
+        let Some(format) = &frontend.unique_id.format else { return };
+        let mut id = Vec::new();
+        format.render(&self.scene(stage, None), &mut id);
+        self.facts.unique_id = Some(id.into());
+    }
+
     /// The stream belongs to this backend from here on.
     pub(crate) fn enter_backend(&mut self, backend: &'s BackendSide) {
         self.backend = Some(backend);
@@ -143,6 +152,7 @@ impl<'s> Story<'s> {
         self.logged = Logged::No;
         self.facts = StreamFacts {
             id: self.site.next_stream_id(),
+            earlier_requests: self.served,
             request_line,
             timers: Timers { begin, begin_date, request_date: begin_date, handshake, ..Timers::default() },
             ..StreamFacts::default()
