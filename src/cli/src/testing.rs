@@ -88,12 +88,17 @@ pub(crate) fn shared(text: &str) -> Shared {
     let draft = draft(text).unwrap();
     let site = Site::build(&draft, ProcessFacts { threads: 2, ..ProcessFacts::default() }, clock.clone(), 2);
     let site = site.unwrap();
-    site.limits.begin_maxconn(1000);
+    site.gate.set_limit(1000);
     let mut world = World::default();
     world.put(Arc::new(Traffic::new(site.frontends.len(), &[])));
     world.put(Arc::new(site));
     let environment = vec![("HOME".to_owned(), "/root".to_owned())];
-    world.put(Arc::new(Program { version: "3.5.0-x".into(), environment, ..Program::default() }));
+    world.put(Arc::new(Program {
+        version: "3.5.0-x".into(),
+        environment,
+        maxconn: 1000,
+        ..Program::default()
+    }));
     let mut commands = registry().all::<Command>().to_vec();
     commands.sort_by_key(|c| c.name);
     Shared { commands, world, clock, max_line: 1024 }

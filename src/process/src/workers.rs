@@ -62,9 +62,11 @@ fn world(draft: &Draft, site: &Arc<Site>, listeners: &[Bound], sockets: &[BoundL
     world.put(Arc::new(Traffic::new(site.frontends.len(), listeners)));
     let files = sys::limits::limit(sys::limits::Resource::Files).map_or(0, |limit| limit.soft);
     // Each connection may need another one to a server.
-    site.limits.begin_maxconn(files.saturating_sub((listeners.len() + sockets.len()) as u64) / 2);
+    let maxconn = files.saturating_sub((listeners.len() + sockets.len()) as u64) / 2;
+    site.gate.set_limit(maxconn);
     world.put(Arc::new(Sinks(log::sinks(draft))));
     world.put(Arc::new(Program {
+        maxconn,
         version: version::full(),
         date: version::DATE.to_owned(),
         environment: draft.environment.sorted().into_iter().map(own).collect(),
@@ -102,10 +104,8 @@ fn bind_all(draft: &Draft, site: &Site) -> Result<Vec<Bound>, Problems> {
         let proxy = &draft.proxies[frontend.proxy];
         let none = BindDrafts::default();
         let drafts = proxy.slots.get::<BindDrafts>().unwrap_or(&none);
-        let mut id = 0;
-        for line in &drafts.0 {
-            for spec in specs(line, &mut problems) {
-                id += 1;
+        for (line, ids) in drafts.0.iter().zip(drafts.ids()) {
+            for (spec, id) in specs(line, &mut problems).into_iter().zip(ids) {
                 match net::listen::bind(&spec) {
                     Ok(listener) => {
                         let facts = listener_facts(site, index, id, line, &listener);
@@ -136,7 +136,7 @@ fn listener_facts(
     let settings: ListenerSettings = line.slots.get_or_default();
     let address = listener.local_addr().unwrap_or(base::addr::Addr::any(base::addr::Family::V4));
     let counters = site.frontends[frontend].listener_counters();
-    ListenerFacts { frontend, name: settings.name, id: settings.id.unwrap_or(id), address, counters }
+    ListenerFacts { counters, ..ListenerFacts::new(frontend, id, &settings, address) }
 }
 
 /// What a line asks for; addresses that are unknown are reported.

@@ -8,9 +8,11 @@ use std::time::Duration;
 use backend::{Server, Slot};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
-use net::connect::{ConnectSpec, Connecting, start};
+
+use lang::facts::ServerConnection;
 
 use crate::conn::Conn;
+use crate::dial::{DialError, Traits, dial};
 use crate::h1_side::H1Side;
 use crate::live::Stage;
 use crate::site::BackendSide;
@@ -66,15 +68,18 @@ pub(crate) async fn lease(
         story.facts.timers.queued = story.now();
         story.live.reach(Stage::Connecting);
         story.live.assign(held.0.facts.id, story.facts.retries);
+        let traits = Traits::of(story, backend, &held.0);
         if reuse == Reuse::Yes
-            && let Some(side) = story.worker.take_idle(&held.0)
+            && let Some(side) = story.worker.take_idle(&held.0, &traits)
         {
             held.0.counters.common.events.here().reuses.inc();
             story.facts.timers.connected = story.facts.timers.queued;
             story.live.connect(side.conn.socket.number());
+            story.facts.server_connection = ServerConnection::Reused;
+            story.note_server(&side.conn, None);
             return Ok(Lease { side, held, origin: Origin::Reused });
         }
-        match connect(story, backend, &held.0).await {
+        match connect(story, backend, &held.0, traits).await {
             Ok(conn) => {
                 story.facts.timers.connected = story.now();
                 story.live.connect(conn.socket.number());
@@ -204,24 +209,19 @@ async fn connect(
     story: &mut Story<'_>,
     backend: &BackendSide,
     server: &Arc<Server>,
+    traits: Traits,
 ) -> Result<Conn, Failure> {
     server.counters.common.events.here().connects.inc();
     backend.core.counters.events.here().connects.inc();
-    let refused = Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Connect));
-    let spec = ConnectSpec::to((**server.address.load()).clone());
-    let mut connecting: Connecting = start(&spec).map_err(|_| refused)?;
     let now = story.now();
     story.expire(now, backend.common.timeouts.connect);
-    let outcome = poll_fn(|cx| match connecting.poll_established(cx) {
-        Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending => story.deadline.poll_expired(cx).map(|()| None),
+    dial(story, backend, server, traits).await.map_err(|e| {
+        let cause = match e {
+            DialError::Refused => Cause::ServerAbort,
+            DialError::Late => Cause::ServerTimeout,
+        };
+        Failure::new(503, Termination::new(cause, Phase::Connect))
     })
-    .await;
-    match outcome {
-        Some(Ok(())) => Ok(Conn::new(connecting.into_socket())),
-        Some(Err(_)) => Err(refused),
-        None => Err(Failure::new(503, Termination::new(Cause::ServerTimeout, Phase::Connect))),
-    }
 }
 
 /// After a failed attempt: gives up, or says which server failed, once the time for another attempt has come.

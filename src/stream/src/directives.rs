@@ -13,11 +13,12 @@ use grammar::time::Unit;
 use lang::logformat::{AliasMode, FormatContext, LogFormat};
 use rule::condition_after;
 
-use crate::settings::Violations;
 use crate::settings::{
     AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits,
-    LogOptions, Route, RouteTarget, Routes, SocketOptions, StatsOptions, Timeouts, Tuning,
+    LogOptions, RateLimits, Route, RouteTarget, Routes, SmartAck, SocketOptions, StatsOptions, Timeouts,
+    Tuning,
 };
+use crate::settings::{SpliceOptions, UniqueId, Violations};
 
 const FRONT: Sections = Sections::FRONT;
 const BACK: Sections = Sections::BACK;
@@ -54,6 +55,17 @@ const fn tune(name: &'static str, parse: Parse) -> Directive {
     }
 }
 
+const fn rate(name: &'static str, parse: Parse) -> Directive {
+    Directive {
+        name,
+        section: Section::Global,
+        prefix: Prefix::None,
+        arity: Arity::Exactly(1),
+        manual: "3.2",
+        parse,
+    }
+}
+
 macro_rules! set_timeout {
     ($($field:ident),+) => {
         |s| {
@@ -77,6 +89,26 @@ macro_rules! set_switch {
 
 /// The directives of this room.
 pub static DIRECTIVES: &[Directive] = &[
+    proxy("backlog", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Limits>().backlog = value as u32;
+        Ok(())
+    }),
+    proxy("clitcpka-cnt", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+        let count = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<SocketOptions>().client_probes.count = Some(count as u32);
+        Ok(())
+    }),
+    timeout("clitcpka-idle", FRONT, |s| {
+        let idle = s.duration(0, Unit::Second)?;
+        s.slot::<SocketOptions>().client_probes.idle = Some(idle);
+        Ok(())
+    }),
+    timeout("clitcpka-intvl", FRONT, |s| {
+        let interval = s.duration(0, Unit::Second)?;
+        s.slot::<SocketOptions>().client_probes.interval = Some(interval);
+        Ok(())
+    }),
     proxy("default_backend", FRONT, Prefix::None, Arity::Exactly(1), |s| {
         let target = (Arc::from(s.arg(0)), s.place.clone());
         s.slot::<Routes>().default = Some(target);
@@ -115,7 +147,20 @@ pub static DIRECTIVES: &[Directive] = &[
     switch("option logasap", FRONT, set_switch!(LogOptions, as_soon_as_possible)),
     switch("option nolinger", ALL, set_switch!(SocketOptions, no_linger)),
     switch("option socket-stats", FRONT, set_switch!(StatsOptions, sockets)),
+    switch("option splice-auto", ALL, set_switch!(SpliceOptions, auto)),
+    switch("option splice-request", ALL, set_switch!(SpliceOptions, request)),
+    switch("option splice-response", ALL, set_switch!(SpliceOptions, response)),
     switch("option srvtcpka", BACK, set_switch!(SocketOptions, server_keepalive)),
+    switch("option tcp-smart-accept", FRONT, |s| {
+        let smart = smart_ack(s.sense);
+        s.slot::<SocketOptions>().smart_accept = smart;
+        Ok(())
+    }),
+    switch("option tcp-smart-connect", BACK, |s| {
+        let smart = smart_ack(s.sense);
+        s.slot::<SocketOptions>().smart_connect = smart;
+        Ok(())
+    }),
     switch("option tcpka", ALL, |s| {
         let on = Switch::of(s.sense);
         let options: &mut SocketOptions = s.slot();
@@ -125,6 +170,21 @@ pub static DIRECTIVES: &[Directive] = &[
     proxy("rate-limit sessions", FRONT, Prefix::None, Arity::Exactly(1), |s| {
         let value = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<Limits>().session_rate = value as u32;
+        Ok(())
+    }),
+    proxy("srvtcpka-cnt", BACK, Prefix::None, Arity::Exactly(1), |s| {
+        let count = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<SocketOptions>().server_probes.count = Some(count as u32);
+        Ok(())
+    }),
+    timeout("srvtcpka-idle", BACK, |s| {
+        let idle = s.duration(0, Unit::Second)?;
+        s.slot::<SocketOptions>().server_probes.idle = Some(idle);
+        Ok(())
+    }),
+    timeout("srvtcpka-intvl", BACK, |s| {
+        let interval = s.duration(0, Unit::Second)?;
+        s.slot::<SocketOptions>().server_probes.interval = Some(interval);
         Ok(())
     }),
     timeout("timeout client", FRONT, set_timeout!(client)),
@@ -152,6 +212,16 @@ pub static DIRECTIVES: &[Directive] = &[
             Ok(())
         })
     },
+    rate("maxconnrate", |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<RateLimits>().connections = value as u32;
+        Ok(())
+    }),
+    rate("maxsessrate", |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<RateLimits>().sessions = value as u32;
+        Ok(())
+    }),
     tune("tune.bufsize", |s| {
         let value = s.integer(0, 1024..=i64::from(i32::MAX))?;
         s.slot::<Tuning>().buffer_size = value as usize;
@@ -172,6 +242,18 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Tuning>().max_rewrite = value as usize;
         Ok(())
     }),
+    proxy("unique-id-format", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+        let format = LogFormat::parse(s.bytes(0), s.registry, &FormatContext { mode: AliasMode::Http });
+        let format =
+            format.map_err(|e| s.refuse_part(0, e.span, format!("'unique-id-format' : {}.", e.message)))?;
+        s.slot::<UniqueId>().format = Some(Arc::new(format));
+        Ok(())
+    }),
+    proxy("unique-id-header", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+        let name = s.bytes(0).into();
+        s.slot::<UniqueId>().header = Some(name);
+        Ok(())
+    }),
     proxy(
         "use_backend",
         FRONT.without(Sections::DEFAULTS).or(Sections::NAMED_DEFAULTS),
@@ -182,13 +264,24 @@ pub static DIRECTIVES: &[Directive] = &[
 ];
 
 /// The checks of this room.
-pub static CHECKS: &[Check] =
-    &[Check { name: "timeouts", run: check_timeouts }, Check { name: "routes", run: check_routes }];
+pub static CHECKS: &[Check] = &[
+    Check { name: "timeouts", run: check_timeouts },
+    Check { name: "routes", run: check_routes },
+    Check { name: "listeners", run: crate::listeners::complete },
+];
 
 /// A timeout of 0 is none.
 fn duration(s: &Statement<'_>) -> Result<Option<Duration>, Refusal> {
     let value = s.duration(0, Unit::Millisecond)?;
     Ok((!value.is_zero()).then_some(value))
+}
+
+fn smart_ack(sense: Sense) -> SmartAck {
+    match sense {
+        Sense::Set => SmartAck::On,
+        Sense::No => SmartAck::Off,
+        Sense::Default => SmartAck::Unsaid,
+    }
 }
 
 fn connection_mode(s: &mut Statement<'_>, mode: ConnectionMode) -> Result<(), Refusal> {
@@ -267,6 +360,9 @@ fn errorfile(s: &mut Statement<'_>) -> Result<(), Refusal> {
 
 /// Reads a file that holds a whole response; a line feed alone ends its lines too.
 fn parse_page(bytes: &[u8]) -> Result<ErrorPage, String> {
+    if bytes.is_empty() {
+        return Ok(ErrorPage::Nothing);
+    }
     let mut head = http::ResponseHead::default();
     let parsed = h1::parse_response(
         bytes,
@@ -280,11 +376,11 @@ fn parse_page(bytes: &[u8]) -> Result<ErrorPage, String> {
         Ok(h1::Progress::Partial) => return Err("the headers do not end with an empty line".to_owned()),
         Err(e) => return Err(e.to_string()),
     };
-    let body = &bytes[head_len..];
+    let body = http::Bytes::copy_from_slice(&bytes[head_len..]);
     if head.headers.find(b"content-length").is_some_and(|n| n != body.len().to_string().as_bytes()) {
         return Err("its content-length is not the length of its body".to_owned());
     }
-    Ok(ErrorPage { head, body: http::Bytes::copy_from_slice(body) })
+    Ok(ErrorPage::Response { head: Box::new(head), body })
 }
 
 fn use_backend(s: &mut Statement<'_>) -> Result<(), Refusal> {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use backend::Server;
 use base::termination::{Cause, Phase, Termination};
-use lang::facts::{LevelOverride, Load};
+use lang::facts::{ConnFault, LevelOverride, Load};
 use lang::logformat::Completeness;
 use log::{Due, Level, Step};
 
+use crate::introduction;
 use crate::story::{Logged, Stage, Story};
 
 /// How a stream ends that an operator wanted to end.
@@ -37,6 +38,7 @@ fn server_of(story: &Story<'_>) -> Option<Arc<Server>> {
 
 /// Ends a stream that got as far as a request.
 pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
+    story.leave_backend();
     story.facts.timers.end = story.now();
     let status = story.facts.status;
     story.count(|front| {
@@ -68,6 +70,7 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
 
 /// Ends a TCP session.
 pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
+    story.leave_backend();
     story.facts.timers.end = story.now();
     story.count(|front| {
         front.bytes_in.add(story.facts.bytes_in);
@@ -104,6 +107,16 @@ pub(crate) fn unparsed(story: &mut Story<'_>) {
         load(story, None);
         log.emit_error(&story.scene(Stage::Connection, None), level);
     }
+}
+
+/// Ends a connection that failed before it could carry a stream.
+pub(crate) fn embryo(story: &Story<'_>, fault: ConnFault) {
+    let (log, options) = (&story.frontend.log, story.frontend.log_options);
+    if log.is_silent() || options.dont_log_null.is_on() && introduction::is_silence(fault) {
+        return;
+    }
+    let level = if options.separate_errors.is_on() { Level::Err } else { Level::Info };
+    log.emit_failure(&story.bare_scene(), level, fault.message);
 }
 
 /// Logs a step of a stream that goes on, where somebody wants that.

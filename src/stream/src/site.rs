@@ -11,18 +11,21 @@ use base::clock::Clock;
 use base::worker::PerWorker;
 use check::ProxyChecks;
 use config::diagnostic::Message;
+use config::directive::Switch;
 use config::{Draft, Mode, ProxyDraft, Severity};
-use lang::facts::{ProcessFacts, ProxyFacts, ServerFacts};
+use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
+use net::{AcceptProxy, ListenerSettings, ThreadNumber, ThreadSet};
 use rule::Rules;
 use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 
 use crate::captures::{CaptureCount, Captures};
-use crate::limits::{Limit, ProcessLimits};
+use crate::gate::Gate;
 use crate::live::StreamCounters;
 use crate::settings::{
-    ErrorPages, HttpOptions, Limits, LogOptions, Route, RouteTarget, Routes, SocketOptions, StatsOptions,
-    Timeouts, Tuning,
+    ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
+    SpliceOptions, StatsOptions, Timeouts, Tuning, UniqueId,
 };
+use crate::splice::Splicing;
 
 /// Everything that carries traffic.
 #[derive(Debug)]
@@ -33,14 +36,16 @@ pub struct Site {
     pub counters: ProcessCounters,
     /// Its streams, counted.
     pub live: StreamCounters,
-    /// Its limits.
-    pub limits: ProcessLimits,
     /// The number of invalid messages.
     pub captures: CaptureCount,
     /// The time.
     pub clock: Clock,
     /// `global` tuning.
     pub tuning: Tuning,
+    /// Connections that the process serves at once, and may serve.
+    pub gate: Gate,
+    /// How many connections and sessions begin each second at most.
+    pub rates: Rates,
     /// The frontends, `listen` sections among them, in the order of the configuration.
     pub frontends: Vec<Frontend>,
     /// The backends, `listen` sections among them.
@@ -69,6 +74,20 @@ pub struct Common {
     pub error_pages: ErrorPages,
     /// Its last invalid messages.
     pub captures: Captures,
+    /// What of its traffic is spliced.
+    pub splice: SpliceOptions,
+}
+
+impl Common {
+    /// How what clients of this frontend send to a backend goes, and how what its servers send does.
+    pub(crate) fn splicing(&self, back: &Self) -> (Splicing, Splicing) {
+        let both =
+            |pick: fn(&SpliceOptions) -> Switch| pick(&self.splice).is_on() || pick(&back.splice).is_on();
+        let auto = if both(|s| s.auto) { Splicing::Auto } else { Splicing::Off };
+        let up = if both(|s| s.request) { Splicing::On } else { auto };
+        let down = if both(|s| s.response) { Splicing::On } else { auto };
+        (up, down)
+    }
 }
 
 /// A frontend.
@@ -86,10 +105,12 @@ pub struct Frontend {
     pub routes: Vec<CompiledRoute>,
     /// `default_backend`, or the backend side of a `listen` section.
     pub default_backend: Option<usize>,
-    /// Its limits as configured.
+    /// How its streams are identified.
+    pub unique_id: UniqueId,
+    /// Its limits.
     pub limits: Limits,
-    /// `maxconn` as it was set at run time; [`OF_PROCESS`] until then, unless the configuration has one.
-    maxconn: Limit,
+    /// Connections that it serves at once, and may serve.
+    pub gate: Gate,
     /// Its counters.
     pub counters: FrontendCounters,
     /// Whether its listeners are counted apart.
@@ -97,15 +118,7 @@ pub struct Frontend {
     workers: usize,
 }
 
-/// A frontend without a `maxconn` of its own has the process's.
-const OF_PROCESS: u64 = u64::MAX;
-
 impl Frontend {
-    /// Changes how many connections it may have (`set maxconn frontend`); 0 for no limit.
-    pub fn set_maxconn(&self, value: u64) {
-        self.maxconn.set(value);
-    }
-
     /// Counters for one of its listeners, if they are counted apart.
     pub fn listener_counters(&self) -> Option<Arc<ListenerCounters>> {
         let counters =
@@ -166,10 +179,11 @@ impl Site {
             process,
             counters: ProcessCounters::default(),
             live: StreamCounters::new(workers),
-            limits: ProcessLimits::default(),
             captures: CaptureCount::default(),
             clock,
             tuning: draft.global(),
+            gate: Gate::default(),
+            rates: Rates::new(draft.global()),
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -181,14 +195,6 @@ impl Site {
             site.frontends.push(frontend);
         }
         if errors.is_empty() { Ok(site) } else { Err(errors) }
-    }
-
-    /// The connections that a frontend may have now; 0 for no limit.
-    pub fn maxconn_of(&self, frontend: &Frontend) -> u64 {
-        match frontend.maxconn.get() {
-            OF_PROCESS => self.limits.maxconn.get(),
-            own => own,
-        }
     }
 
     /// A number for a new session.
@@ -231,7 +237,8 @@ impl Site {
             log_options: proxy.slots.get_or_default(),
             routes: routes.rules.iter().map(compile).collect(),
             default_backend: named.or(own),
-            maxconn: Limit::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(OF_PROCESS)),
+            gate: Gate::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(0)),
+            unique_id: proxy.slots.get_or_default(),
             limits: proxy.slots.get_or_default(),
             counters: FrontendCounters { events: PerWorker::new(workers), ..FrontendCounters::default() },
             stats: proxy.slots.get_or_default(),
@@ -250,6 +257,7 @@ fn common(proxy: &ProxyDraft) -> Common {
         sockets: proxy.slots.get_or_default(),
         error_pages: proxy.slots.get_or_default(),
         captures: Captures::default(),
+        splice: proxy.slots.get_or_default(),
     }
 }
 
@@ -306,8 +314,46 @@ fn backend_side(
     }
 }
 
-/// The address that a listener was bound to, as far as streams care.
-#[derive(Clone, Debug)]
+/// Rates of beginning that may change while the process runs; 0 for no limit.
+#[derive(Debug, Default)]
+pub struct Rates {
+    connections: AtomicU32,
+    sessions: AtomicU32,
+}
+
+impl Rates {
+    fn new(limits: RateLimits) -> Self {
+        Self { connections: AtomicU32::new(limits.connections), sessions: AtomicU32::new(limits.sessions) }
+    }
+
+    /// `maxconnrate`.
+    pub fn connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// `maxsessrate`.
+    pub fn sessions(&self) -> u32 {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Changes `maxconnrate`.
+    pub fn limit_connections(&self, rate: u32) {
+        self.connections.store(rate, Ordering::Relaxed);
+    }
+
+    /// Changes `maxsessrate`.
+    pub fn limit_sessions(&self, rate: u32) {
+        self.sessions.store(rate, Ordering::Relaxed);
+    }
+
+    /// Whether there is a limit at all.
+    pub(crate) fn any(&self) -> bool {
+        self.connections() > 0 || self.sessions() > 0
+    }
+}
+
+/// A listener as far as its streams care.
+#[derive(Debug)]
 pub struct ListenerFacts {
     /// Its frontend's index in the site.
     pub frontend: usize,
@@ -319,4 +365,40 @@ pub struct ListenerFacts {
     pub address: Addr,
     /// Its counters, if it is counted apart.
     pub counters: Option<Arc<ListenerCounters>>,
+    /// What its connections begin with.
+    pub expected: Expected,
+    /// The magic number of `accept-netscaler-cip`.
+    pub client_ip_magic: u32,
+    /// The threads that it is for, when not all.
+    pub threads: Option<ThreadSet>,
+    /// Connections that it serves at once, and may serve.
+    pub gate: Gate,
+}
+
+impl ListenerFacts {
+    /// The facts of one socket of a `bind` line.
+    pub fn new(frontend: usize, id: u32, settings: &ListenerSettings, address: Addr) -> Self {
+        let expected = Expected {
+            proxy: settings.accept_proxy == AcceptProxy::Yes,
+            client_ip: settings.client_ip_magic.is_some(),
+        };
+        Self {
+            frontend,
+            name: settings.name.clone(),
+            id,
+            address,
+            expected,
+            client_ip_magic: settings.client_ip_magic.unwrap_or(0),
+            threads: settings.threads.clone(),
+            gate: Gate::new(settings.maxconn),
+            counters: None,
+        }
+    }
+
+    /// Whether a worker thread, by its number from 0, accepts from it.
+    pub(crate) fn is_for(&self, worker: usize) -> bool {
+        let number = u32::try_from(worker).unwrap_or(u32::MAX).saturating_add(1);
+        let number = ThreadNumber { absolute: number, group: 1, within: number };
+        self.threads.as_ref().is_none_or(|threads| threads.contains(number))
+    }
 }

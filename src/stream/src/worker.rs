@@ -9,6 +9,7 @@ use base::clock::Clock;
 use pool::IdleSet;
 use tokio::sync::Notify;
 
+use crate::dial::Traits;
 use crate::h1_side::H1Side;
 use crate::site::Site;
 
@@ -72,13 +73,15 @@ impl Worker {
         })
     }
 
-    /// Takes an idle connection to a server that is still alive.
-    pub(crate) fn take_idle(&self, server: &Arc<Server>) -> Option<H1Side> {
-        let key = key_of(server);
+    /// Takes an idle connection to a server that is still alive and just like the one wanted.
+    pub(crate) fn take_idle(&self, server: &Arc<Server>, traits: &Traits) -> Option<H1Side> {
+        let key = key_of(server, traits);
         loop {
             let IdleConn { mut side, counted } = self.idle.borrow_mut().take(key)?;
             drop(counted);
-            if side.conn.is_quiet() {
+            // Keys may coincide; connections of different kinds must not.
+            let alike = side.conn.traits.as_deref().map_or(*traits == Traits::default(), |t| t == traits);
+            if alike && side.conn.is_quiet() {
                 return Some(side);
             }
         }
@@ -89,9 +92,10 @@ impl Worker {
         if server.settings.pool_purge_delay.is_zero() || self.stopping.get() != Stopping::No {
             return;
         }
+        let key = key_of(server, side.conn.traits.as_deref().unwrap_or(&Traits::default()));
         let idle = IdleConn { side, counted: CountedIdle::new(server) };
         // One that is refused is closed by being dropped.
-        let _ = self.idle.borrow_mut().put(key_of(server), idle, self.clock.now(), server.settings.pool_max);
+        let _ = self.idle.borrow_mut().put(key, idle, self.clock.now(), server.settings.pool_max);
     }
 
     /// Closes all idle connections.
@@ -122,6 +126,6 @@ impl Worker {
     }
 }
 
-fn key_of(server: &Arc<Server>) -> usize {
-    Arc::as_ptr(server).addr()
+fn key_of(server: &Arc<Server>, traits: &Traits) -> usize {
+    Arc::as_ptr(server).addr() ^ traits.key()
 }

@@ -9,6 +9,7 @@ use stats::info::Figure as F;
 use stats::{Descriptions, Form, Info, Value};
 use stream::Site;
 
+use super::find;
 use crate::api::{Program, Sockets};
 use crate::traffic::Traffic;
 
@@ -136,8 +137,8 @@ impl Gathered<'_> {
         let files = sys::limits::limit(sys::limits::Resource::Files).map_or(0, |l| l.soft);
         self.number(F::UlimitN, files);
         self.number(F::Maxsock, files);
-        self.number(F::Maxconn, self.site.limits.maxconn.get());
-        self.number(F::HardMaxconn, self.site.limits.hard_maxconn.get());
+        self.number(F::Maxconn, find::maxconn(self.site, self.program));
+        self.number(F::HardMaxconn, self.program.maxconn);
     }
 
     fn connections(&mut self) {
@@ -149,10 +150,10 @@ impl Gathered<'_> {
         self.zeroes(&[F::MaxSslConns, F::CurrSslConns, F::CumSslConns]);
         self.zeroes(&[F::Maxpipes, F::PipesUsed, F::PipesFree]);
         self.real(F::ConnRate, f64::from(c.connection_rate.per_second(now)));
-        self.number(F::ConnRateLimit, self.site.limits.connection_rate.get());
+        self.number(F::ConnRateLimit, u64::from(self.site.rates.connections()));
         self.number(F::MaxConnRate, c.connection_rate_max.get());
         self.real(F::SessRate, f64::from(c.session_rate.per_second(now)));
-        self.number(F::SessRateLimit, self.site.limits.session_rate.get());
+        self.number(F::SessRateLimit, u64::from(self.site.rates.sessions()));
         self.number(F::MaxSessRate, c.session_rate_max.get());
     }
 

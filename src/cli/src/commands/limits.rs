@@ -5,6 +5,7 @@ use keyword::command::CommandCx;
 use stream::Site;
 
 use super::find;
+use crate::api::Program;
 
 /// A number as these commands have always read it: the digits that it begins with, 0 without any.
 fn value(text: &str) -> Result<u64, Answer> {
@@ -54,16 +55,20 @@ pub(super) fn maxconn_frontend(cx: &mut CommandCx<'_>) -> Answer {
     }
     with(cx, &text, "Integer value expected.", |site, value| {
         if let Some((_, frontend)) = find::frontend(site, &name) {
-            frontend.set_maxconn(value);
+            frontend.gate.set_limit(value);
         }
         Answer::Silence
     })
 }
 
 pub(super) fn maxconn_global(cx: &mut CommandCx<'_>) -> Answer {
-    with(cx, &cx.arg(0), "Expects an integer value.", |site, value| match site.limits.change_maxconn(value) {
-        Ok(()) => Answer::Silence,
-        Err(_) => Answer::error("Value out of range."),
+    let most = cx.world.get::<Program>().map_or(0, |p| p.maxconn);
+    with(cx, &cx.arg(0), "Expects an integer value.", |site, value| {
+        if most > 0 && value > most {
+            return Answer::error("Value out of range.");
+        }
+        site.gate.set_limit(if value == 0 { most } else { value });
+        Answer::Silence
     })
 }
 
@@ -78,9 +83,12 @@ pub(super) fn rate(cx: &mut CommandCx<'_>) -> Answer {
         return Answer::error(RATES);
     }
     with(cx, &cx.arg(2), "Expects an integer value.", |site, value| {
-        let limits = &site.limits;
-        let limit = if what == "connections" { &limits.connection_rate } else { &limits.session_rate };
-        limit.set(value);
+        let rate = u32::try_from(value).unwrap_or(u32::MAX);
+        if what == "connections" {
+            site.rates.limit_connections(rate);
+        } else {
+            site.rates.limit_sessions(rate);
+        }
         Answer::Silence
     })
 }

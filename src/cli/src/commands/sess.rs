@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use base::addr::{Addr, UnixName};
+use base::addr::Addr;
 use base::clock::Tick;
 use config::Mode;
 use keyword::Answer;
@@ -168,14 +168,10 @@ pub(super) fn show(cx: &mut CommandCx<'_>) -> Answer {
             for view in views.iter().filter(|v| query.wants(v, lines.now)) {
                 found += 1;
                 match query.detail {
-                    Detail::Line => lines.short(view, &mut text),
-                    Detail::LineWithUri => {
-                        lines.short(view, &mut text);
-                        lines.uri(view, &mut text);
-                    }
+                    Detail::Line => lines.short(view, "", &mut text),
+                    Detail::LineWithUri => lines.short(view, &uri(view), &mut text),
                     Detail::All => lines.long(view, thread, &mut text),
                 }
-                text.push('\n');
             }
         }
         if found == 0 && selection.handle.is_some() {
@@ -256,14 +252,14 @@ impl Lines<'_> {
         }
     }
 
-    fn short(&self, view: &StreamView, out: &mut String) {
+    fn short(&self, view: &StreamView, uri: &str, out: &mut String) {
         let (front, back) = stages(view.stage);
         let expires = self.until(view.expires, "");
-        let _ = write!(
+        let _ = writeln!(
             out,
             "{}: proto={} src={} fe={} be={} srv={} ts=00 epoch=0 age={} calls={} rate=0 cpu=0 lat=0 \
              rq[f=0h,i=0,an=00h,ax=] rp[f=0h,i=0,an=00h,ax=] scf=[{front},0h,fd=1/{},rex=,wex=] \
-             scb=[{back},1h,fd=1/{},rex=,wex=] exp={expires} rc={} c_exp=",
+             scb=[{back},1h,fd=1/{},rex=,wex=] exp={expires} rc={} c_exp={uri}",
             view.handle,
             protocol(view),
             source(view),
@@ -276,12 +272,6 @@ impl Lines<'_> {
             view.upstream.as_ref().map_or(-1, |end| end.socket),
             view.retries,
         );
-    }
-
-    fn uri(&self, view: &StreamView, out: &mut String) {
-        if !view.uri.is_empty() {
-            let _ = write!(out, " uri=\"{}\"", view.uri.escape_ascii());
-        }
     }
 
     fn long(&self, view: &StreamView, thread: usize, out: &mut String) {
@@ -323,7 +313,7 @@ impl Lines<'_> {
             span(self.now.since(view.since)),
         );
         if !view.uri.is_empty() {
-            let _ = writeln!(out, "  uri=\"{}\"", view.uri.escape_ascii());
+            let _ = writeln!(out, " {}", uri(view));
         }
         self.long_ends(view, out);
     }
@@ -376,6 +366,11 @@ impl Lines<'_> {
     }
 }
 
+/// The request line as the last field, if it is kept.
+fn uri(view: &StreamView) -> String {
+    if view.uri.is_empty() { String::new() } else { format!(" uri=\"{}\"", view.uri.escape_ascii()) }
+}
+
 /// The numbers of the states of the two sides.
 fn stages(stage: Stage) -> (u32, u32) {
     let back = match stage {
@@ -413,7 +408,6 @@ fn source(view: &StreamView) -> String {
 fn name(addr: &Addr, listener: u32) -> String {
     match addr {
         Addr::Inet(inet) => format!("{}:{}", inet.ip(), inet.port()),
-        Addr::Unix(UnixName::Unnamed) => format!("unix:{listener}"),
         Addr::Unix(_) => format!("unix:{listener}"),
     }
 }

@@ -20,6 +20,7 @@ use stream::site::{BackendSide, Frontend};
 use stream::{ListenerFacts, Site};
 
 use super::{find, listener};
+use crate::api::Program;
 use crate::traffic::{Door, Traffic};
 
 /// Which servers are shown.
@@ -118,6 +119,7 @@ pub(super) fn show_stat(cx: &mut CommandCx<'_>) -> Answer {
     sides.sort_by_key(|(proxy, _)| *proxy);
     Answer::Dump(Box::new(StatDump {
         traffic: cx.world.get::<Traffic>(),
+        maxconn: cx.world.get::<Program>().map_or(0, |p| find::maxconn(&site, &p)),
         level: cx.session.level,
         site,
         query,
@@ -136,6 +138,7 @@ enum Side {
 struct StatDump {
     site: Arc<Site>,
     traffic: Option<Arc<Traffic>>,
+    maxconn: u64,
     level: Level,
     query: Query,
     sides: std::vec::IntoIter<Side>,
@@ -200,11 +203,19 @@ impl StatDump {
         rows
     }
 
+    /// The connections that a frontend may have now: its own limit, else the process's.
+    fn maxconn_of(&self, frontend: &Frontend) -> u64 {
+        match frontend.gate.limit() {
+            0 => self.maxconn,
+            own => own,
+        }
+    }
+
     fn frontend(&self, index: usize, frontend: &Frontend) -> Row {
         let mut row = Row::new(Object::Frontend, frontend.common.facts.id, 0);
         let c = &frontend.counters;
         let now = self.site.clock.now();
-        let limit = self.site.maxconn_of(frontend);
+        let limit = self.maxconn_of(frontend);
         let status = match self.traffic.as_ref().map_or(Door::Open, |t| t.door(index)) {
             Door::Stopped => "STOP",
             Door::Paused => "PAUSED",
@@ -284,7 +295,7 @@ impl StatDump {
             f.default_backend == Some(index) || f.routes.iter().any(|r| r.backend.is_none_or(|b| b == index))
         };
         let frontends = self.site.frontends.iter().filter(leads_here);
-        let total: u64 = frontends.map(|f| self.site.maxconn_of(f)).sum();
+        let total: u64 = frontends.map(|f| self.maxconn_of(f)).sum();
         total.div_ceil(10).max(1)
     }
 
