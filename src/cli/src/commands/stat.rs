@@ -530,7 +530,7 @@ pub(super) fn with_port(addr: &base::addr::Addr) -> String {
 }
 
 pub(super) fn schema(_: &mut CommandCx<'_>) -> Answer {
-    Answer::text(stats::SCHEMA)
+    Answer::text(stats::schema())
 }
 
 pub(super) fn clear_counters(cx: &mut CommandCx<'_>) -> Answer {
