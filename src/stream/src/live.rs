@@ -45,11 +45,6 @@ impl Roll {
         places.push(live.clone());
         live
     }
-
-    fn find(&self, handle: StreamHandle) -> Option<Rc<Live>> {
-        let place = self.places.borrow().get(handle.place as usize).cloned();
-        place.filter(|live| live.is_streaming() && live.handle() == handle)
-    }
 }
 
 /// The name of one stream, good for as long as it lives.
@@ -463,20 +458,14 @@ pub fn list_here(selection: &Selection) -> Vec<StreamView> {
 
 /// Ends streams of this thread; tells how many.
 pub fn end_here(selection: &Selection) -> usize {
-    STREAMS.with(|roll| match selection.handle {
-        Some(handle) => roll.find(handle).map_or(0, |live| {
+    STREAMS.with(|roll| {
+        let places = roll.places.borrow();
+        let mut ended = 0;
+        for live in places.iter().filter(|l| selection.includes(l)) {
             live.condemn();
-            1
-        }),
-        None => {
-            let places = roll.places.borrow();
-            let mut ended = 0;
-            for live in places.iter().filter(|l| selection.includes(l)) {
-                live.condemn();
-                ended += 1;
-            }
-            ended
+            ended += 1;
         }
+        ended
     })
 }
 

@@ -91,6 +91,7 @@ async fn obey(worker: &Rc<Worker>, mut orders: mpsc::Receiver<Order>) {
         match order {
             Order::SoftStop => {
                 worker.stopping.set(Stopping::Soft);
+                worker.site.counters.stopping.set(1);
                 worker.forget_idle();
             }
             Order::HardStop => return,
