@@ -113,7 +113,10 @@ impl Cursor {
             while let Some(b'\r' | b'\n') = buf.get(self.line) {
                 match scan::line_end_at(buf, self.line) {
                     Line::End(end) => self.line = end.next,
-                    Line::Partial => return Ok(None),
+                    Line::Partial => {
+                        self.seen = self.line;
+                        return Ok(None);
+                    }
                     Line::BareReturn(at) | Line::Nul(at) => return Err((ErrorKind::LineEnd, at)),
                 }
             }
@@ -297,10 +300,7 @@ impl Cursor {
         for field in &self.fields {
             let name = (field.name as usize - base, field.name_len as usize);
             let value = (field.value as usize - base, field.value_len as usize);
-            let text = &mut headers.block_mut(block)[name.0..][..name.1];
-            text.make_ascii_lowercase();
-            note(text);
-            headers.push_in_block(block, name, value);
+            note(headers.push_in_block(block, name, value));
         }
     }
 

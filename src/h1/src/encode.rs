@@ -1,7 +1,7 @@
 //! Heads on their way out.
 
 use http::uri::Form;
-use http::{BodyLength, Headers, RequestHead, ResponseHead, TargetSource, Version};
+use http::{BodyLength, HeaderField, Headers, RequestHead, ResponseHead, TargetSource, Version};
 
 use crate::{ConnectionLine, NameCase};
 
@@ -116,7 +116,29 @@ impl LengthFields {
         }
     }
 
-    /// Appends the field that belongs here and says what is still to be written.
+    #[inline]
+    fn treat(self, field: HeaderField<'_>) -> Treatment {
+        match (length_field(field.name), self) {
+            (None, _) | (Some(_), Self::AsIs) => Treatment::Keep,
+            (Some(LengthField::ContentLength), Self::Length(_))
+            | (Some(LengthField::TransferEncoding), Self::Chunked) => Treatment::Write,
+            (Some(_), _) => Treatment::Skip,
+        }
+    }
+
+    /// Whether this value is what would be written.
+    fn is_said_by(self, value: &[u8]) -> bool {
+        match self {
+            Self::AsIs | Self::Neither => false,
+            Self::Length(length) => match value {
+                [b'0', _, ..] => false,
+                _ => http::token::decimal(value) == Some(length),
+            },
+            Self::Chunked => value == b"chunked",
+        }
+    }
+
+    /// Appends the field, if there is one to be written.
     fn push(self, names: NameCase<'_>, out: &mut Vec<u8>) {
         match self {
             Self::AsIs | Self::Neither => {}
@@ -134,6 +156,17 @@ enum LengthField {
     TransferEncoding,
 }
 
+/// What becomes of one field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Treatment {
+    /// It is written as it is.
+    Keep,
+    /// The field about the length is written in its place.
+    Write,
+    /// It is left out.
+    Skip,
+}
+
 #[inline]
 fn length_field(name: &[u8]) -> Option<LengthField> {
     match name.len() {
@@ -143,19 +176,50 @@ fn length_field(name: &[u8]) -> Option<LengthField> {
     }
 }
 
-fn push_fields(headers: &Headers, mut length: LengthFields, names: NameCase<'_>, out: &mut Vec<u8>) {
+fn push_fields(headers: &Headers, length: LengthFields, names: NameCase<'_>, out: &mut Vec<u8>) {
+    match names {
+        NameCase::Lower if headers.is_lower_case() => push_lines(headers, length, out),
+        NameCase::AsIs => push_lines(headers, length, out),
+        NameCase::Lower | NameCase::Adjusted(_) => push_each(headers, length, names, out),
+    }
+}
+
+fn push_each(headers: &Headers, mut length: LengthFields, names: NameCase<'_>, out: &mut Vec<u8>) {
     for field in headers {
-        match (length_field(field.name), length) {
-            (None, _) | (Some(_), LengthFields::AsIs) => push_field(field.name, field.value, names, out),
-            (Some(LengthField::ContentLength), LengthFields::Length(_))
-            | (Some(LengthField::TransferEncoding), LengthFields::Chunked) => {
-                length.push(names, out);
-                length = LengthFields::Neither;
-            }
-            (Some(_), _) => {}
+        match length.treat(field) {
+            Treatment::Keep => push_field(field.name, field.value, names, out),
+            Treatment::Write => std::mem::replace(&mut length, LengthFields::Neither).push(names, out),
+            Treatment::Skip => {}
         }
     }
     length.push(names, out);
+}
+
+/// Copies names as they are, and lines that stand together at once.
+fn push_lines(headers: &Headers, mut length: LengthFields, out: &mut Vec<u8>) {
+    let mut run = 0..0;
+    for line in headers.lines() {
+        let treatment = length.treat(line.field);
+        if treatment == Treatment::Write && length.is_said_by(line.field.value) {
+            length = LengthFields::Neither;
+        } else if treatment != Treatment::Keep {
+            out.extend_from_slice(headers.text(std::mem::take(&mut run)));
+            if treatment == Treatment::Write {
+                std::mem::replace(&mut length, LengthFields::Neither).push(NameCase::AsIs, out);
+            }
+            continue;
+        }
+        match line.text {
+            Some(text) if text.start == run.end => run.end = text.end,
+            Some(text) => out.extend_from_slice(headers.text(std::mem::replace(&mut run, text))),
+            None => {
+                out.extend_from_slice(headers.text(std::mem::take(&mut run)));
+                push_field(line.field.name, line.field.value, NameCase::AsIs, out);
+            }
+        }
+    }
+    out.extend_from_slice(headers.text(run));
+    length.push(NameCase::AsIs, out);
 }
 
 /// Appends a header line.

@@ -2,6 +2,7 @@
 
 use http::{Headers, token, values};
 
+use crate::special::{Place, Special};
 use crate::{ErrorKind, Side, Strictness};
 
 /// The two headers, resolved.
@@ -20,11 +21,16 @@ pub(crate) enum Framing {
 /// Reads both headers, leaves one of them in its shortest form, or says which is wrong.
 pub(crate) fn settle(
     headers: &mut Headers,
+    special: Special,
     side: Side,
     strictness: Strictness,
 ) -> Result<Framing, ErrorKind> {
-    let length = settle_length(headers)?;
-    match (settle_coding(headers, side, strictness)?, length) {
+    let length = settle_length(headers, special.length)?;
+    let coding = match special.coding {
+        Place::Nowhere => Coding::Absent,
+        Place::Once(_) | Place::More => settle_coding(headers, side, strictness)?,
+    };
+    match (coding, length) {
         (Coding::Chunked, None) => Ok(Framing::Chunked),
         (Coding::Chunked, Some(_)) => {
             headers.remove(b"content-length");
@@ -42,7 +48,15 @@ pub(crate) fn remove(headers: &mut Headers) {
 }
 
 /// All lengths that are given, in one field or several, have to be the same number.
-fn settle_length(headers: &mut Headers) -> Result<Option<u64>, ErrorKind> {
+fn settle_length(headers: &mut Headers, place: Place) -> Result<Option<u64>, ErrorKind> {
+    let usual = match place {
+        Place::Nowhere => return Ok(None),
+        Place::Once(at) => headers.get(at).and_then(|field| usual_length(field.value)),
+        Place::More => None,
+    };
+    if usual.is_some() {
+        return Ok(usual);
+    }
     let mut length = None;
     let mut repeated = false;
     for value in headers.find_values(b"content-length") {
@@ -58,6 +72,14 @@ fn settle_length(headers: &mut Headers) -> Result<Option<u64>, ErrorKind> {
         keep_one(headers, b"content-length", number.to_string().as_bytes());
     }
     Ok(length)
+}
+
+/// A number in its shortest form.
+fn usual_length(value: &[u8]) -> Option<u64> {
+    match value {
+        [b'0', _, ..] => None,
+        _ => token::decimal(value),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +139,9 @@ mod tests {
     ) -> Result<(Framing, String), ErrorKind> {
         let mut headers = Headers::new();
         headers.extend(fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
-        let framing = settle(&mut headers, side, strictness)?;
+        let mut special = Special::default();
+        headers.iter().for_each(|field| special.note(&field.name.to_ascii_lowercase()));
+        let framing = settle(&mut headers, special, side, strictness)?;
         Ok((framing, format!("{headers:?}")))
     }
 

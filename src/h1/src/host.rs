@@ -3,6 +3,7 @@
 use http::uri::{Authority, Form, Target};
 use http::{Method, RequestHead};
 
+use crate::special::Place;
 use crate::{ErrorKind, Strictness};
 
 /// What came of the comparison.
@@ -17,8 +18,12 @@ pub(crate) enum Agreement {
 /// Checks `Host` and authority, removes repeated `Host` fields, and takes default ports away from both sides.
 ///
 /// A request that cannot have either, a path without `Host`, costs next to nothing here.
-pub(crate) fn settle(head: &mut RequestHead, strictness: Strictness) -> Result<Agreement, ErrorKind> {
-    let host = settle_host(head)?;
+pub(crate) fn settle(
+    head: &mut RequestHead,
+    host: Place,
+    strictness: Strictness,
+) -> Result<Agreement, ErrorKind> {
+    let host = settle_host(head, host)?;
     let target = Target::parse(&head.method, &head.target);
     match target.form {
         Form::Origin if head.method != Method::Connect => return Ok(Agreement::Agreed),
@@ -52,17 +57,23 @@ pub(crate) fn settle(head: &mut RequestHead, strictness: Strictness) -> Result<A
 }
 
 /// All `Host` fields have to be valid and the same; the first stays. Returns its place.
-fn settle_host(head: &mut RequestHead) -> Result<Option<usize>, ErrorKind> {
-    let Some(first) = head.headers.position(b"host") else { return Ok(None) };
+fn settle_host(head: &mut RequestHead, place: Place) -> Result<Option<usize>, ErrorKind> {
+    let first = match place {
+        Place::Nowhere => return Ok(None),
+        Place::Once(at) => at,
+        Place::More => head.headers.position(b"host").unwrap_or_default(),
+    };
     let value = head.headers.get(first).map(|field| field.value).unwrap_or_default();
     if !is_valid_host(value) {
         return Err(ErrorKind::Host);
     }
-    if head.headers.find_all(b"host").any(|other| !other.eq_ignore_ascii_case(value)) {
-        return Err(ErrorKind::Host);
-    }
-    while let Some(later) = head.headers.position_from(b"host", first + 1) {
-        head.headers.remove_at(later);
+    if place == Place::More {
+        if head.headers.find_all(b"host").any(|other| !other.eq_ignore_ascii_case(value)) {
+            return Err(ErrorKind::Host);
+        }
+        while let Some(later) = head.headers.position_from(b"host", first + 1) {
+            head.headers.remove_at(later);
+        }
     }
     Ok(Some(first))
 }
@@ -82,8 +93,22 @@ fn is_valid_host(host: &[u8]) -> bool {
     rest.iter().all(|&b| is_host_byte(b))
 }
 
+const fn host_bytes() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        let splits = matches!(byte, b'#' | b',' | b'/' | b'?' | b'@' | b'[' | b'\\' | b']');
+        table[byte as usize] = !splits;
+        byte += 1;
+    }
+    table
+}
+
+static HOST_BYTES: [bool; 256] = host_bytes();
+
+#[inline]
 fn is_host_byte(byte: u8) -> bool {
-    matches!(byte, b'!'..=b'~') && !matches!(byte, b'#' | b',' | b'/' | b'?' | b'@' | b'[' | b'\\' | b']')
+    HOST_BYTES[usize::from(byte)]
 }
 
 fn check_authority(
@@ -167,7 +192,12 @@ mod tests {
         for host in hosts {
             head.headers.push(b"host", host.as_bytes());
         }
-        settle(&mut head, strictness)?;
+        let place = match hosts.len() {
+            0 => Place::Nowhere,
+            1 => Place::Once(0),
+            _ => Place::More,
+        };
+        settle(&mut head, place, strictness)?;
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         assert!(head.headers.len() <= 1);
         Ok((text(&head.target), head.headers.find(b"host").map(text)))

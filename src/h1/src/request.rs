@@ -7,7 +7,7 @@ use crate::cursor::Fault;
 use crate::framing::{self, Framing};
 use crate::host::{self, Agreement};
 use crate::scan::{self, Line};
-use crate::special::Special;
+use crate::special::{Place, Special};
 use crate::{
     Cursor, ErrorKind, InsecureFraming, OldPayload, Options, ParseError, Persistence, Progress, Side,
     Strictness, Upgrade,
@@ -95,7 +95,7 @@ fn bare_request(
     head: &mut RequestHead,
 ) -> Result<RequestInfo, Fault> {
     let head_len = cursor.fields_start();
-    host::settle(head, options.strictness).map_err(|kind| (kind, head_len))?;
+    host::settle(head, Place::Nowhere, options.strictness).map_err(|kind| (kind, head_len))?;
     let (violations, first_violation) = cursor.violations();
     Ok(RequestInfo {
         head_len,
@@ -231,14 +231,15 @@ fn complete(
         return Err(at_end(ErrorKind::HeadTooLarge));
     }
     let is_path = head.target.first() == Some(&b'/') && head.method != Method::Connect;
-    if (special.has(Special::HOST) || !is_path)
-        && host::settle(head, options.strictness).map_err(at_end)? == Agreement::Tolerated
+    if (special.host.is_somewhere() || !is_path)
+        && host::settle(head, special.host, options.strictness).map_err(at_end)? == Agreement::Tolerated
     {
         cursor.tolerate(end);
     }
-    let (mut persistence, upgrade) = connection(cursor, special, options, head).map_err(at_end)?;
-    let body = body(special, options, head, &mut persistence).map_err(at_end)?;
-    if special.has(Special::TE) {
+    let (body, after) = body(special, options, head).map_err(at_end)?;
+    let (persistence, upgrade) = connection(cursor, special, options, head).map_err(at_end)?;
+    let persistence = if after == Persistence::Close { after } else { persistence };
+    if special.te.is_somewhere() {
         settle_te(&mut head.headers);
     }
     let (violations, first_violation) = cursor.violations();
@@ -247,7 +248,7 @@ fn complete(
 }
 
 fn expectation(special: Special, head: &RequestHead) -> Expectation {
-    let waits = special.has(Special::EXPECT)
+    let waits = special.expect.is_somewhere()
         && head.version.is_at_least_11()
         && head.headers.has_value(b"expect", b"100-continue");
     if waits { Expectation::Continue } else { Expectation::None }
@@ -259,7 +260,7 @@ fn connection(
     options: &Options,
     head: &mut RequestHead,
 ) -> Result<(Persistence, Upgrade), ErrorKind> {
-    if !special.has(Special::CONNECTION) {
+    if !special.connection.is_somewhere() {
         return Ok((Words::default().persistence(head.version), Upgrade::None));
     }
     let words = Words::read(&head.headers);
@@ -281,38 +282,37 @@ fn has_websocket_key(head: &RequestHead) -> bool {
     head.headers.find(b"sec-websocket-key").is_some_and(|key| key.len() == 24)
 }
 
+/// How the body ends, and whether the connection ends with it whatever else is said.
 fn body(
     special: Special,
     options: &Options,
     head: &mut RequestHead,
-    persistence: &mut Persistence,
-) -> Result<BodyLength, ErrorKind> {
-    if !special.has(Special::FRAMING) {
-        return Ok(BodyLength::None);
+) -> Result<(BodyLength, Persistence), ErrorKind> {
+    if !special.length.is_somewhere() && !special.coding.is_somewhere() {
+        return Ok((BodyLength::None, Persistence::KeepAlive));
     }
     let is_old = !head.version.is_at_least_11();
     let bodiless = matches!(head.method, Method::Get | Method::Head | Method::Delete);
     let unexpected = is_old && bodiless && options.old_payload == OldPayload::Refuse;
-    let framing = match framing::settle(&mut head.headers, Side::Request, options.strictness) {
+    let framing = match framing::settle(&mut head.headers, special, Side::Request, options.strictness) {
         Err(ErrorKind::TransferCoding) if unexpected => return Err(ErrorKind::Payload),
         settled => settled?,
     };
-    let despite_length = framing == Framing::ChunkedDespiteLength;
-    let body = match framing {
-        Framing::Absent => BodyLength::None,
-        Framing::Length(length) => BodyLength::Length(length),
-        Framing::Chunked | Framing::ChunkedDespiteLength => BodyLength::Chunked,
+    let (body, persistence) = match framing {
+        Framing::Absent => (BodyLength::None, Persistence::KeepAlive),
+        Framing::Length(length) => (BodyLength::Length(length), Persistence::KeepAlive),
+        Framing::ChunkedDespiteLength if options.insecure_framing == InsecureFraming::Close => {
+            (BodyLength::Chunked, Persistence::Close)
+        }
+        Framing::Chunked | Framing::ChunkedDespiteLength => (BodyLength::Chunked, Persistence::KeepAlive),
     };
-    if despite_length && options.insecure_framing == InsecureFraming::Close {
-        *persistence = Persistence::Close;
-    }
-    *persistence = persistence.after_body(head.version, body);
+    let persistence = persistence.after_body(head.version, body);
     if head.method == Method::Connect {
         framing::remove(&mut head.headers);
-        return Ok(BodyLength::None);
+        return Ok((BodyLength::None, persistence));
     }
     if unexpected && !body.is_empty() {
         return Err(ErrorKind::Payload);
     }
-    Ok(body)
+    Ok((body, persistence))
 }

@@ -89,6 +89,9 @@ fn status_line(
     strictness: Strictness,
     head: &mut ResponseHead,
 ) -> Result<Option<usize>, Fault> {
+    if let Some(next) = usual_status_line(buf, start, head) {
+        return Ok(Some(next));
+    }
     let version_end = start + buf[start..].iter().take_while(|&&b| is_version_byte(b)).count();
     match buf.get(version_end) {
         Some(b' ' | b'\t') => {}
@@ -127,6 +130,28 @@ fn status_line(
         Line::Partial => Ok(None),
         Line::BareReturn(at) | Line::Nul(at) => Err((ErrorKind::LineEnd, at)),
     }
+}
+
+/// The status line that nearly all responses have, complete and in HTTP/1.1.
+#[inline]
+fn usual_status_line(buf: &[u8], start: usize, head: &mut ResponseHead) -> Option<usize> {
+    let rest = buf[start..].strip_prefix(b"HTTP/1.1 ")?;
+    let [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b' ', reason @ ..] = rest else { return None };
+    let length = reason.iter().position(|&byte| byte == b'\r' || byte == b'\n')?;
+    let code = [a, b, c].into_iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    let end = match (&reason[length..], length) {
+        (_, 0) => return None,
+        ([b'\r', b'\n', ..], _) => length + 2,
+        ([b'\n', ..], _) => length + 1,
+        _ => return None,
+    };
+    if http::token::is_blank(reason[0]) {
+        return None;
+    }
+    head.version = Version::Http11;
+    head.status = Status(code);
+    head.reason.extend_from_slice(&reason[..length]);
+    Some(start + 13 + end)
 }
 
 /// Whether a part of the status line is as it should be.
@@ -170,9 +195,11 @@ fn complete(
     if !options.limits.fits(text + head.headers.size(), head.headers.len()) {
         return Err(at_end(ErrorKind::HeadTooLarge));
     }
+    // First what relies on the places of the fields, which change when fields are removed.
+    let framing = framing::settle(&mut head.headers, special, Side::Response, options.strictness);
     let mut words = Words::default();
     let mut upgrade = Upgrade::None;
-    if special.has(Special::CONNECTION) {
+    if special.connection.is_somewhere() {
         words = Words::read(&head.headers);
         upgrade = settle_upgrade(&mut head.headers, Side::Response, words);
         strip_words(&mut head.headers, UpgradeWord::Keep);
@@ -180,12 +207,8 @@ fn complete(
     if head.status == Status(101) {
         check_switch(asked, upgrade, head, cursor, options, end).map_err(at_end)?;
     }
-    let framing = if special.has(Special::FRAMING) {
-        framing::settle(&mut head.headers, Side::Response, options.strictness).map_err(at_end)?
-    } else {
-        Framing::Absent
-    };
-    if special.has(Special::TE) {
+    let framing = framing.map_err(at_end)?;
+    if special.te.is_somewhere() {
         settle_te(&mut head.headers);
     }
     let body = body(asked, framing, head);

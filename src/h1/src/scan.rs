@@ -83,11 +83,28 @@ pub(crate) enum Line {
 }
 
 /// Looks for the end of a line: CR LF, or LF alone.
+///
+/// Most values are a few words of eight bytes long, where setting up wider registers does not pay.
 #[inline]
 pub(crate) fn line_end(bytes: &[u8], start: usize) -> Line {
-    match memchr::memchr3(b'\n', b'\r', 0, &bytes[start..]) {
+    let mut at = start;
+    while let Some(eight) = bytes.get(at..at + 8) {
+        let word = u64::from_le_bytes(eight.try_into().expect("invariant: eight bytes"));
+        // The lowest bit is exact; those above it may be borrowed.
+        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        if controls == 0 {
+            at += 8;
+            continue;
+        }
+        at += controls.trailing_zeros() as usize / 8;
+        if matches!(bytes[at], b'\n' | b'\r' | 0) {
+            return line_end_at(bytes, at);
+        }
+        at += 1;
+    }
+    match bytes[at.min(bytes.len())..].iter().position(|b| matches!(b, b'\n' | b'\r' | 0)) {
         None => Line::Partial,
-        Some(offset) => line_end_at(bytes, start + offset),
+        Some(offset) => line_end_at(bytes, at + offset),
     }
 }
 
@@ -136,6 +153,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn line_end_is_the_first_of_three(bytes in proptest::collection::vec(0_u8..0x40, 0..40), start in 0_usize..9) {
+            prop_assume!(start <= bytes.len());
+            let slow = bytes[start..].iter().position(|b| matches!(b, b'\n' | b'\r' | 0));
+            let expected = slow.map_or(Line::Partial, |offset| line_end_at(&bytes, start + offset));
+            prop_assert_eq!(line_end(&bytes, start), expected);
+        }
+
         #[test]
         fn target_end_is_the_first_foreign_byte(bytes in proptest::collection::vec(0x1e_u8..=0x82, 0..40)) {
             let slow = bytes.iter().position(|&b| !is_target_byte(b, Strictness::Strict)).unwrap_or(bytes.len());

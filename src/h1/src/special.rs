@@ -1,37 +1,54 @@
 //! The header fields that a parser has to look into, noted while all are copied.
 
-/// A set of them. Most heads have none or one, and then nothing is searched for.
+/// Where they are. Most heads have few of them, and then nothing is searched for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Special(u8);
-
-impl Special {
-    pub(crate) const HOST: Self = Self(1);
-    /// `Content-Length` and `Transfer-Encoding`.
-    pub(crate) const FRAMING: Self = Self(2);
+pub(crate) struct Special {
+    /// The number of fields noted so far, whatever their name.
+    fields: usize,
+    pub(crate) host: Place,
+    pub(crate) length: Place,
+    pub(crate) coding: Place,
     /// `Connection` and `Upgrade`.
-    pub(crate) const CONNECTION: Self = Self(4);
-    pub(crate) const TE: Self = Self(8);
-    pub(crate) const EXPECT: Self = Self(16);
+    pub(crate) connection: Place,
+    pub(crate) te: Place,
+    pub(crate) expect: Place,
+}
 
-    /// Notes a field by its lower-case name.
-    #[inline]
-    pub(crate) fn note(&mut self, name: &[u8]) {
-        let found = match name.len() {
-            2 if name == b"te" => Self::TE,
-            4 if name == b"host" => Self::HOST,
-            6 if name == b"expect" => Self::EXPECT,
-            7 if name == b"upgrade" => Self::CONNECTION,
-            10 if name == b"connection" => Self::CONNECTION,
-            14 if name == b"content-length" => Self::FRAMING,
-            17 if name == b"transfer-encoding" => Self::FRAMING,
-            _ => return,
-        };
-        self.0 |= found.0;
+/// Where the fields of a name are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    #[default]
+    Nowhere,
+    Once(usize),
+    More,
+}
+
+impl Place {
+    pub(crate) fn is_somewhere(self) -> bool {
+        self != Self::Nowhere
     }
 
+    fn add(&mut self, at: usize) {
+        *self = if *self == Self::Nowhere { Self::Once(at) } else { Self::More };
+    }
+}
+
+impl Special {
+    /// Notes the next field by its lower-case name.
     #[inline]
-    pub(crate) fn has(self, which: Self) -> bool {
-        self.0 & which.0 != 0
+    pub(crate) fn note(&mut self, name: &[u8]) {
+        let at = self.fields;
+        self.fields += 1;
+        match name.len() {
+            2 if name == b"te" => self.te.add(at),
+            4 if name == b"host" => self.host.add(at),
+            6 if name == b"expect" => self.expect.add(at),
+            7 if name == b"upgrade" => self.connection.add(at),
+            10 if name == b"connection" => self.connection.add(at),
+            14 if name == b"content-length" => self.length.add(at),
+            17 if name == b"transfer-encoding" => self.coding.add(at),
+            _ => {}
+        }
     }
 }
 
@@ -41,22 +58,15 @@ mod tests {
 
     #[test]
     fn fields_are_noted_by_name() {
-        for (name, which) in [
-            ("host", Special::HOST),
-            ("content-length", Special::FRAMING),
-            ("transfer-encoding", Special::FRAMING),
-            ("connection", Special::CONNECTION),
-            ("upgrade", Special::CONNECTION),
-            ("te", Special::TE),
-            ("expect", Special::EXPECT),
-        ] {
-            let mut special = Special::default();
-            special.note(name.as_bytes());
-            assert_eq!(special, which, "{name}");
-        }
         let mut special = Special::default();
-        special.note(b"accept");
-        special.note(b"hose");
-        assert_eq!(special, Special::default());
+        for name in ["accept", "host", "content-length", "hose", "connection", "upgrade", "te", "expect"] {
+            special.note(name.as_bytes());
+        }
+        assert_eq!(special.host, Place::Once(1));
+        assert_eq!(special.length, Place::Once(2));
+        assert_eq!(special.coding, Place::Nowhere);
+        assert_eq!(special.connection, Place::More);
+        assert_eq!((special.te, special.expect), (Place::Once(6), Place::Once(7)));
+        assert!(special.te.is_somewhere() && !special.coding.is_somewhere());
     }
 }

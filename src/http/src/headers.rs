@@ -2,8 +2,12 @@
 //!
 //! All bytes live in one arena; a field is two ranges of it. Replaced and removed bytes stay behind until `clear`
 //! or until they make up most of the arena, at which point it is compacted.
+//!
+//! Fields are laid out as HTTP/1 writes them, `name: value` and the end of the line, and those that a parser found
+//! in this form stay in it. A run of untouched fields is thereby copied to the wire at once.
 
 use std::fmt;
+use std::ops::Range;
 
 /// The header fields of a message, in the order of the wire.
 ///
@@ -12,8 +16,10 @@ use std::fmt;
 pub struct Headers {
     arena: Vec<u8>,
     fields: Vec<Field>,
-    /// Bytes of the arena that no field refers to.
-    waste: usize,
+    /// The bytes of all names and values.
+    live: usize,
+    /// Whether a name may have an upper-case letter.
+    mixed_case: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -31,6 +37,16 @@ pub struct HeaderField<'a> {
     pub name: &'a [u8],
     /// The value, without blanks around it.
     pub value: &'a [u8],
+}
+
+/// One header field, and where it stands as a whole line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderLine<'a> {
+    /// The field.
+    pub field: HeaderField<'a>,
+    /// The range of `name: value` with the end of the line, for [`Headers::text`]; `None` when the field is not laid
+    /// out like this. Ranges that touch can be taken together.
+    pub text: Option<Range<usize>>,
 }
 
 /// A run of bytes copied into the arena at once by [`Headers::append_block`]; fields are then declared as ranges
@@ -59,20 +75,51 @@ impl Field {
         self.name_len as usize == name.len() && self.name(arena).eq_ignore_ascii_case(name)
     }
 
+    #[inline]
     fn size(&self) -> usize {
         self.name_len as usize + self.value_len as usize
+    }
+
+    /// The range of the whole line, where the bytes around name and value are as on the wire.
+    #[inline]
+    fn line(&self, arena: &[u8]) -> Option<Range<usize>> {
+        let (start, value) = (self.name as usize, self.value as usize);
+        let end = value + self.value_len as usize;
+        let laid_out = start + self.name_len as usize + 2 == value
+            && arena.get(value - 2..value) == Some(b": ")
+            && arena.get(end..end + 2) == Some(b"\r\n");
+        laid_out.then_some(start..end + 2)
+    }
+}
+
+/// Puts ASCII letters in lower case, eight bytes at a time: most names are too short for wider registers.
+#[inline]
+fn make_lower_case(bytes: &mut [u8]) {
+    const ONES: u64 = u64::MAX / 255;
+    let (words, rest) = bytes.as_chunks_mut::<8>();
+    for word in words {
+        let text = u64::from_le_bytes(*word);
+        let low = text & (ONES * 0x7f);
+        let from_a = low + ONES * (0x80 - 0x41);
+        let past_z = low + ONES * (0x80 - 0x5b);
+        let upper = (from_a ^ past_z) & !text & (ONES * 0x80);
+        *word = (text | upper >> 2).to_le_bytes();
+    }
+    for byte in rest {
+        byte.make_ascii_lowercase();
     }
 }
 
 impl Headers {
     /// No fields, no memory.
     pub const fn new() -> Self {
-        Self { arena: Vec::new(), fields: Vec::new(), waste: 0 }
+        Self { arena: Vec::new(), fields: Vec::new(), live: 0, mixed_case: false }
     }
 
     /// No fields, with room for some.
     pub fn with_capacity(fields: usize, bytes: usize) -> Self {
-        Self { arena: Vec::with_capacity(bytes), fields: Vec::with_capacity(fields), waste: 0 }
+        let (arena, fields) = (Vec::with_capacity(bytes), Vec::with_capacity(fields));
+        Self { arena, fields, live: 0, mixed_case: false }
     }
 
     /// Removes all fields and keeps the memory.
@@ -80,7 +127,8 @@ impl Headers {
     pub fn clear(&mut self) {
         self.arena.clear();
         self.fields.clear();
-        self.waste = 0;
+        self.live = 0;
+        self.mixed_case = false;
     }
 
     /// The number of fields.
@@ -97,7 +145,7 @@ impl Headers {
 
     /// The bytes of all names and values.
     pub fn size(&self) -> usize {
-        self.arena.len() - self.waste
+        self.live
     }
 
     /// The bytes the fields take in HTTP/1: `name: value` and the end of the line for each.
@@ -120,15 +168,29 @@ impl Headers {
 
     fn store(&mut self, name: &[u8], value: &[u8]) -> Field {
         let name_at = self.arena.len();
-        self.arena.reserve(name.len() + value.len());
+        self.arena.reserve(name.len() + value.len() + 4);
         self.arena.extend_from_slice(name);
+        self.arena.extend_from_slice(b": ");
         self.arena.extend_from_slice(value);
+        self.arena.extend_from_slice(b"\r\n");
+        self.live += name.len() + value.len();
+        self.note_case(name);
         Field {
             name: name_at as u32,
             name_len: name.len() as u32,
-            value: (name_at + name.len()) as u32,
+            value: (name_at + name.len() + 2) as u32,
             value_len: value.len() as u32,
         }
+    }
+
+    fn note_case(&mut self, name: &[u8]) {
+        self.mixed_case |= name.iter().any(u8::is_ascii_uppercase);
+    }
+
+    /// Whether no name has an upper-case letter, as far as is known.
+    #[inline]
+    pub fn is_lower_case(&self) -> bool {
+        !self.mixed_case
     }
 
     /// Copies a whole head at once, for parsers: its fields are then declared with [`Headers::push_in_block`].
@@ -136,7 +198,6 @@ impl Headers {
     pub fn append_block(&mut self, bytes: &[u8]) -> Block {
         let base = self.arena.len() as u32;
         self.arena.extend_from_slice(bytes);
-        self.waste += bytes.len();
         Block { base }
     }
 
@@ -146,22 +207,41 @@ impl Headers {
         &mut self.arena[block.base as usize..]
     }
 
-    /// Declares a field whose name and value are the given ranges `(start, length)` of a block.
+    /// Declares a field whose name and value are the given ranges `(start, length)` of a block, puts the name in
+    /// lower case and returns it.
     ///
     /// # Panics
     /// When a range reaches beyond the block.
     #[inline]
-    pub fn push_in_block(&mut self, block: Block, name: (usize, usize), value: (usize, usize)) {
+    pub fn push_in_block(&mut self, block: Block, name: (usize, usize), value: (usize, usize)) -> &[u8] {
         let field = Field {
             name: block.base + name.0 as u32,
             name_len: name.1 as u32,
             value: block.base + value.0 as u32,
             value_len: value.1 as u32,
         };
-        let end = (field.name as usize + name.1).max(field.value as usize + value.1);
-        assert!(end <= self.arena.len(), "a field reaches beyond its block");
-        self.waste -= field.size();
+        assert!(field.value as usize + value.1 <= self.arena.len(), "a field reaches beyond its block");
+        self.live += field.size();
         self.fields.push(field);
+        let text = &mut self.arena[field.name as usize..][..name.1];
+        make_lower_case(text);
+        text
+    }
+
+    /// All fields in order, and where each stands as a line.
+    #[inline]
+    pub fn lines(&self) -> impl Iterator<Item = HeaderLine<'_>> {
+        let arena = &self.arena[..];
+        self.fields.iter().map(move |field| HeaderLine {
+            field: HeaderField { name: field.name(arena), value: field.value(arena) },
+            text: field.line(arena),
+        })
+    }
+
+    /// The text of one or more lines.
+    #[inline]
+    pub fn text(&self, range: Range<usize>) -> &[u8] {
+        &self.arena[range]
     }
 
     /// All fields in order.
@@ -248,16 +328,16 @@ impl Headers {
     /// Removes the field at this place; the later ones move up.
     pub fn remove_at(&mut self, at: usize) {
         let field = self.fields.remove(at);
-        self.waste += field.size();
+        self.live -= field.size();
     }
 
     /// Keeps the fields for which the function says so, and says how many are gone.
     pub fn retain(&mut self, mut keep: impl FnMut(HeaderField<'_>) -> bool) -> usize {
-        let (arena, waste, before) = (&self.arena, &mut self.waste, self.fields.len());
+        let (arena, live, before) = (&self.arena, &mut self.live, self.fields.len());
         self.fields.retain(|field| {
             let kept = keep(HeaderField { name: field.name(arena), value: field.value(arena) });
             if !kept {
-                *waste += field.size();
+                *live -= field.size();
             }
             kept
         });
@@ -274,26 +354,35 @@ impl Headers {
     /// Gives the field at this place another value.
     pub fn replace_value(&mut self, at: usize, value: &[u8]) {
         let field = &mut self.fields[at];
-        let (start, old) = (field.value as usize, field.value_len as usize);
-        if value.len() <= old {
-            self.arena[start..start + value.len()].copy_from_slice(value);
-            self.waste += old - value.len();
-        } else {
-            field.value = self.arena.len() as u32;
-            self.arena.extend_from_slice(value);
-            self.waste += old;
+        self.live = self.live - field.value_len as usize + value.len();
+        if value.len() == field.value_len as usize {
+            self.arena[field.value as usize..][..value.len()].copy_from_slice(value);
+            return;
         }
+        let name = field.name as usize..(field.name + field.name_len) as usize;
+        field.name = self.arena.len() as u32;
+        self.arena.extend_from_within(name);
+        self.arena.extend_from_slice(b": ");
+        field.value = self.arena.len() as u32;
         field.value_len = value.len() as u32;
+        self.arena.extend_from_slice(value);
+        self.arena.extend_from_slice(b"\r\n");
         self.compact_if_wasteful();
     }
 
     /// Gives the field at this place another name.
     pub fn rename(&mut self, at: usize, name: &[u8]) {
+        self.note_case(name);
         let field = &mut self.fields[at];
-        self.waste += field.name_len as usize;
+        self.live = self.live - field.name_len as usize + name.len();
+        let value = field.value as usize..(field.value + field.value_len) as usize;
         field.name = self.arena.len() as u32;
         field.name_len = name.len() as u32;
         self.arena.extend_from_slice(name);
+        self.arena.extend_from_slice(b": ");
+        field.value = self.arena.len() as u32;
+        self.arena.extend_from_within(value);
+        self.arena.extend_from_slice(b"\r\n");
         self.compact_if_wasteful();
     }
 
@@ -319,19 +408,13 @@ impl Headers {
     }
 
     fn compact_if_wasteful(&mut self) {
-        if self.waste < COMPACT_ABOVE || self.waste < self.arena.len() / 2 {
+        let waste = self.arena.len().saturating_sub(self.wire_size());
+        if waste < COMPACT_ABOVE || waste < self.arena.len() / 2 {
             return;
         }
-        let mut arena = Vec::with_capacity(self.arena.len() - self.waste);
-        for field in &mut self.fields {
-            let name = arena.len() as u32;
-            arena.extend_from_slice(field.name(&self.arena));
-            let value = arena.len() as u32;
-            arena.extend_from_slice(field.value(&self.arena));
-            (field.name, field.value) = (name, value);
-        }
-        self.arena = arena;
-        self.waste = 0;
+        let mut compact = Self::with_capacity(self.fields.len(), self.wire_size());
+        compact.extend(self.iter().map(|field| (field.name, field.value)));
+        *self = compact;
     }
 }
 

@@ -93,10 +93,11 @@ fn elements_are_removed_with_their_comma() {
 fn a_block_is_declared_by_ranges() {
     let mut headers = headers(&[("first", "x")]);
     let block = headers.append_block(b"Host: a\r\nB: c\r\n");
-    headers.block_mut(block)[0] = b'h';
-    headers.push_in_block(block, (0, 4), (6, 1));
+    headers.block_mut(block)[6] = b'z';
+    assert_eq!(headers.push_in_block(block, (0, 4), (6, 1)), b"host");
     headers.push_in_block(block, (9, 1), (12, 1));
-    assert_eq!(headers.find(b"host"), Some(&b"a"[..]));
+    assert_eq!(headers.find(b"host"), Some(&b"z"[..]));
+    assert!(headers.is_lower_case());
     assert_eq!(headers.get(1).unwrap().name, b"host");
     assert_eq!(headers.size(), "firstxhostaBc".len());
 }
@@ -107,6 +108,57 @@ fn a_field_stays_in_its_block() {
     let mut headers = Headers::new();
     let block = headers.append_block(b"a:b");
     headers.push_in_block(block, (0, 1), (2, 2));
+}
+
+/// The lines as they would be written: those with a text in runs, the others by hand.
+fn written(headers: &Headers) -> (Vec<u8>, usize) {
+    let (mut out, mut runs, mut last) = (Vec::new(), 0, usize::MAX);
+    for line in headers.lines() {
+        match line.text {
+            Some(range) => {
+                runs += usize::from(range.start != last);
+                last = range.end;
+                out.extend_from_slice(headers.text(range));
+            }
+            None => out.extend_from_slice(&[line.field.name, b": ", line.field.value, b"\r\n"].concat()),
+        }
+    }
+    (out, runs)
+}
+
+#[test]
+fn untouched_lines_form_runs() {
+    let mut headers = headers(&[("a", "1"), ("b", ""), ("c", "3")]);
+    assert_eq!(written(&headers), (b"a: 1\r\nb: \r\nc: 3\r\n".to_vec(), 1));
+    headers.replace_value(1, b"22");
+    assert_eq!(written(&headers), (b"a: 1\r\nb: 22\r\nc: 3\r\n".to_vec(), 3));
+    headers.rename(0, b"AA");
+    assert_eq!(written(&headers).0, b"AA: 1\r\nb: 22\r\nc: 3\r\n");
+    assert!(!headers.is_lower_case());
+}
+
+#[test]
+fn lines_of_a_block_form_runs_where_they_look_like_it() {
+    let mut headers = Headers::new();
+    let block = headers.append_block(b"A: b\r\nC:d\r\nE: f\n");
+    headers.push_in_block(block, (0, 1), (3, 1));
+    headers.push_in_block(block, (6, 1), (8, 1));
+    headers.push_in_block(block, (11, 1), (14, 1));
+    let texts: Vec<_> = headers.lines().map(|line| line.text).collect();
+    assert_eq!(texts, [Some(0..6), None, None]);
+}
+
+#[test]
+fn lower_case_by_words() {
+    for byte in 0..=255_u8 {
+        for place in 0..11 {
+            let mut bytes = *b"ABCxyz@[`{Q";
+            bytes[place] = byte;
+            let expected = bytes.to_ascii_lowercase();
+            make_lower_case(&mut bytes);
+            assert_eq!(bytes.to_vec(), expected);
+        }
+    }
 }
 
 #[test]
@@ -183,6 +235,9 @@ proptest! {
         }
         let found: Vec<_> = headers.iter().map(|f| (f.name.to_vec(), f.value.to_vec())).collect();
         prop_assert_eq!(headers.size(), model.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>());
-        prop_assert_eq!(found, model);
+        prop_assert_eq!(&found, &model);
+        let lines: Vec<u8> = model.iter().flat_map(|(n, v)| [&n[..], b": ", v, b"\r\n"].concat()).collect();
+        prop_assert_eq!(headers.wire_size(), lines.len());
+        prop_assert_eq!(written(&headers).0, lines);
     }
 }

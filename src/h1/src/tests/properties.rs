@@ -30,7 +30,7 @@ fn parse_in_steps(bytes: &[u8], cuts: &[usize], options: &Options) -> Parsed {
 fn requestish() -> impl Strategy<Value = Vec<u8>> {
     let start = prop_oneof![
         4 => Just("GET /a?b HTTP/1.1\r\n".to_owned()),
-        1 => Just("\r\nPOST http://h:80/ HTTP/1.0\n".to_owned()),
+        1 => Just("\n\r\n\r\n\nPOST http://h:80/ HTTP/1.0\n".to_owned()),
         1 => Just("CONNECT h:443 HTTP/1.1\r\n".to_owned()),
         1 => "[A-Z]{1,5} [ -~\u{80}]{1,9} HTTP/[0-9]\\.[0-9]\r\n",
         1 => Just("GET /a\r\n".to_owned()),
