@@ -24,6 +24,12 @@ const ROOMS: &[Tables] = &[
         ..Tables::NONE
     },
     Tables { directives: stream::DIRECTIVES, checks: stream::CHECKS, ..Tables::NONE },
+    Tables {
+        directives: cli::DIRECTIVES,
+        bind_options: cli::BIND_OPTIONS,
+        commands: cli::COMMANDS,
+        ..Tables::NONE
+    },
 ];
 
 fn main() -> std::process::ExitCode {

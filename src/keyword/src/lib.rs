@@ -1,10 +1,14 @@
 //! The registry over all rooms' tables.
 
+pub mod command;
+
 use base::registry::Registry;
 use config::{BindOption, Check, Directive, SectionKind, ServerOption};
 use lang::{Alias, Converter, Fetch};
 use rule::Action;
 use rule::acl::{AclKeyword, PredefinedAcl};
+
+pub use command::{Answer, Command, CommandCx, World};
 
 /// The tables of one room. A room that has none of a kind leaves it out.
 #[derive(Clone, Copy, Default)]
@@ -31,6 +35,8 @@ pub struct Tables {
     pub sections: &'static [SectionKind],
     /// Checks of the whole draft.
     pub checks: &'static [Check],
+    /// Commands of the runtime API.
+    pub commands: &'static [Command],
 }
 
 impl Tables {
@@ -47,6 +53,7 @@ impl Tables {
         server_options: &[],
         sections: &[],
         checks: &[],
+        commands: &[],
     };
 }
 
@@ -65,6 +72,7 @@ pub fn registry(rooms: &[Tables]) -> Registry {
         registry.add(room.server_options);
         registry.add(room.sections);
         registry.add(room.checks);
+        registry.add(room.commands);
     }
     registry
 }

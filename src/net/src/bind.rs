@@ -1,5 +1,6 @@
 //! The `bind` keyword.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use config::directive::Arity;
@@ -8,9 +9,10 @@ use config::{
     BindOption, Directive, LineOption, OptionCx, Place, Prefix, Refusal, Section, Sections, Setting, Slots,
     Statement,
 };
-use grammar::address::{self, Address};
+use grammar::address::{self, Address, Family, Host, Port};
 
-use crate::listen::ListenSpec;
+use crate::listen::{ListenAddr, ListenSpec};
+use crate::resolve::{ResolveError, resolve_with_port};
 
 /// A `bind` line.
 #[derive(Debug)]
@@ -23,6 +25,39 @@ pub struct BindDraft {
     pub place: Place,
     /// Its settings, by feature.
     pub slots: Slots,
+}
+
+impl BindDraft {
+    /// What to open: one socket for each address and each port of its range.
+    pub fn specs(&self) -> Result<Vec<ListenSpec>, ResolveError> {
+        let base: ListenSpec = self.slots.get_or_default();
+        let mut specs = Vec::new();
+        for address in &self.addresses {
+            for port in ports(address) {
+                specs.push(ListenSpec { addr: listen_addr(address, port)?, ..base.clone() });
+            }
+        }
+        Ok(specs)
+    }
+}
+
+fn ports(address: &Address) -> RangeInclusive<u16> {
+    match address.port {
+        Port::Fixed(port) => port..=port,
+        Port::Range(low, high) => low..=high,
+        Port::None | Port::Offset(_) => 0..=0,
+    }
+}
+
+fn listen_addr(address: &Address, port: u16) -> Result<ListenAddr, ResolveError> {
+    if let Host::Descriptor(number) = address.host {
+        let number = number as i32;
+        return Ok(match address.family {
+            Family::SocketPair => ListenAddr::SockPair(number),
+            _ => ListenAddr::Fd(number),
+        });
+    }
+    resolve_with_port(address, port).map(ListenAddr::Addr)
 }
 
 /// The `bind` lines of a proxy. They are not inherited.

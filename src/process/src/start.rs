@@ -154,7 +154,7 @@ fn start(registry: &Registry, options: &Options) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    match workers::run(&draft, options, &Clock::system()) {
+    match workers::run(&draft, registry, options, &Clock::system()) {
         Ok(code) => code,
         Err(problems) => {
             for problem in problems {

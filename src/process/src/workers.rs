@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use base::clock::Clock;
+use base::registry::Registry;
+use cli::{Api, Program};
 use config::Draft;
-use grammar::address::{Address, Port};
+use keyword::World;
 use lang::facts::ProcessFacts;
-use net::{BindDraft, BindDrafts, BoundListener, ListenAddr, ListenSpec, ListenerSettings};
+use net::{BindDraft, BindDrafts, BoundListener, ListenSpec, ListenerSettings};
 use stream::{Control, ListenerFacts, Order, Site};
 use sys::signals::{Signal, Signals};
 
 use crate::options::Options;
+use crate::version;
 
 /// What went wrong, in the operator's words.
 type Problems = Vec<String>;
@@ -21,11 +24,17 @@ type Problems = Vec<String>;
 type Bound = (Arc<BoundListener>, Arc<ListenerFacts>);
 
 /// Carries traffic until a signal ends it.
-pub(crate) fn run(draft: &Draft, options: &Options, clock: &Clock) -> Result<ExitCode, Problems> {
+pub(crate) fn run(
+    draft: &Draft,
+    registry: &Registry,
+    options: &Options,
+    clock: &Clock,
+) -> Result<ExitCode, Problems> {
     let threads = thread_count(draft);
     let site = Site::build(draft, process_facts(draft, options, threads), clock.clone(), threads)
         .map_err(|errors| errors.into_iter().map(|e| at(&e.place, &e.message)).collect::<Problems>())?;
     let listeners = bind_all(draft, &site)?;
+    let api = Api::bind(draft, registry, site.tuning.buffer_size)?;
     if listeners.is_empty() {
         return Err(vec!["config : no listener was configured: there is nothing to do.".to_owned()]);
     }
@@ -34,9 +43,29 @@ pub(crate) fn run(draft: &Draft, options: &Options, clock: &Clock) -> Result<Exi
         std::fs::write(file, format!("{}\n", std::process::id()))
             .map_err(|e| vec![format!("Cannot create pidfile {file} : {e}")])?;
     }
-    let workers = spawn(&Arc::new(site), &listeners, threads)
-        .map_err(|e| vec![format!("cannot start threads : {e}")])?;
-    Ok(obey(&signals, workers, &listeners))
+    let site = Arc::new(site);
+    let no_thread = |e| vec![format!("cannot start threads : {e}")];
+    let workers = spawn(&site, &listeners, threads).map_err(no_thread)?;
+    let sockets = api.listeners();
+    api.start(world(draft, &site, &listeners, &sockets), clock.clone()).map_err(no_thread)?;
+    Ok(obey(&signals, workers, &listeners, &sockets))
+}
+
+/// What the runtime API works on.
+fn world(draft: &Draft, site: &Arc<Site>, listeners: &[Bound], sockets: &[BoundListener]) -> World {
+    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let traffic = listeners.iter().map(|(listener, _)| BoundListener::clone(listener));
+    let mut world = World::default();
+    world.put(Arc::clone(site));
+    world.put(Arc::new(Program {
+        version: version::full(),
+        date: version::DATE.to_owned(),
+        environment: draft.environment.sorted().into_iter().map(own).collect(),
+        listeners: traffic.chain(sockets.iter().cloned()).collect(),
+        started: site.clock.wall(),
+        ..Program::default()
+    }));
+    world
 }
 
 fn at(place: &config::Place, message: &str) -> String {
@@ -96,40 +125,12 @@ fn listener_facts(frontend: usize, id: u32, line: &BindDraft, listener: &BoundLi
     ListenerFacts { frontend, name: settings.name, id: settings.id.unwrap_or(id), address }
 }
 
-/// One socket for each address and each port of its range.
+/// What a line asks for; addresses that are unknown are reported.
 fn specs(line: &BindDraft, problems: &mut Problems) -> Vec<ListenSpec> {
-    let base: ListenSpec = line.slots.get_or_default();
-    let mut specs = Vec::new();
-    for address in &line.addresses {
-        for port in ports(address) {
-            match listen_addr(address, port) {
-                Ok(addr) => specs.push(ListenSpec { addr, ..base.clone() }),
-                Err(e) => problems.push(at(&line.place, &format!("'bind' : '{}' : {e}.", line.written))),
-            }
-        }
-    }
-    specs
-}
-
-fn ports(address: &Address) -> std::ops::RangeInclusive<u16> {
-    match address.port {
-        Port::Fixed(port) => port..=port,
-        Port::Range(low, high) => low..=high,
-        Port::None | Port::Offset(_) => 0..=0,
-    }
-}
-
-fn listen_addr(address: &Address, port: u16) -> Result<ListenAddr, net::resolve::ResolveError> {
-    use grammar::address::{Family, Host};
-    if let Host::Descriptor(number) = address.host {
-        let number = number as i32;
-        return Ok(if address.family == Family::SocketPair {
-            ListenAddr::SockPair(number)
-        } else {
-            ListenAddr::Fd(number)
-        });
-    }
-    net::resolve_with_port(address, port).map(ListenAddr::Addr)
+    line.specs().unwrap_or_else(|e| {
+        problems.push(at(&line.place, &format!("'bind' : '{}' : {e}.", line.written)));
+        Vec::new()
+    })
 }
 
 /// A worker thread.
@@ -152,13 +153,14 @@ fn spawn(site: &Arc<Site>, listeners: &[Bound], threads: usize) -> std::io::Resu
 }
 
 /// Waits for signals until the workers have ended.
-fn obey(signals: &Signals, workers: Vec<Handle>, listeners: &[Bound]) -> ExitCode {
+fn obey(signals: &Signals, workers: Vec<Handle>, listeners: &[Bound], api: &[BoundListener]) -> ExitCode {
     loop {
         match signals.wait() {
             Ok(Signal::User1) => {
                 for (listener, _) in listeners {
                     listener.stop();
                 }
+                api.iter().for_each(BoundListener::stop);
                 for worker in &workers {
                     // A worker that is too busy to take the order has long ended its listeners with the others'.
                     let _ = worker.control.give(Order::SoftStop);

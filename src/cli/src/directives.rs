@@ -1,0 +1,170 @@
+//! `stats socket` and its companions of the `global` section.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::directive::Arity;
+use config::options::parse_options;
+use config::{
+    BindOption, Directive, LineOption, OptionCx, Prefix, Refusal, Section, Setting, Slots, Statement,
+};
+use grammar::address;
+use grammar::time::Unit;
+use keyword::command::{Level, SeverityOutput};
+use net::{BindDraft, ListenSpec};
+
+/// What `global` says of the runtime API.
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// The `stats socket` lines.
+    pub sockets: Vec<Arc<BindDraft>>,
+    /// `stats timeout`.
+    pub timeout: Duration,
+    /// `stats maxconn`.
+    pub maxconn: u64,
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        Self { sockets: Vec::new(), timeout: Duration::from_secs(10), maxconn: 10 }
+    }
+}
+
+impl Setting for ApiSettings {}
+
+/// Whether a socket gives away the listening sockets of the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Expose {
+    /// It does not.
+    #[default]
+    Nothing,
+    /// `expose-fd listeners`.
+    Listeners,
+}
+
+/// What a `stats socket` line says beyond its socket.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SocketSettings {
+    /// `level`.
+    pub(crate) level: Level,
+    /// `severity-output`.
+    pub(crate) severity: SeverityOutput,
+    /// `expose-fd`.
+    pub(crate) expose: Expose,
+}
+
+impl Setting for SocketSettings {}
+
+const fn global(
+    name: &'static str,
+    arity: Arity,
+    parse: fn(&mut Statement<'_>) -> Result<(), Refusal>,
+) -> Directive {
+    Directive { name, section: Section::Global, prefix: Prefix::None, arity, manual: "3.1", parse }
+}
+
+/// The directives of this room.
+pub static DIRECTIVES: &[Directive] = &[
+    global("stats maxconn", Arity::Exactly(1), |s| {
+        let refused = |_| s.refuse(0, "'stats maxconn' expects a positive value");
+        let value = s.integer(0, 1..=i64::from(i32::MAX)).map_err(refused)?;
+        s.slot::<ApiSettings>().maxconn = value as u64;
+        Ok(())
+    }),
+    global("stats socket", Arity::AtLeast(0), stats_socket),
+    global("stats timeout", Arity::Exactly(1), |s| {
+        let value = s.duration(0, Unit::Millisecond)?;
+        if value.is_zero() {
+            return Err(s.refuse(0, "'stats timeout' expects a positive value"));
+        }
+        s.slot::<ApiSettings>().timeout = value;
+        Ok(())
+    }),
+];
+
+fn stats_socket(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    if s.args() == 0 {
+        let text = "'stats socket' in global section expects an address or a path to a UNIX socket";
+        return Err(Refusal::new(text));
+    }
+    let written = s.arg(0).into_owned();
+    let addresses = address::parse_list(s.bytes(0)).map_err(|e| {
+        s.refuse_part(0, e.span, format!("'stats socket' : invalid address '{written}' : {}.", e.message))
+    })?;
+    for address in &addresses {
+        use address::{Host, Port};
+        if address.port == Port::None && !matches!(address.host, Host::Path(_) | Host::Descriptor(_)) {
+            return Err(s.refuse(0, format!("'stats socket' : missing port specification in '{written}'")));
+        }
+    }
+    let mut slots = Slots::default();
+    parse_options::<BindOption>(s, 1, &mut slots)?;
+    let place = s.place.clone();
+    let draft = Arc::new(BindDraft { addresses, written, place, slots });
+    s.slot::<ApiSettings>().sockets.push(draft);
+    Ok(())
+}
+
+const fn option(
+    name: &'static str,
+    args: usize,
+    parse: fn(&mut OptionCx<'_, '_>) -> Result<(), Refusal>,
+) -> BindOption {
+    BindOption(LineOption { name, args, manual: "5.1", parse })
+}
+
+/// The `bind` options of this room.
+pub static BIND_OPTIONS: &[BindOption] = &[
+    option("expose-fd", 1, |cx| match cx.take()?.as_ref() {
+        "listeners" => {
+            cx.slot::<SocketSettings>().expose = Expose::Listeners;
+            Ok(())
+        }
+        other => Err(cx.refuse(format!("only supports 'listeners' (got '{other}')"))),
+    }),
+    option("gid", 1, |cx| {
+        let id = cx.take_integer(0..=i64::from(u32::MAX))?;
+        cx.slot::<ListenSpec>().unix.gid = Some(id as u32);
+        Ok(())
+    }),
+    option("group", 1, |cx| {
+        let name = cx.take()?;
+        let id = sys::ids::group_id(&name).map_err(|_| cx.refuse(format!("unknown group name '{name}'")))?;
+        cx.slot::<ListenSpec>().unix.gid = Some(id);
+        Ok(())
+    }),
+    option("level", 1, |cx| {
+        let name = cx.take()?;
+        let level = Level::by_name(&name).ok_or_else(|| {
+            cx.refuse(format!("only supports 'user', 'operator', and 'admin' (got '{name}')"))
+        })?;
+        cx.slot::<SocketSettings>().level = level;
+        Ok(())
+    }),
+    option("mode", 1, |cx| {
+        let text = cx.take()?;
+        let mode = u32::from_str_radix(&text, 8)
+            .map_err(|_| cx.refuse(format!("missing or invalid mode '{text}' (octal integer expected)")))?;
+        cx.slot::<ListenSpec>().unix.mode = Some(mode);
+        Ok(())
+    }),
+    option("severity-output", 1, |cx| {
+        let name = cx.take()?;
+        let severity = SeverityOutput::by_name(&name).ok_or_else(|| {
+            cx.refuse(format!("only supports 'none', 'number', and 'string' (got '{name}')"))
+        })?;
+        cx.slot::<SocketSettings>().severity = severity;
+        Ok(())
+    }),
+    option("uid", 1, |cx| {
+        let id = cx.take_integer(0..=i64::from(u32::MAX))?;
+        cx.slot::<ListenSpec>().unix.uid = Some(id as u32);
+        Ok(())
+    }),
+    option("user", 1, |cx| {
+        let name = cx.take()?;
+        let id = sys::ids::user_id(&name).map_err(|_| cx.refuse(format!("unknown user name '{name}'")))?;
+        cx.slot::<ListenSpec>().unix.uid = Some(id);
+        Ok(())
+    }),
+];
