@@ -9,11 +9,19 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const ROOMS: &[Tables] = &[
     Tables { fetches: lang::fetches::FETCHES, ..Tables::NONE },
     Tables { directives: config::DIRECTIVES, checks: config::CHECKS, ..Tables::NONE },
+    Tables { directives: config::global::DIRECTIVES, checks: config::global::CHECKS, ..Tables::NONE },
     Tables {
         acl_keywords: rule::ACL_KEYWORDS,
         predefined_acls: rule::PREDEFINED_ACLS,
         actions: rule::ACTIONS,
         directives: rule::DIRECTIVES,
+        ..Tables::NONE
+    },
+    Tables {
+        aliases: log::ALIASES,
+        directives: log::DIRECTIVES,
+        sections: log::SECTIONS,
+        checks: log::CHECKS,
         ..Tables::NONE
     },
     Tables { directives: net::DIRECTIVES, bind_options: net::BIND_OPTIONS, ..Tables::NONE },
@@ -23,6 +31,7 @@ const ROOMS: &[Tables] = &[
         checks: backend::CHECKS,
         ..Tables::NONE
     },
+    Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { directives: stream::DIRECTIVES, checks: stream::CHECKS, ..Tables::NONE },
     Tables {
         directives: cli::DIRECTIVES,
@@ -30,6 +39,7 @@ const ROOMS: &[Tables] = &[
         commands: cli::COMMANDS,
         ..Tables::NONE
     },
+    Tables { directives: process::DIRECTIVES, ..Tables::NONE },
 ];
 
 fn main() -> std::process::ExitCode {

@@ -33,6 +33,7 @@ const fn directive(
 pub static DIRECTIVES: &[Directive] = &[
     directive("balance", BACK, Prefix::None, Arity::AtLeast(1), balance),
     directive("default-server", BACK, Prefix::None, Arity::AtLeast(1), default_server),
+    directive("dispatch", OWN, Prefix::None, Arity::Exactly(1), dispatch),
     directive("fullconn", BACK, Prefix::None, Arity::Exactly(1), |s| {
         let value = s.integer(0, 1..=i64::from(i32::MAX))?;
         s.slot::<BackendSettings>().fullconn = value as u64;
@@ -163,6 +164,23 @@ fn server(s: &mut Statement<'_>) -> Result<(), Refusal> {
     parse_options::<ServerOption>(s, 2, &mut slots)?;
     let place = s.place.clone();
     let draft = ServerDraft { name: Arc::from(name), address: Some(address), written, place, slots };
+    s.slot::<ServerDrafts>().list.push(draft);
+    Ok(())
+}
+
+/// The server of last resort of older files; today's word for it is a backup server.
+fn dispatch(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let written = s.arg(0).into_owned();
+    let address = address::parse(s.bytes(0)).map_err(|e| {
+        s.refuse_part(0, e.span, format!("'dispatch' : invalid address '{written}' : {}.", e.message))
+    })?;
+    s.warn(format!(
+        "'dispatch' is read as 'server dispatch {written} backup', which should be written instead."
+    ));
+    let mut slots = Slots::default();
+    slots.get_mut::<ServerSettings>().role = Role::Backup;
+    let place = s.place.clone();
+    let draft = ServerDraft { name: Arc::from("dispatch"), address: Some(address), written, place, slots };
     s.slot::<ServerDrafts>().list.push(draft);
     Ok(())
 }

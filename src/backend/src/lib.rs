@@ -2,12 +2,14 @@
 
 pub mod balance;
 mod directives;
+pub mod health;
 pub mod queue;
 pub mod server;
 pub mod settings;
 
 pub use balance::Balancer;
 pub use directives::{CHECKS, DIRECTIVES, SERVER_OPTIONS};
+pub use health::{CheckResult, CheckStatus, Health, Transition, Trend};
 pub use queue::{Slot, SlotError, Slots as ServerSlots};
-pub use server::{Backend, Server, Status};
+pub use server::{Admin, Backend, Server, Status};
 pub use settings::{BackendSettings, ServerDraft, ServerDrafts, ServerSettings};

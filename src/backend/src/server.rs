@@ -11,6 +11,7 @@ use lang::facts::{ProxyFacts, ServerFacts};
 use stats::{BackendCounters, ServerCounters};
 
 use crate::balance::Balancer;
+use crate::health::Health;
 use crate::queue::Slots;
 use crate::settings::{BackendSettings, ServerSettings, Start};
 
@@ -49,6 +50,8 @@ pub struct Server {
     pub address: ArcSwap<Addr>,
     /// Counters.
     pub counters: ServerCounters,
+    /// What its checks know.
+    pub health: Health,
     /// Connection slots.
     pub slots: Slots,
     status: AtomicU8,
@@ -82,6 +85,7 @@ impl Server {
             status: AtomicU8::new(Status::Up as u8),
             address: ArcSwap::from_pointee(address),
             last_change: AtomicU64::new(0),
+            health: Health::default(),
             slots_of_features: features,
             facts,
             settings,

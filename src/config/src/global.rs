@@ -269,8 +269,10 @@ fn default_path(s: &mut Statement<'_>) -> Result<(), Refusal> {
     }
     let start = s.draft.readings.start.clone();
     if let Err(e) = path.enter(&start, &s.place.file) {
-        let text =
-            format!("'default-path' : cannot change to directory '{}' : {e}.", path.directory(&s.place.file).display());
+        let text = format!(
+            "'default-path' : cannot change to directory '{}' : {e}.",
+            path.directory(&s.place.file).display()
+        );
         return Err(s.refuse(most - 1, text));
     }
     *s.slot::<DefaultPath>() = path;

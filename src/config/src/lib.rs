@@ -16,5 +16,5 @@ pub use directive::{Check, Directive, Prefix, Refusal, Section, Sections, Sense,
 pub use draft::{Draft, Mode, ProxyDraft, ProxyKind, Readings};
 pub use environment::Environment;
 pub use options::{BindOption, LineOption, OptionCx, ServerOption};
-pub use reader::{Reader, SectionKind, Watcher};
+pub use reader::{Naming, Reader, SectionKind, Watcher};
 pub use slot::{Setting, Slots};

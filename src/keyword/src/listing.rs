@@ -25,9 +25,19 @@ struct Class {
 
 const CLASSES: [Class; 7] = [
     Class { name: "acl", about: "ACL keywords", title: "ACL keywords", list: acls },
-    Class { name: "cfg", about: "configuration keywords", title: "configuration keywords", list: configuration },
+    Class {
+        name: "cfg",
+        about: "configuration keywords",
+        title: "configuration keywords",
+        list: configuration,
+    },
     Class { name: "cli", about: "CLI keywords", title: "CLI keywords", list: commands },
-    Class { name: "cnv", about: "sample converter keywords", title: "sample converter functions", list: converters },
+    Class {
+        name: "cnv",
+        about: "sample converter keywords",
+        title: "sample converter functions",
+        list: converters,
+    },
     Class { name: "flt", about: "filter names", title: "filter names", list: |_, _| {} },
     Class { name: "smp", about: "sample fetch keywords", title: "sample fetch functions", list: fetches },
     Class { name: "svc", about: "service names", title: "service names", list: |_, _| {} },
@@ -89,7 +99,14 @@ fn commands(registry: &Registry, out: &mut String) {
 
 fn converters(registry: &Registry, out: &mut String) {
     for c in sorted::<Converter>(registry) {
-        let _ = writeln!(out, "{}{}: {} => {}", c.name, parenthesised(&c.args.describe()), c.out.name(), c.input.name());
+        let _ = writeln!(
+            out,
+            "{}{}: {} => {}",
+            c.name,
+            parenthesised(&c.args.describe()),
+            c.out.name(),
+            c.input.name()
+        );
     }
 }
 
@@ -204,7 +221,8 @@ const HTTP_OPTIONS: [&str; 16] = [
 
 fn proxy_options(registry: &Registry, out: &mut String) {
     for directive in sorted::<Directive>(registry) {
-        let (Section::Proxy(sections), Some(name)) = (directive.section, directive.name.strip_prefix("option "))
+        let (Section::Proxy(sections), Some(name)) =
+            (directive.section, directive.name.strip_prefix("option "))
         else {
             continue;
         };

@@ -122,8 +122,11 @@ pub enum Encryption {
 #[derive(Debug, Default)]
 pub struct LocalAddr {
     known: OnceCell<Option<Addr>>,
-    socket: Option<(i32, fn(i32) -> Option<Addr>)>,
+    socket: Option<(i32, AskAddr)>,
 }
+
+/// Asks the system for the address of the socket with this number.
+pub type AskAddr = fn(i32) -> Option<Addr>;
 
 impl LocalAddr {
     /// An address that is already known.
@@ -132,7 +135,7 @@ impl LocalAddr {
     }
 
     /// The address of a socket, by a function that asks the system for it.
-    pub fn of_socket(fd: i32, ask: fn(i32) -> Option<Addr>) -> Self {
+    pub fn of_socket(fd: i32, ask: AskAddr) -> Self {
         Self { known: OnceCell::new(), socket: Some((fd, ask)) }
     }
 

@@ -67,16 +67,18 @@ impl Type {
     /// Whether a sample of this type may be cast to `to` at all; single values may still fail.
     pub fn casts_to(self, to: Self) -> bool {
         use Type::{Addr, Any, Bin, Bool, Int, Ipv4, Ipv6, Method, Same, Str};
-        match (self, to) {
-            (_, Any | Same) | (Any | Same, _) => true,
-            (a, b) if a == b => true,
-            (Bool, Int | Str) | (Int, Bool | Addr | Ipv4 | Ipv6 | Str | Bin) => true,
-            (Addr, Ipv4 | Ipv6 | Int | Str | Bin) => true,
-            (Ipv4, Addr | Int | Ipv6 | Str | Bin) | (Ipv6, Addr | Ipv4 | Str | Bin) => true,
-            (Str, Bool | Int | Addr | Ipv4 | Ipv6 | Bin | Method) => true,
-            (Bin, Str) | (Method, Str | Bin) => true,
-            _ => false,
-        }
+        let others: &[Self] = match self {
+            Any | Same => return true,
+            Bool => &[Int, Str],
+            Int => &[Bool, Addr, Ipv4, Ipv6, Str, Bin],
+            Addr => &[Ipv4, Ipv6, Int, Str, Bin],
+            Ipv4 => &[Addr, Int, Ipv6, Str, Bin],
+            Ipv6 => &[Addr, Ipv4, Str, Bin],
+            Str => &[Bool, Int, Addr, Ipv4, Ipv6, Bin, Method],
+            Bin => &[Str],
+            Method => &[Str, Bin],
+        };
+        to == self || matches!(to, Any | Same) || others.contains(&to)
     }
 }
 
@@ -116,6 +118,9 @@ impl<'a> Sample<'a> {
     pub fn cast(self, to: Type) -> Option<Self> {
         if to == self.kind() {
             return Some(self);
+        }
+        if !self.kind().casts_to(to) {
+            return None;
         }
         match to {
             Type::Any | Type::Same => Some(self),

@@ -71,7 +71,7 @@ impl FromStr for Level {
 }
 
 /// The part of the system that a message comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Facility(u8);
 
 const FACILITIES: [&str; 24] = [

@@ -230,7 +230,8 @@ fn prepare(spec: &mut ListenSpec, sockets: &Sockets, buffers: &SocketBuffers, ma
 /// The threads of each socket that is opened for one address.
 fn shards(spec: &ListenSpec, shards: Shards, plan: &Plan) -> Vec<Vec<usize>> {
     let all = || (0..plan.threads.len()).collect::<Vec<_>>();
-    let shareable = matches!(spec.addr, ListenAddr::Addr(Addr::Inet(_))) && spec.reuse_port == net::Switch::On;
+    let shareable =
+        matches!(spec.addr, ListenAddr::Addr(Addr::Inet(_))) && spec.reuse_port == net::Switch::On;
     match shards {
         Shards::ByThread if shareable => all().into_iter().map(|t| vec![t]).collect(),
         Shards::ByGroup if shareable => {

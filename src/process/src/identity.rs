@@ -98,7 +98,6 @@ fn allow_core_dumps(warnings: &mut Vec<String>) {
     }
 }
 
-
 fn capital(e: &sys::Error) -> String {
     let text = e.to_string();
     let mut letters = text.chars();

@@ -72,7 +72,10 @@ fn hidden(key: u32, words: &[&str], out: &mut String) {
             let _ = write!(out, " ID({:06x})", hash(key, name));
             1
         }
-        ("option" | "mode" | "balance" | "timeout" | "no" | "default" | "tcp-request" | "http-request", [word, ..]) => {
+        (
+            "option" | "mode" | "balance" | "timeout" | "no" | "default" | "tcp-request" | "http-request",
+            [word, ..],
+        ) => {
             let _ = write!(out, " {word}");
             1
         }
@@ -227,7 +230,8 @@ mod tests {
         for secret in ["secret", "10.1.2.3", "10.9.9.9", "admin", "pw", "hush"] {
             assert!(!out.contains(secret), "{secret} in {out}");
         }
-        let ids: Vec<_> = out.lines().filter(|l| l.contains("backend")).map(|l| l.split("ID(").nth(1).unwrap()).collect();
+        let ids: Vec<_> =
+            out.lines().filter(|l| l.contains("backend")).map(|l| l.split("ID(").nth(1).unwrap()).collect();
         assert_eq!(ids[0][..6], ids[1][..6], "the same name has the same number");
         assert_ne!(out, shown(text, ConfigurationListing { key: 8, ..listing }));
     }

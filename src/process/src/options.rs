@@ -251,7 +251,10 @@ mod tests {
     fn a_master_is_refused_by_name() {
         for option in ["-W", "-Ws", "-S x"] {
             let refused = parse(&format!("-f x {option}"));
-            assert!(matches!(&refused, Err(Mistake::Refused(t)) if t.contains("master-worker")), "{refused:?}");
+            assert!(
+                matches!(&refused, Err(Mistake::Refused(t)) if t.contains("master-worker")),
+                "{refused:?}"
+            );
         }
     }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use config::directive::Switch;
 use sys::cpu::{Cpu, CpuSet};
 
 use crate::keywords::{MAX_GROUPS, MAX_PER_GROUP, MAX_THREADS};
@@ -336,6 +335,8 @@ fn apply_map(map: &[CpuMap], threads: &mut [ThreadPlan]) {
 
 #[cfg(test)]
 mod tests {
+    use config::directive::Switch;
+
     use super::*;
 
     /// Nodes of caches of cores with two hardware threads each; `speeds` by cache.
@@ -435,7 +436,11 @@ mod tests {
         let of = |count, groups| Threads { count: Some(count), groups, ..Threads::default() };
         assert_eq!(sizes(&plan(of(40, None)).unwrap()), [14, 13, 13]);
         assert_eq!(sizes(&plan(of(65, Some(1))).unwrap()), [64]);
-        assert!(plan(of(2, Some(4))).unwrap_err().starts_with("More unassigned thread-groups (4) than threads (2)"));
+        assert!(
+            plan(of(2, Some(4)))
+                .unwrap_err()
+                .starts_with("More unassigned thread-groups (4) than threads (2)")
+        );
         assert_eq!(plan(of(5, None)).unwrap().warnings.len(), 1);
         let limited = Threads { hard_limit: Some(2), ..of(3, None) };
         let limited = plan(limited).unwrap();

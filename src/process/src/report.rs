@@ -22,6 +22,12 @@ pub(crate) struct Reporter {
     log: Option<String>,
 }
 
+impl Default for Reporter {
+    fn default() -> Self {
+        Self::new(Verbosity::Normal, Advice::Quiet)
+    }
+}
+
 impl Reporter {
     /// A reporter that says what the command line lets it say.
     pub(crate) fn new(verbosity: Verbosity, advice: Advice) -> Self {

@@ -64,7 +64,8 @@ pub(crate) fn settle(settings: &Resources, needs: Needs, wanted: Wanted, system:
     let pipes = if settings.splicing == Switch::On { settings.pipes.unwrap_or(0) } else { 0 };
     let fixed = OWN + needs.threads * PER_THREAD + needs.listeners + 2 * u64::from(pipes);
     let by_files = (ceiling.saturating_sub(fixed) / 2).max(LEAST_CONNECTIONS);
-    let by_memory = wanted.memory.map_or(u64::MAX, |bytes| rounded(bytes / (2 * needs.buffer + PER_CONNECTION)));
+    let by_memory =
+        wanted.memory.map_or(u64::MAX, |bytes| rounded(bytes / (2 * needs.buffer + PER_CONNECTION)));
     let (connections, origin) = match wanted.connections {
         Some(n) => (n, Origin::Given),
         None => (by_files.min(by_memory.max(1)), Origin::Computed),
@@ -170,7 +171,9 @@ mod tests {
         };
         let now = sys::limits::limit(Resource::Files).unwrap();
         let settled = Settled { files: now.soft, ceiling: now.soft, ..settled };
-        assert!(matches!(raise(&Resources::default(), settled), Supply::Lacking(t) if t.starts_with("Cannot raise")));
+        assert!(
+            matches!(raise(&Resources::default(), settled), Supply::Lacking(t) if t.starts_with("Cannot raise"))
+        );
         let lenient = Resources { strict: Switch::Off, ..Resources::default() };
         assert!(matches!(raise(&lenient, settled), Supply::Short(_)));
     }

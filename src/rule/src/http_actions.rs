@@ -287,9 +287,7 @@ impl Template {
                 body.into()
             }
         };
-        if let Some(kind) = &self.content_type {
-            reply.head.headers.push(b"content-type", kind);
-        }
+        reply.content_type.clone_from(&self.content_type);
         reply
     }
 }
@@ -500,9 +498,6 @@ impl Redirect {
 
 fn cookie(value: &[u8], attributes: &str) -> Arc<[u8]> {
     let mut text = value.to_vec();
-    if attributes.contains("Max-Age") && !value.contains(&b'=') {
-        text.push(b'=');
-    }
     text.extend_from_slice(attributes.as_bytes());
     text.into()
 }
@@ -516,10 +511,11 @@ impl Act for Redirect {
             return Verdict::Continue;
         }
         let mut reply = Reply::new(self.code);
+        reply.head.headers.push(b"content-length", b"0");
+        reply.head.headers.push(b"location", &location);
         if matches!(self.code, 302 | 303 | 307) {
             reply.head.headers.push(b"cache-control", b"no-cache");
         }
-        reply.head.headers.push(b"location", &location);
         if let Some(cookie) = &self.cookie {
             reply.head.headers.push(b"set-cookie", cookie);
         }

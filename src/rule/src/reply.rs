@@ -5,8 +5,10 @@ use http::{Bytes, ResponseHead, Status};
 /// A response with its whole body.
 #[derive(Debug, Default)]
 pub struct Reply {
-    /// Status and headers; the length of the body is added when it is sent.
+    /// Status and headers; length and type of the body are added when it is sent.
     pub head: ResponseHead,
+    /// The type of the body.
+    pub content_type: Option<Box<[u8]>>,
     /// The body.
     pub body: Bytes,
     /// Whether the connection stays open behind it.
@@ -28,14 +30,14 @@ impl Reply {
     pub fn new(status: u16) -> Self {
         let mut head = ResponseHead::default();
         head.set_status(Status(status));
-        Self { head, body: Bytes::new(), closing: Closing::KeepAlive }
+        Self { head, ..Self::default() }
     }
 
     /// The same with a body and its type.
     #[must_use]
     pub fn with_body(mut self, content_type: &[u8], body: impl Into<Bytes>) -> Self {
         self.body = body.into();
-        self.head.headers.push(b"content-type", content_type);
+        self.content_type = Some(content_type.into());
         self
     }
 }

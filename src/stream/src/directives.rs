@@ -13,9 +13,10 @@ use grammar::time::Unit;
 use lang::logformat::{AliasMode, FormatContext, LogFormat};
 use rule::condition_after;
 
+use crate::settings::Violations;
 use crate::settings::{
-    ConnectionMode, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits, LogOptions, Route, RouteTarget,
-    Routes, SocketOptions, Timeouts, Tuning,
+    AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits,
+    LogOptions, Route, RouteTarget, Routes, SocketOptions, Timeouts, Tuning,
 };
 
 const FRONT: Sections = Sections::FRONT;
@@ -67,7 +68,7 @@ macro_rules! set_timeout {
 macro_rules! set_switch {
     ($slot:ty, $field:ident) => {
         |s| {
-            let on = Switch::of(s.sense).is_on();
+            let on = Switch::of(s.sense);
             s.slot::<$slot>().$field = on;
             Ok(())
         }
@@ -87,6 +88,21 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Limits>().maxconn = (value > 0).then_some(value as u64);
         Ok(())
     }),
+    switch("option abortonclose", ALL, |s| {
+        let mode = if s.sense == Sense::No { AbortOnClose::Off } else { AbortOnClose::On };
+        s.slot::<HttpOptions>().abort_on_close = mode;
+        Ok(())
+    }),
+    switch("option accept-invalid-http-request", FRONT, |s| {
+        s.warn("option 'accept-invalid-http-request' is the older name of 'accept-unsafe-violations-in-http-request'.");
+        request_violations(s)
+    }),
+    switch("option accept-invalid-http-response", BACK, |s| {
+        s.warn("option 'accept-invalid-http-response' is the older name of 'accept-unsafe-violations-in-http-response'.");
+        response_violations(s)
+    }),
+    switch("option accept-unsafe-violations-in-http-request", FRONT, request_violations),
+    switch("option accept-unsafe-violations-in-http-response", BACK, response_violations),
     switch("option clitcpka", FRONT, set_switch!(SocketOptions, client_keepalive)),
     switch("option dontlog-normal", FRONT, set_switch!(LogOptions, dont_log_normal)),
     switch("option dontlognull", FRONT, set_switch!(LogOptions, dont_log_null)),
@@ -100,7 +116,7 @@ pub static DIRECTIVES: &[Directive] = &[
     switch("option nolinger", ALL, set_switch!(SocketOptions, no_linger)),
     switch("option srvtcpka", BACK, set_switch!(SocketOptions, server_keepalive)),
     switch("option tcpka", ALL, |s| {
-        let on = Switch::of(s.sense).is_on();
+        let on = Switch::of(s.sense);
         let options: &mut SocketOptions = s.slot();
         (options.client_keepalive, options.server_keepalive) = (on, on);
         Ok(())
@@ -121,6 +137,20 @@ pub static DIRECTIVES: &[Directive] = &[
     timeout("timeout server-fin", BACK, set_timeout!(server_fin)),
     timeout("timeout tarpit", ALL, set_timeout!(tarpit)),
     timeout("timeout tunnel", BACK, set_timeout!(tunnel)),
+    Directive {
+        arity: Arity::None,
+        ..tune("h1-accept-payload-with-any-method", |s| {
+            s.slot::<Tuning>().old_payload = h1::OldPayload::Accept;
+            Ok(())
+        })
+    },
+    Directive {
+        arity: Arity::None,
+        ..tune("h1-do-not-close-on-insecure-transfer-encoding", |s| {
+            s.slot::<Tuning>().insecure_framing = h1::InsecureFraming::Keep;
+            Ok(())
+        })
+    },
     tune("tune.bufsize", |s| {
         let value = s.integer(0, 1024..=i64::from(i32::MAX))?;
         s.slot::<Tuning>().buffer_size = value as usize;
@@ -167,10 +197,26 @@ fn connection_mode(s: &mut Statement<'_>, mode: ConnectionMode) -> Result<(), Re
         Sense::Set => options.connection = mode,
         // Taking a mode back that is not in force changes nothing.
         Sense::No | Sense::Default if options.connection == mode => {
-            options.connection = ConnectionMode::default()
+            options.connection = ConnectionMode::default();
         }
         Sense::No | Sense::Default => {}
     }
+    Ok(())
+}
+
+fn violations(s: &Statement<'_>) -> Violations {
+    if s.sense == Sense::Set { Violations::Tolerated } else { Violations::Refused }
+}
+
+fn request_violations(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let violations = violations(s);
+    s.slot::<HttpOptions>().request_violations = violations;
+    Ok(())
+}
+
+fn response_violations(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let violations = violations(s);
+    s.slot::<HttpOptions>().response_violations = violations;
     Ok(())
 }
 
@@ -212,8 +258,32 @@ fn errorfile(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let file = s.arg(1);
     let page = std::fs::read(file.as_ref())
         .map_err(|e| s.refuse(1, format!("'errorfile' : error opening file '{file}' : {e}.")))?;
-    s.slot::<ErrorPages>().0.push((status, page.into()));
+    let page =
+        parse_page(&page).map_err(|e| s.refuse(1, format!("'errorfile' : invalid file '{file}' : {e}.")))?;
+    s.slot::<ErrorPages>().0.push((status, Arc::new(page)));
     Ok(())
+}
+
+/// Reads a file that holds a whole response; a line feed alone ends its lines too.
+fn parse_page(bytes: &[u8]) -> Result<ErrorPage, String> {
+    let mut head = http::ResponseHead::default();
+    let parsed = h1::parse_response(
+        bytes,
+        &mut h1::Cursor::new(),
+        &h1::Options::default(),
+        &h1::Asked::default(),
+        &mut head,
+    );
+    let head_len = match parsed {
+        Ok(h1::Progress::Complete(info)) => info.head_len,
+        Ok(h1::Progress::Partial) => return Err("the headers do not end with an empty line".to_owned()),
+        Err(e) => return Err(e.to_string()),
+    };
+    let body = &bytes[head_len..];
+    if head.headers.find(b"content-length").is_some_and(|n| n != body.len().to_string().as_bytes()) {
+        return Err("its content-length is not the length of its body".to_owned());
+    }
+    Ok(ErrorPage { head, body: http::Bytes::copy_from_slice(body) })
 }
 
 fn use_backend(s: &mut Statement<'_>) -> Result<(), Refusal> {

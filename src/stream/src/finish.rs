@@ -1,10 +1,11 @@
 //! The end of a stream: its counters and its log line.
 
 use backend::Server;
-use lang::facts::Load;
-use log::Level;
+use lang::facts::{LevelOverride, Load};
+use lang::logformat::Completeness;
+use log::{Due, Level, Step};
 
-use crate::story::{Stage, Story};
+use crate::story::{Logged, Stage, Story};
 
 /// Ends a stream that got as far as a request.
 pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
@@ -14,7 +15,7 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
     front.requests.inc();
     front.statuses.count(status);
     front.bytes_in.add(story.facts.bytes_in);
-    front.bytes_out.add(story.facts.bytes_out);
+    front.bytes_out.add(story.sent);
     story.site.counters.requests_total.inc();
     if let Some(backend) = story.backend {
         let counters = &backend.core.counters;
@@ -40,7 +41,7 @@ pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
     story.facts.timers.end = story.now();
     let front = story.frontend.counters.events.here();
     front.bytes_in.add(story.facts.bytes_in);
-    front.bytes_out.add(story.facts.bytes_out);
+    front.bytes_out.add(story.sent);
     let sides = [story.backend.map(|b| &b.core.counters), server.map(|s| &s.counters.common)];
     for counters in sides.into_iter().flatten() {
         let events = counters.events.here();
@@ -60,37 +61,90 @@ pub(crate) fn unparsed(story: &mut Story<'_>) {
     if story.facts.status > 0 {
         front.statuses.count(story.facts.status);
     }
-    front.bytes_out.add(story.facts.bytes_out);
+    front.bytes_out.add(story.sent);
     let nothing_came = !story.facts.timers.first_byte.is_set();
-    if nothing_came && story.frontend.log_options.dont_log_null {
+    if nothing_came && story.frontend.log_options.dont_log_null.is_on() {
         return;
     }
-    log_line(story, None, Stage::Connection);
+    let log = &story.frontend.log;
+    if let Some(level) = level(story).filter(|_| !log.is_silent()) {
+        load(story, None);
+        log.emit_error(&story.scene(Stage::Connection, None), level);
+    }
 }
 
-fn log_line(story: &mut Story<'_>, server: Option<&Server>, stage: Stage) {
-    let (log, options) = (&story.frontend.log, story.frontend.log_options);
+/// Logs a step of a stream that goes on, where somebody wants that.
+pub(crate) fn step(story: &mut Story<'_>, server: Option<&Server>, stage: Stage, step: Step) {
+    let log = &story.frontend.log;
     if log.is_silent() {
         return;
     }
+    let early = match log.due() {
+        Due::At(steps) if steps.contains(step) => Completeness::Final,
+        Due::Once(due) => {
+            let asap = story.frontend.log_options.as_soon_as_possible.is_on();
+            // As soon as possible is when the response is there, or in TCP mode the connection.
+            let reached = if story.frontend.common.facts.http { Step::Response } else { Step::Connect };
+            match (due == step, asap && reached == step) {
+                (true, false) => Completeness::Final,
+                (_, true) if story.logged == Logged::No => Completeness::Growing,
+                _ => return,
+            }
+        }
+        Due::At(_) => return,
+    };
+    let Some(level) = level(story) else { return };
+    load(story, server);
+    story.facts.timers.end = story.now();
+    if matches!(log.due(), Due::Once(_)) {
+        story.logged = Logged::Yes;
+    }
+    match early {
+        Completeness::Final => log.emit_at(&story.scene(stage, server), level, step),
+        Completeness::Growing => log.emit_early(&story.scene(stage, server), level, step),
+    }
+}
+
+/// The level of a stream's line; none when it is not to be logged.
+fn level(story: &Story<'_>) -> Option<Level> {
+    let options = story.frontend.log_options;
     let failed = !story.facts.termination.is_normal()
         || story.facts.status >= 500
         || story.facts.retries > 0
         || story.facts.redispatch == lang::facts::Redispatch::Done;
-    if options.dont_log_normal && !failed {
-        return;
+    if options.dont_log_normal.is_on() && !failed {
+        return None;
     }
+    match story.facts.log_level {
+        LevelOverride::Natural if failed && options.separate_errors.is_on() => Some(Level::Err),
+        LevelOverride::Natural => Some(Level::Info),
+        LevelOverride::Silent => None,
+        LevelOverride::Level(n) => Some(Level::from_number(n)),
+    }
+}
+
+fn load(story: &mut Story<'_>, server: Option<&Server>) {
     story.facts.load = Load {
         process: story.site.counters.connections.get(),
         frontend: story.frontend.counters.current.get(),
         backend: story.backend.map_or(0, |b| b.core.counters.current.get()),
         server: server.map_or(0, |s| s.counters.common.current.get()),
     };
-    let level = if failed && options.separate_errors { Level::Err } else { Level::Info };
-    let level = match story.facts.log_level {
-        lang::facts::LevelOverride::Natural => level,
-        lang::facts::LevelOverride::Silent => return,
-        lang::facts::LevelOverride::Level(n) => Level::from_number(n),
-    };
-    log.emit(&story.scene(stage, server), level);
+}
+
+/// The line at the end of a stream, unless it was written earlier.
+fn log_line(story: &mut Story<'_>, server: Option<&Server>, stage: Stage) {
+    let log = &story.frontend.log;
+    if log.is_silent() || story.logged == Logged::Yes {
+        return;
+    }
+    if let Due::At(steps) = log.due()
+        && !steps.contains(Step::Close)
+    {
+        return;
+    }
+    if let Some(level) = level(story) {
+        load(story, server);
+        log.emit(&story.scene(stage, server), level);
+    }
 }

@@ -4,7 +4,7 @@ use std::io::IoSlice;
 use std::ops::Range;
 use std::task::{Context, Poll};
 
-use h1::{BodyDecoder, BodyEvent, Cursor, NameCase, Options, Side};
+use h1::{BodyDecoder, BodyEvent, Cursor, Decoded, NameCase, Options, Side};
 use http::{BodyLength, Headers};
 use net::More;
 
@@ -25,9 +25,17 @@ pub(crate) struct H1Side {
     /// The part of the input that was decoded and not yet taken, and what is consumed with it.
     decoded: Option<(Range<usize>, usize)>,
     trailers: Headers,
+    reading: Reading,
     outgoing: Framing,
-    /// Bytes that were received and decoded so far, heads excluded.
-    pub(crate) names: Names,
+    names: Names,
+}
+
+/// Whether what comes can still be told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    Sound,
+    /// A body was malformed: nothing is known of what follows.
+    Lost,
 }
 
 /// How header names are written.
@@ -55,6 +63,7 @@ impl H1Side {
             incoming: BodyDecoder::new(BodyLength::None, side, Options::default()),
             decoded: None,
             trailers: Headers::new(),
+            reading: Reading::Sound,
             outgoing: Framing::Plain,
             names: Names::Lower,
         }
@@ -63,6 +72,11 @@ impl H1Side {
     /// Receives more of a head or of a body.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<Filled>> {
         self.conn.poll_fill(cx, self.limit)
+    }
+
+    /// Whether no more can be received before some of it is consumed.
+    pub(crate) fn is_full(&self) -> bool {
+        self.conn.input.len() >= self.limit
     }
 
     /// A body of this kind follows the head that was just received.
@@ -82,6 +96,29 @@ impl H1Side {
         self.incoming.is_done()
     }
 
+    /// What the trailers that came count for in logs.
+    pub(crate) fn trailer_size(&self) -> u64 {
+        crate::size::of_trailers(&self.trailers)
+    }
+
+    /// Whether the part of a body that has arrived is certain to be malformed.
+    pub(crate) fn body_is_malformed(&self) -> bool {
+        let (mut decoder, mut trailers) = (self.incoming.clone(), Headers::new());
+        let mut rest = self.conn.input.data();
+        loop {
+            match decoder.decode(rest, &mut trailers) {
+                Err(_) => return true,
+                Ok(Decoded { event: BodyEvent::Data(_), consumed }) => rest = &rest[consumed..],
+                Ok(_) => return false,
+            }
+        }
+    }
+
+    /// Whether what comes can still be told apart.
+    pub(crate) fn reading(&self) -> Reading {
+        self.reading
+    }
+
     fn names(&self) -> NameCase<'static> {
         match self.names {
             Names::Lower => NameCase::Lower,
@@ -90,10 +127,10 @@ impl H1Side {
 
     /// Decodes the next piece of what has been received; `None` when more must come first.
     fn decode(&mut self) -> Result<Option<Step>, SourceError> {
-        let decoded = self
-            .incoming
-            .decode(self.conn.input.data(), &mut self.trailers)
-            .map_err(|_| SourceError::Malformed)?;
+        let decoded = self.incoming.decode(self.conn.input.data(), &mut self.trailers).map_err(|_| {
+            self.reading = Reading::Lost;
+            SourceError::Malformed
+        })?;
         match decoded.event {
             BodyEvent::Data(range) => {
                 self.decoded = Some((range, decoded.consumed));

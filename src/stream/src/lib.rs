@@ -14,6 +14,7 @@ mod run;
 mod session;
 pub mod settings;
 pub mod site;
+mod size;
 mod story;
 mod tcp;
 mod worker;

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use check::settings::Enabled;
+use check::{CheckSettings, ProxyChecks, Weight};
+use config::Severity;
+use config::global::Waiting;
 use net::{AcceptError, BoundListener, Listener};
 use tokio::sync::mpsc;
 
 use crate::session;
 use crate::site::{ListenerFacts, Site};
-use crate::worker::{Stopping, Worker};
+use crate::worker::Worker;
 
 /// What a worker is told.
 pub enum Order {
@@ -41,6 +45,9 @@ impl Control {
     }
 }
 
+/// How many tasks run before the system is asked for events again, unless told otherwise.
+const RUN_DEPTH: u32 = 61;
+
 /// How often idle server connections are looked at.
 const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -55,17 +62,26 @@ pub fn run(
     orders: mpsc::Receiver<Order>,
 ) -> std::io::Result<()> {
     base::worker::enter(index);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .event_interval(61)
-        .build_local(tokio::runtime::LocalOptions::default())?;
+    let turns = site.event_loop;
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().event_interval(turns.run_depth.unwrap_or(RUN_DEPTH));
+    if let Some(events) = turns.max_events {
+        builder.max_io_events_per_tick(events as usize);
+    }
+    let runtime = builder.build_local(tokio::runtime::LocalOptions::default())?;
     runtime.block_on(async {
         let worker = Worker::new(site);
+        if turns.waiting == Waiting::Busy {
+            tokio::task::spawn_local(stay_awake(worker.clone()));
+        }
         for (bound, facts) in listeners {
             let listener = bound.attach();
             tokio::task::spawn_local(accept(worker.clone(), listener, facts));
         }
         tokio::task::spawn_local(purge(worker.clone()));
+        if index == 0 {
+            watch_servers(&worker);
+        }
         obey(&worker, orders).await;
     });
     Ok(())
@@ -75,14 +91,11 @@ pub fn run(
 async fn obey(worker: &Rc<Worker>, mut orders: mpsc::Receiver<Order>) {
     while let Some(order) = orders.recv().await {
         match order {
-            Order::SoftStop => {
-                worker.stopping.set(Stopping::Soft);
-                worker.forget_idle();
-            }
+            Order::SoftStop => worker.stop_softly(),
             Order::HardStop => return,
             Order::Run(work) => work(),
         }
-        if worker.stopping.get() == Stopping::Soft {
+        if worker.is_stopping() {
             return drain(worker, orders).await;
         }
     }
@@ -100,6 +113,60 @@ async fn drain(worker: &Rc<Worker>, mut orders: mpsc::Receiver<Order>) {
             Some(Order::SoftStop) => {}
             Some(Order::HardStop) | None => return,
         }
+    }
+}
+
+/// Starts the health checks of all servers, spread over their intervals.
+fn watch_servers(worker: &Rc<Worker>) {
+    let site = &worker.site;
+    let all: Vec<_> = site
+        .backends
+        .iter()
+        .flat_map(|b| b.core.servers.load().iter().map(|s| (b, s.clone())).collect::<Vec<_>>())
+        .filter(|(_, s)| {
+            s.slots_of_features.get::<CheckSettings>().is_some_and(|c| c.enabled == Enabled::Yes)
+        })
+        .collect();
+    let count = all.len() as u32;
+    for (place, (backend, server)) in all.into_iter().enumerate() {
+        let interval = server.slots_of_features.get_or_default::<CheckSettings>().interval;
+        let checks = ProxyChecks { connect: backend.common.timeouts.connect, ..backend.checks.clone() };
+        let subject = check::Subject {
+            backend: backend.core.clone(),
+            server,
+            checks,
+            delay: interval * place as u32 / count,
+            reporter: CheckReporter { site: site.clone(), backend: backend.core.facts.name.clone() },
+        };
+        tokio::task::spawn_local(check::watch(subject, site.clock.clone()));
+    }
+}
+
+/// Tells what checks change: on standard error and in the backend's logs.
+struct CheckReporter {
+    site: Arc<Site>,
+    backend: Arc<str>,
+}
+
+impl check::Reporter for CheckReporter {
+    fn report(&self, weight: Weight, text: &str) {
+        let (severity, level) = match weight {
+            Weight::Notice => (Severity::Notice, log::Level::Notice),
+            Weight::Warning => (Severity::Warning, log::Level::Alert),
+            Weight::Alert => (Severity::Alert, log::Level::Emerg),
+        };
+        self.site.tell(severity, text);
+        if let Some(backend) = self.site.backend(&self.backend).and_then(|i| self.site.backends.get(i)) {
+            // The log has always named a backend without the quotes that the terminal shows.
+            backend.log.message(level, &text.replace('\'', ""));
+        }
+    }
+}
+
+/// Keeps the event loop from sleeping for as long as the process is the one that counts.
+async fn stay_awake(worker: Rc<Worker>) {
+    while !worker.is_stopping() {
+        tokio::task::yield_now().await;
     }
 }
 

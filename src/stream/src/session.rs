@@ -18,6 +18,7 @@ use crate::site::{BackendSide, Frontend, ListenerFacts, Site};
 use crate::story::{Failure, Stage, Story};
 use crate::tcp::{RelayTimeouts, relay};
 use crate::worker::Worker;
+use log::Step;
 
 /// Serves one connection until it ends.
 pub(crate) async fn serve(worker: Rc<Worker>, listener: Arc<ListenerFacts>, accepted: Accepted) {
@@ -112,41 +113,40 @@ impl Drop for Counted<'_> {
 /// A session in TCP mode.
 async fn tcp(mut story: Story<'_>, mut client: Conn) {
     story.begin();
+    finish::step(&mut story, None, Stage::Connection, Step::Accept);
     let server = match run_tcp(&mut story, &mut client).await {
         Ok(server) => Some(server),
-        Err(failure) => {
+        Err((failure, server)) => {
             story.facts.termination = failure.termination;
-            None
+            server
         }
     };
     finish::tcp(&mut story, server.as_deref());
 }
 
-async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend::Server>, Failure> {
+async fn run_tcp(
+    story: &mut Story<'_>,
+    client: &mut Conn,
+) -> Result<Arc<backend::Server>, (Failure, Option<Arc<backend::Server>>)> {
     let content = &story.frontend.common.rules.tcp_content;
     if !content.is_empty()
         && matches!(content.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..))
     {
         story.frontend.counters.events.here().denied_requests.inc();
-        return Err(Failure::silent(Termination::new(Cause::Proxy, Phase::Request)));
+        return Err((Failure::silent(Termination::new(Cause::Proxy, Phase::Request)), None));
     }
     let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
-    let backend: &BackendSide = route(story).ok_or(no_backend)?;
+    let backend: &BackendSide = route(story).ok_or((no_backend, None))?;
     story.backend = Some(backend);
     let mut lease = lease(story, backend, Reuse::No).await?;
-    let (front, back) = (&story.frontend.common.timeouts, &backend.common.timeouts);
-    let timeouts = RelayTimeouts {
-        client: front.client,
-        server: back.server,
-        tunnel: back.tunnel,
-        client_fin: front.client_fin,
-        server_fin: back.server_fin,
-    };
+    finish::step(story, Some(&*lease.held.0), Stage::Connection, Step::Connect);
+    let timeouts = RelayTimeouts::of(&story.frontend.common, &backend.common);
     let limit = story.site.tuning.buffer_size;
     let relayed =
         relay(client, &mut lease.side.conn, &story.site.clock, &mut story.deadline, timeouts, limit).await;
     story.facts.bytes_in += relayed.bytes_in;
     story.facts.bytes_out += relayed.bytes_out;
+    story.sent += relayed.bytes_out;
     story.facts.termination = relayed.termination;
     Ok(lease.held.0.clone())
 }

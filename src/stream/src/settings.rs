@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::directive::Switch;
 use config::{Place, Setting};
 use lang::logformat::LogFormat;
 use rule::Condition;
@@ -90,6 +91,39 @@ pub struct HttpOptions {
     pub connection: ConnectionMode,
     /// `option forwardfor`.
     pub forwarded_for: Option<ForwardedFor>,
+    /// `option abortonclose`.
+    pub abort_on_close: AbortOnClose,
+    /// `option accept-unsafe-violations-in-http-request`.
+    pub request_violations: Violations,
+    /// `option accept-unsafe-violations-in-http-response`.
+    pub response_violations: Violations,
+}
+
+/// Whether violations of the protocol are tolerated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Violations {
+    /// They are refused.
+    #[default]
+    Refused,
+    /// Those that do no harm to the framing are passed on.
+    Tolerated,
+}
+
+/// Whether a client that ends its side before it was answered is taken to have given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AbortOnClose {
+    /// It is.
+    #[default]
+    On,
+    /// It may still read.
+    Off,
+}
+
+impl AbortOnClose {
+    /// Whether it is.
+    pub fn is_on(self) -> bool {
+        self == Self::On
+    }
 }
 
 impl Setting for HttpOptions {}
@@ -131,13 +165,13 @@ pub enum IfNone {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketOptions {
     /// `option clitcpka`.
-    pub client_keepalive: bool,
+    pub client_keepalive: Switch,
     /// `option srvtcpka`.
-    pub server_keepalive: bool,
+    pub server_keepalive: Switch,
     /// `option nolinger`.
-    pub no_linger: bool,
+    pub no_linger: Switch,
     /// `option independent-streams`.
-    pub independent_streams: bool,
+    pub independent_streams: Switch,
 }
 
 impl Setting for SocketOptions {}
@@ -146,13 +180,13 @@ impl Setting for SocketOptions {}
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogOptions {
     /// `option logasap`.
-    pub as_soon_as_possible: bool,
+    pub as_soon_as_possible: Switch,
     /// `option dontlognull`.
-    pub dont_log_null: bool,
+    pub dont_log_null: Switch,
     /// `option dontlog-normal`.
-    pub dont_log_normal: bool,
+    pub dont_log_normal: Switch,
     /// `option log-separate-errors`.
-    pub separate_errors: bool,
+    pub separate_errors: Switch,
 }
 
 impl Setting for LogOptions {}
@@ -168,11 +202,22 @@ pub struct Tuning {
     pub max_headers: usize,
     /// `tune.maxaccept`: connections accepted in a row.
     pub max_accept: usize,
+    /// `h1-accept-payload-with-any-method`.
+    pub old_payload: h1::OldPayload,
+    /// `h1-do-not-close-on-insecure-transfer-encoding`.
+    pub insecure_framing: h1::InsecureFraming,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { buffer_size: 16384, max_rewrite: 1024, max_headers: 101, max_accept: 4 }
+        Self {
+            buffer_size: 16384,
+            max_rewrite: 1024,
+            max_headers: 101,
+            max_accept: 4,
+            old_payload: h1::OldPayload::Refuse,
+            insecure_framing: h1::InsecureFraming::Close,
+        }
     }
 }
 
@@ -180,13 +225,22 @@ impl Setting for Tuning {}
 
 /// Error pages of a proxy by status (`errorfile`).
 #[derive(Clone, Debug, Default)]
-pub struct ErrorPages(pub Vec<(u16, Arc<[u8]>)>);
+pub struct ErrorPages(pub Vec<(u16, Arc<ErrorPage>)>);
+
+/// A response from a file.
+#[derive(Debug)]
+pub struct ErrorPage {
+    /// Its head.
+    pub head: http::ResponseHead,
+    /// Its body.
+    pub body: http::Bytes,
+}
 
 impl Setting for ErrorPages {}
 
 impl ErrorPages {
     /// The page that was set for a status.
-    pub fn get(&self, status: u16) -> Option<&Arc<[u8]>> {
+    pub fn get(&self, status: u16) -> Option<&Arc<ErrorPage>> {
         self.0.iter().rev().find(|(s, _)| *s == status).map(|(_, page)| page)
     }
 }

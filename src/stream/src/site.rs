@@ -1,14 +1,20 @@
 //! The configuration as streams use it: resolved, immutable, shared by all threads.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use backend::server::Admin;
 use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
 use base::addr::Addr;
 use base::clock::Clock;
 use base::worker::PerWorker;
-use config::{Draft, Mode, ProxyDraft};
+use check::ProxyChecks;
+use config::diagnostic::Message;
+use config::draft::Resolution;
+use config::global::{CloseSpread, EventLoop, SocketBuffers};
+use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{ProcessFacts, ProxyFacts, ServerFacts};
 use rule::Rules;
 use stats::{FrontendCounters, ProcessCounters};
@@ -28,6 +34,12 @@ pub struct Site {
     pub clock: Clock,
     /// `global` tuning.
     pub tuning: Tuning,
+    /// How the threads' event loops go about their work.
+    pub event_loop: EventLoop,
+    /// The kernel's buffers of connections.
+    pub buffers: SocketBuffers,
+    /// How client connections end when the process stops.
+    pub close_spread: CloseSpread,
     /// The frontends, `listen` sections among them, in the order of the configuration.
     pub frontends: Vec<Frontend>,
     /// The backends, `listen` sections among them.
@@ -93,6 +105,10 @@ pub struct BackendSide {
     pub common: Common,
     /// Its servers and counters.
     pub core: Arc<Backend>,
+    /// How its servers are checked.
+    pub checks: ProxyChecks,
+    /// Where messages about its servers go.
+    pub log: log::FrontendLog,
 }
 
 /// A configuration that is valid but cannot be put to work.
@@ -117,13 +133,16 @@ impl Site {
         let mut backends_by_name = HashMap::new();
         for proxy in draft.proxies.iter().filter(|p| p.kind.has_backend()) {
             backends_by_name.insert(proxy.name.clone(), backends.len());
-            backends.push(backend_side(proxy, workers, &mut errors));
+            backends.push(backend_side(proxy, draft, workers, &mut errors));
         }
         let mut site = Self {
             process,
             counters: ProcessCounters::default(),
             clock,
             tuning: draft.global(),
+            event_loop: draft.global(),
+            buffers: draft.global(),
+            close_spread: draft.global(),
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -145,6 +164,13 @@ impl Site {
     /// A number for a new stream.
     pub(crate) fn next_stream_id(&self) -> u32 {
         self.streams.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Tells the operator something on standard error, in the layout of start-up messages.
+    pub(crate) fn tell(&self, severity: Severity, text: &str) {
+        let message = Message { severity, place: None, text: text.to_owned(), excerpt: None };
+        // With standard error gone there is nobody to tell.
+        let _ = std::io::stderr().write_all(message.render(self.process.pid).as_bytes());
     }
 
     /// The backend of that name.
@@ -197,36 +223,49 @@ fn facts(proxy: &ProxyDraft) -> ProxyFacts {
     }
 }
 
-fn backend_side(proxy: &ProxyDraft, workers: usize, errors: &mut Vec<BuildError>) -> BackendSide {
+fn backend_side(
+    proxy: &ProxyDraft,
+    draft: &Draft,
+    workers: usize,
+    errors: &mut Vec<BuildError>,
+) -> BackendSide {
     let settings: BackendSettings = proxy.slots.get_or_default();
     let none = ServerDrafts::default();
     let drafts = proxy.slots.get::<ServerDrafts>().unwrap_or(&none);
     let mut servers = Vec::with_capacity(drafts.list.len());
-    for draft in &drafts.list {
-        let settings: ServerSettings = draft.slots.get_or_default();
-        match draft.address.as_ref().map(net::resolve) {
-            Some(Ok(address)) => {
-                let facts = ServerFacts { name: draft.name.clone(), id: settings.id.unwrap_or(0) };
-                servers.push(Arc::new(Server::new(
-                    facts,
-                    settings,
-                    draft.slots.inherited(),
-                    address,
-                    workers,
-                )));
+    let mut homeless = Vec::new();
+    for line in &drafts.list {
+        let settings: ServerSettings = line.slots.get_or_default();
+        let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
+        let server =
+            |address| Arc::new(Server::new(facts, settings, line.slots.inherited(), address, workers));
+        match line.address.as_ref().map(net::resolve) {
+            Some(Ok(address)) => servers.push(server(address)),
+            Some(Err(_)) if draft.readings.resolution == Resolution::Optional => {
+                let server = server(Addr::any(base::addr::Family::V4));
+                homeless.push(server.clone());
+                servers.push(server);
             }
             Some(Err(e)) => errors.push(BuildError {
-                place: draft.place.clone(),
+                place: line.place.clone(),
                 message: format!(
                     "'server {}' : could not resolve address '{}' : {e}.",
-                    draft.name, draft.written
+                    line.name, line.written
                 ),
             }),
             None => {}
         }
     }
     let core = Arc::new(Backend::new(facts(proxy), settings, servers, workers));
-    BackendSide { common: common(proxy), core }
+    for server in homeless {
+        core.set_admin(&server, Admin::Maintenance);
+    }
+    BackendSide {
+        common: common(proxy),
+        core,
+        checks: proxy.slots.get_or_default(),
+        log: log::FrontendLog::build(proxy, draft),
+    }
 }
 
 /// The address that a listener was bound to, as far as streams care.

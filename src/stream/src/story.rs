@@ -26,6 +26,17 @@ pub(crate) struct Story<'s> {
     pub(crate) deadline: Deadline,
     /// Requests that came on this connection before.
     pub(crate) served: u32,
+    /// Whether the current stream's line has been written.
+    pub(crate) logged: Logged,
+    /// Bytes that the current stream sent to the client, whoever made them.
+    pub(crate) sent: u64,
+}
+
+/// Whether the line of a stream has been written before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Logged {
+    No,
+    Yes,
 }
 
 /// Which messages are there for rules and expressions.
@@ -76,6 +87,8 @@ impl<'s> Story<'s> {
             response: ResponseHead::default(),
             deadline: Deadline::new(site.clock.clone()),
             served: 0,
+            logged: Logged::No,
+            sent: 0,
         }
     }
 
@@ -87,6 +100,8 @@ impl<'s> Story<'s> {
         let mut request_line = std::mem::take(&mut self.facts.request_line);
         request_line.clear();
         self.backend = None;
+        self.sent = 0;
+        self.logged = Logged::No;
         self.facts = StreamFacts {
             id: self.site.next_stream_id(),
             request_line,

@@ -10,6 +10,7 @@ use base::termination::{Cause, Phase, Termination};
 use net::{Deadline, More};
 
 use crate::conn::{Conn, Filled, Receiving};
+use crate::site::Common;
 
 /// The timeouts of a relay; `None` waits for ever.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,6 +23,34 @@ pub(crate) struct RelayTimeouts {
     pub(crate) client_fin: Option<Duration>,
     /// Replaces the server's once one side has ended.
     pub(crate) server_fin: Option<Duration>,
+    /// Whether what is sent to a side proves that it is alive (`option independent-streams`).
+    pub(crate) proof: Proof,
+}
+
+/// What proves that a side is alive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// That it sends, or that it takes what it is sent.
+    #[default]
+    Either,
+    /// Only that it sends.
+    Sending,
+}
+
+impl RelayTimeouts {
+    /// Those of a frontend and a backend together.
+    pub(crate) fn of(front: &Common, back: &Common) -> Self {
+        let independent =
+            front.sockets.independent_streams.is_on() || back.sockets.independent_streams.is_on();
+        Self {
+            client: front.timeouts.client,
+            server: back.timeouts.server,
+            tunnel: back.timeouts.tunnel,
+            client_fin: front.timeouts.client_fin,
+            server_fin: back.timeouts.server_fin,
+            proof: if independent { Proof::Sending } else { Proof::Either },
+        }
+    }
 }
 
 /// What a relay carried, and how it ended.
@@ -99,7 +128,8 @@ struct Relay<'r> {
     clock: &'r Clock,
     timeouts: RelayTimeouts,
     limit: usize,
-    last_activity: Tick,
+    /// When bytes last moved up, and down.
+    moved: (Tick, Tick),
 }
 
 impl Relay<'_> {
@@ -114,7 +144,11 @@ impl Relay<'_> {
                 return Poll::Ready(Termination::new(Cause::ServerAbort, Phase::Data));
             }
             (Ok(0), Ok(0)) => {}
-            (Ok(_), Ok(_)) => self.last_activity = self.clock.now(),
+            (Ok(up), Ok(down)) => {
+                let now = self.clock.now();
+                self.moved.0 = if up > 0 { now } else { self.moved.0 };
+                self.moved.1 = if down > 0 { now } else { self.moved.1 };
+            }
         }
         if self.up.state == State::Done && self.down.state == State::Done {
             return Poll::Ready(Termination::NORMAL);
@@ -143,8 +177,15 @@ impl Relay<'_> {
         // A side that has ended is not waited for any more.
         let client = client.filter(|_| self.up.state == State::Flowing || !self.server.input.is_empty());
         let server = server.filter(|_| self.down.state == State::Flowing || !self.client.input.is_empty());
-        let at = |d: Option<Duration>| d.map_or(Tick::NEVER, |d| self.last_activity + d);
-        match (at(client), at(server)) {
+        let (client_at, server_at) = match t.proof {
+            Proof::Sending => self.moved,
+            Proof::Either => {
+                let last = self.moved.0.max(self.moved.1);
+                (last, last)
+            }
+        };
+        let at = |last: Tick, d: Option<Duration>| d.map_or(Tick::NEVER, |d| last + d);
+        match (at(client_at, client), at(server_at, server)) {
             (Tick::NEVER, s) => (s, Cause::ServerTimeout),
             (c, s) if !s.is_set() || c <= s => (c, Cause::ClientTimeout),
             (_, s) => (s, Cause::ServerTimeout),
@@ -161,7 +202,7 @@ pub(crate) async fn relay(
     timeouts: RelayTimeouts,
     limit: usize,
 ) -> Relayed {
-    let last_activity = clock.now();
+    let now = clock.now();
     let mut relay = Relay {
         client,
         server,
@@ -170,7 +211,7 @@ pub(crate) async fn relay(
         clock,
         timeouts,
         limit,
-        last_activity,
+        moved: (now, now),
     };
     let termination = poll_fn(|cx| relay.poll(cx, deadline)).await;
     Relayed { bytes_in: relay.up.bytes, bytes_out: relay.down.bytes, termination }
@@ -258,7 +299,7 @@ mod tests {
             let clock = Clock::system();
             let mut deadline = Deadline::new(clock.clone());
             let timeouts = RelayTimeouts {
-                client: Some(Duration::from_secs(60)),
+                client: Some(Duration::from_mins(1)),
                 server: Some(Duration::from_millis(10)),
                 ..RelayTimeouts::default()
             };

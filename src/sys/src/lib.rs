@@ -28,6 +28,7 @@ pub mod reactor;
 pub mod signal;
 pub mod socket;
 pub mod splice;
+pub mod time;
 
 pub use addr::{SockAddr, SockName};
 pub use error::{Error, reason};

@@ -183,7 +183,8 @@ pub(super) fn set(s: &mut Statement<'_>) -> Result<(), Refusal> {
         let word = s.arg(at);
         let Some((_, meaning)) = SET_WORDS.iter().find(|(name, _)| *name == word) else {
             let known: Vec<_> = SET_WORDS.iter().map(|(name, _)| format!("'{name}'")).collect();
-            let text = format!("'cpu-set' : unknown directive '{word}' (only {} supported).", known.join(", "));
+            let text =
+                format!("'cpu-set' : unknown directive '{word}' (only {} supported).", known.join(", "));
             return Err(s.refuse(at, text));
         };
         let selection = match meaning {
@@ -240,7 +241,8 @@ pub(super) fn policy(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let word = s.arg(0);
     let Some((_, policy)) = POLICIES.iter().find(|(name, _)| *name == word) else {
         let known: Vec<_> = POLICIES.iter().map(|(name, _)| *name).collect();
-        let text = format!("'cpu-policy' : unknown CPU policy '{word}', known ones are: {}.", known.join(", "));
+        let text =
+            format!("'cpu-policy' : unknown CPU policy '{word}', known ones are: {}.", known.join(", "));
         return Err(s.refuse(0, text));
     };
     let per_core = match (s.arg(1).as_ref(), s.arg(2).as_ref()) {
@@ -251,7 +253,8 @@ pub(super) fn policy(s: &mut Statement<'_>) -> Result<(), Refusal> {
             return Err(s.refuse(2, text));
         }
         (other, _) => {
-            let text = format!("'cpu-policy' : unknown keyword '{other}', the only one is 'threads-per-core'.");
+            let text =
+                format!("'cpu-policy' : unknown keyword '{other}', the only one is 'threads-per-core'.");
             return Err(s.refuse(1, text));
         }
     };
@@ -267,7 +270,8 @@ pub(super) fn affinity(s: &mut Statement<'_>) -> Result<(), Refusal> {
         ("per-group", "" | "auto") => Affinity::PerGroup,
         ("per-group", "loose") => Affinity::PerGroupLoose,
         ("per-group", other) => {
-            let text = format!("'cpu-affinity per-group' : unknown argument '{other}', known ones are: loose auto.");
+            let text =
+                format!("'cpu-affinity per-group' : unknown argument '{other}', known ones are: loose auto.");
             return Err(s.refuse(1, text));
         }
         ("per-thread", _) => Affinity::PerThread,

@@ -73,12 +73,15 @@ fn set_group(s: &mut Statement<'_>, id: u32) {
 pub(super) fn setcap(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let supported = Capability::ALL.map(Capability::name).join(", ");
     if s.args() == 0 {
-        return Err(Refusal::new(format!("'setcap' : missing capability name(s). Supported ones are: {supported}.")));
+        return Err(Refusal::new(format!(
+            "'setcap' : missing capability name(s). Supported ones are: {supported}."
+        )));
     }
     let list = s.arg(0);
     for name in list.split(',') {
         let capability = Capability::by_name(name).ok_or_else(|| {
-            let text = format!("'setcap' : unsupported capability '{name}'. Supported ones are: {supported}.");
+            let text =
+                format!("'setcap' : unsupported capability '{name}'. Supported ones are: {supported}.");
             s.refuse(0, text)
         })?;
         s.slot::<Identity>().capabilities.push(capability);
@@ -91,7 +94,9 @@ pub(super) fn set_dumpable(s: &mut Statement<'_>) -> Result<(), Refusal> {
         "" | "on" | "libs" => Switch::On,
         "off" => Switch::Off,
         other => {
-            let text = format!("'set-dumpable' only supports 'on', 'off' and 'libs' as an argument, found '{other}'.");
+            let text = format!(
+                "'set-dumpable' only supports 'on', 'off' and 'libs' as an argument, found '{other}'."
+            );
             return Err(s.refuse(0, text));
         }
     };

@@ -15,7 +15,13 @@ pub(crate) use cpus::{MAX_GROUPS, MAX_PER_GROUP, MAX_THREADS};
 
 type Parse = fn(&mut Statement<'_>) -> Result<(), Refusal>;
 
-const fn entry(name: &'static str, prefix: Prefix, arity: Arity, manual: &'static str, parse: Parse) -> Directive {
+const fn entry(
+    name: &'static str,
+    prefix: Prefix,
+    arity: Arity,
+    manual: &'static str,
+    parse: Parse,
+) -> Directive {
     Directive { name, section: Section::Global, prefix, arity, manual, parse }
 }
 

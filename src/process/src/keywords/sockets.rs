@@ -43,8 +43,9 @@ pub(super) fn multi_queue(s: &mut Statement<'_>) -> Result<(), Refusal> {
     match s.arg(0).as_ref() {
         "on" | "fair" | "off" => Ok(()),
         other => {
-            let text =
-                format!("'tune.listener.multi-queue' expects either 'on', 'fair', or 'off' but got '{other}'.");
+            let text = format!(
+                "'tune.listener.multi-queue' expects either 'on', 'fair', or 'off' but got '{other}'."
+            );
             Err(s.refuse(0, text))
         }
     }
@@ -68,10 +69,11 @@ pub(super) fn unix_bind(s: &mut Statement<'_>) -> Result<(), Refusal> {
             "uid" => unix.unix.uid = Some(value.parse().map_err(|_| invalid("is not a number"))?),
             "gid" => unix.unix.gid = Some(value.parse().map_err(|_| invalid("is not a number"))?),
             "user" => unix.unix.uid = Some(sys::ids::user_id(&value).map_err(|_| invalid("unknown user"))?),
-            "group" => unix.unix.gid = Some(sys::ids::group_id(&value).map_err(|_| invalid("unknown group"))?),
+            "group" => {
+                unix.unix.gid = Some(sys::ids::group_id(&value).map_err(|_| invalid("unknown group"))?)
+            }
             _ => {
-                let text =
-                    "'unix-bind' only supports the 'prefix', 'mode', 'uid', 'gid', 'user' and 'group' options.";
+                let text = "'unix-bind' only supports the 'prefix', 'mode', 'uid', 'gid', 'user' and 'group' options.";
                 return Err(s.refuse(at, text));
             }
         }

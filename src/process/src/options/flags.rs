@@ -75,10 +75,15 @@ static FLAGS: &[Flag] = &[
     }),
     flag("-C", Next("<dir>"), "goes to this directory before any file is read", text!(directory)),
     flag("-c", Nothing, "checks the configuration and ends", set!(task = Task::Check)),
-    flag("-cc", Next("<condition>"), "evaluates a condition and ends: 0 true, 1 false, 2 error", |o, text| {
-        o.task = Task::Condition(text.to_owned());
-        Ok(())
-    }),
+    flag(
+        "-cc",
+        Next("<condition>"),
+        "evaluates a condition and ends: 0 true, 1 false, 2 error",
+        |o, text| {
+            o.task = Task::Condition(text.to_owned());
+            Ok(())
+        },
+    ),
     flag("-D", Nothing, "goes to the background", set!(ground = Ground::Background)),
     flag("-db", Nothing, "stays in the foreground", set!(ground = Ground::Foreground)),
     flag("-d", Nothing, "stays in the foreground and says more", |o, _| {
@@ -104,10 +109,15 @@ static FLAGS: &[Flag] = &[
     }),
     flag("-L", Next("<name>"), "the local peer's name, by default the host's", text!(local_peer)),
     flag("-p", Next("<file>"), "writes the process number there", text!(pidfile)),
-    flag("-x", Next("<socket>"), "takes listening sockets from the process behind this stats socket", |o, text| {
-        o.inherit = (text != "/dev/null").then(|| text.to_owned());
-        Ok(())
-    }),
+    flag(
+        "-x",
+        Next("<socket>"),
+        "takes listening sockets from the process behind this stats socket",
+        |o, text| {
+            o.inherit = (text != "/dev/null").then(|| text.to_owned());
+            Ok(())
+        },
+    ),
     flag("-4", Nothing, "asks resolvers for IPv4 addresses only", |_, _| Ok(())),
     flag("-dA", Attached("[file]"), "packs the program and its libraries into a tar file", |o, file| {
         let file = if file.is_empty() { "haproxy-libs.tar" } else { file };
@@ -134,11 +144,18 @@ static FLAGS: &[Flag] = &[
     flag("-dS", Nothing, "does without splice(2)", overriding!(NoSplice)),
     flag("-dT", Nothing, "does without kernel TLS (no effect)", |_, _| Ok(())),
     flag("-dV", Nothing, "does not verify servers' certificates (not available)", |_, _| {
-        Err(Mistake::Refused("-dV : there is no TLS in this version, so there is nothing to verify".to_owned()))
+        Err(Mistake::Refused(
+            "-dV : there is no TLS in this version, so there is nothing to verify".to_owned(),
+        ))
     }),
     flag("-dW", Nothing, "refuses to start when there is a warning", set!(warnings = Warnings::Fatal)),
     flag("-dZ", Nothing, "does without zero-copy forwarding", overriding!(NoSplice)),
-    flag("-dc", Nothing, "lists the processors and the threads on them", set!(listings.processors = Wish::Yes)),
+    flag(
+        "-dc",
+        Nothing,
+        "lists the processors and the threads on them",
+        set!(listings.processors = Wish::Yes),
+    ),
     flag("-de", Nothing, "does without epoll (no effect)", |_, _| Ok(())),
     flag("-dk", Nothing, "does without kqueue (no effect)", |_, _| Ok(())),
     flag("-dp", Nothing, "does without poll (no effect)", |_, _| Ok(())),
@@ -186,10 +203,9 @@ pub(super) fn apply(
     rest: &mut impl Iterator<Item = String>,
 ) -> Result<(), Mistake> {
     let exact = FLAGS.iter().find(|flag| flag.name == argument);
-    let attached = || {
-        FLAGS.iter().find(|f| matches!(f.takes, Attached(_)) && argument.starts_with(f.name))
-    };
-    let flag = exact.or_else(attached).ok_or_else(|| Mistake::Unknown(format!("unknown option '{argument}'")))?;
+    let attached = || FLAGS.iter().find(|f| matches!(f.takes, Attached(_)) && argument.starts_with(f.name));
+    let flag =
+        exact.or_else(attached).ok_or_else(|| Mistake::Unknown(format!("unknown option '{argument}'")))?;
     match flag.takes {
         Nothing => (flag.set)(options, ""),
         Attached(_) => (flag.set)(options, &argument[flag.name.len()..]),

@@ -2,9 +2,11 @@
 
 use std::future::poll_fn;
 
+use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
+use h1::errors::AfterPage;
 use h1::{ConnectionLine, NameCase, Persistence, RequestInfo};
-use http::{BodyLength, Method, ResponseHead, Status, Version};
+use http::{BodyLength, Method, Status};
 use rule::{Ending, Reply};
 
 use super::request::Stop;
@@ -23,12 +25,12 @@ pub(super) async fn stop(
     match stop {
         Stop::NoBackend => {
             let termination = Termination::new(Cause::ServerAbort, Phase::Connect);
-            failure(story, client, Failure::new(503, termination)).await
+            failure(story, client, Some(info), Failure::new(503, termination)).await
         }
         Stop::Fault => {
             events.internal_errors.inc();
             let termination = Termination::new(Cause::Internal, Phase::Request);
-            failure(story, client, Failure::new(500, termination)).await
+            failure(story, client, Some(info), Failure::new(500, termination)).await
         }
         Stop::Rule(Ending::Answer(answer)) => {
             events.intercepted.inc();
@@ -42,10 +44,14 @@ pub(super) async fn stop(
         Stop::Rule(Ending::Tarpit(status, page)) => {
             events.denied_requests.inc();
             tarpit(story).await;
+            // The log shows the time in the tarpit as time in a queue, and no request.
+            story.facts.timers.request = Tick::NEVER;
+            story.facts.timers.queued = story.now();
             denied(story, client, info, status, page, Phase::Tarpit).await
         }
         Stop::Rule(Ending::Reject | Ending::RejectAfter(_)) => {
             events.denied_requests.inc();
+            story.facts.timers.request = Tick::NEVER;
             story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
             After::Abandon
         }
@@ -70,15 +76,16 @@ async fn denied(
             story.facts.termination = termination;
             reply(story, client, info, *page).await
         }
-        None => failure(story, client, Failure::new(status, termination)).await,
+        None => failure(story, client, Some(info), Failure::new(status, termination)).await,
     }
 }
 
 /// Keeps a client waiting that shall not come again soon.
 async fn tarpit(story: &mut Story<'_>) {
-    let backend = story.backend.map(|b| &b.common.timeouts);
-    let t = backend.unwrap_or(&story.frontend.common.timeouts);
-    let delay = t.tarpit.or(t.connect);
+    let delay = match story.backend.map(|b| &b.common.timeouts) {
+        Some(t) => t.tarpit.or(t.connect),
+        None => story.frontend.common.timeouts.tarpit,
+    };
     let now = story.now();
     story.expire(now, Some(delay.unwrap_or_default()));
     poll_fn(|cx| story.deadline.poll_expired(cx)).await;
@@ -91,49 +98,51 @@ pub(super) async fn reply(
     info: &RequestInfo,
     reply: Reply,
 ) -> After {
-    let Reply { head, body, closing } = reply;
+    let Reply { head, content_type, body, closing } = reply;
     story.response = head;
-    let status = story.response.status.0;
     let length = body.len() as u64;
-    if length > 0 || !Status(status).forbids_body() {
-        story.response.headers.set(b"content-length", itoa::Buffer::new().format(length).as_bytes());
+    if !story.response.headers.contains(b"content-length") {
+        story.response.headers.push(b"content-length", itoa::Buffer::new().format(length).as_bytes());
     }
-    after_response(story);
-    // What the client still sends of a request that was answered already would be taken for the next.
-    let wanted = match persistence(story, info) {
-        Persistence::KeepAlive if client.has_all() && closing == rule::Closing::KeepAlive => {
-            Persistence::KeepAlive
-        }
-        _ => Persistence::Close,
+    if let Some(kind) = content_type {
+        story.response.headers.push(b"content-type", &kind);
+    }
+    let wanted = match closing {
+        rule::Closing::KeepAlive => persistence(story, info),
+        rule::Closing::Close => Persistence::Close,
     };
-    let headers_only = story.request.method == Method::Head || Status(status).forbids_body();
-    let sent = if headers_only { &b""[..] } else { &body };
-    let framing = if headers_only { BodyLength::None } else { BodyLength::Length(length) };
-    send(story, client, framing, wanted, sent).await
+    send(story, client, wanted, &body).await
 }
 
-/// Sends the error page of a failure, if there is somebody to read it.
-pub(super) async fn failure(story: &mut Story<'_>, client: &mut H1Side, failure: Failure) -> After {
+/// Sends the error page of a failure, if there is somebody to read it. Without the request's `info` nothing is
+/// known of where the next one would start, and the connection is closed.
+pub(super) async fn failure(
+    story: &mut Story<'_>,
+    client: &mut H1Side,
+    info: Option<&RequestInfo>,
+    failure: Failure,
+) -> After {
     story.facts.termination = failure.termination;
     let Some(status) = failure.status else { return After::Abandon };
-    story.facts.status = status;
+    let wanted = info.map_or(Persistence::Close, |info| persistence(story, info));
     let backend_page = story.backend.and_then(|b| b.common.error_pages.get(status));
     let page = backend_page.or_else(|| story.frontend.common.error_pages.get(status)).cloned();
     if let Some(page) = page {
-        client.conn.output.extend(&page);
-        return flush(story, client, page.len() as u64).await;
+        story.response = page.head.clone();
+        return send(story, client, wanted, &page.body).await;
     }
     let Some(page) = h1::errors::find(Status(status)).or_else(|| h1::errors::find(Status(500))) else {
         return After::Abandon;
     };
-    story.response = ResponseHead::default();
+    if info.is_none() {
+        story.facts.status = status;
+        let bytes = page.to_bytes();
+        client.conn.output.extend(&bytes);
+        return flush(story, client, bytes.len() as u64).await;
+    }
     page.fill(&mut story.response);
-    after_response(story);
-    let body = page.body();
-    let head_only = story.request.method == Method::Head && story.facts.timers.request.is_set();
-    let sent: &[u8] = if head_only { b"" } else { body.as_bytes() };
-    let framing = if head_only { BodyLength::None } else { BodyLength::Length(body.len() as u64) };
-    send(story, client, framing, Persistence::Close, sent).await
+    let wanted = if page.after() == AfterPage::Close { Persistence::Close } else { wanted };
+    send(story, client, wanted, page.body().as_bytes()).await
 }
 
 /// Rules that see every response, also those of the proxy itself. They cannot refuse it.
@@ -149,15 +158,19 @@ fn after_response(story: &mut Story<'_>) {
     }
 }
 
-async fn send(
-    story: &mut Story<'_>,
-    client: &mut H1Side,
-    framing: BodyLength,
-    wanted: Persistence,
-    body: &[u8],
-) -> After {
-    story.response.version = Version::Http11;
+/// Sends the story's response with a body that is all there.
+async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, body: &[u8]) -> After {
+    after_response(story);
     story.facts.status = story.response.status.0;
+    let bodyless = story.request.method == Method::Head || story.response.status.forbids_body();
+    let (framing, body) = if bodyless {
+        (BodyLength::None, &b""[..])
+    } else if story.response.headers.contains(b"content-length") {
+        (BodyLength::Length(body.len() as u64), body)
+    } else {
+        (BodyLength::UntilClose, body)
+    };
+    let wanted = if framing == BodyLength::UntilClose { Persistence::Close } else { wanted };
     let line = ConnectionLine::for_response(story.response.version, story.request.version, wanted);
     let before = client.conn.output.len();
     client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
@@ -173,11 +186,10 @@ async fn send(
 /// Sends the output, as long as the client takes it.
 async fn flush(story: &mut Story<'_>, client: &mut H1Side, length: u64) -> After {
     let now = story.now();
-    story.facts.timers.response = now;
     story.expire(now, story.frontend.common.timeouts.client);
     match crate::tcp::finish_output(&mut client.conn, &mut story.deadline).await {
         Ok(()) => {
-            story.facts.bytes_out += length;
+            story.sent += length;
             After::Close
         }
         Err(_) => After::Abandon,

@@ -14,15 +14,18 @@ use rule::set::Outcome;
 use rule::{Ending, Verdict};
 
 use super::request::Routed;
-use super::{After, answer, client_gone, persistence, receive};
+use super::{After, answer, persistence, receive};
 use crate::conn::Filled;
 use crate::connect::{Lease, Origin, Reuse, lease};
 use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
+use crate::finish;
 use crate::h1_side::{Framing, H1Side};
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
+use crate::size;
 use crate::story::{Failure, Stage, Story};
 use crate::tcp::{RelayTimeouts, relay};
+use log::Step;
 
 /// A request that was answered by a server.
 pub(super) struct Forwarded {
@@ -42,16 +45,18 @@ pub(super) async fn forward(
     let backend = routed.backend;
     let keep = server_persistence(story, backend);
     let reuse = if story.served > 0 && keep == Persistence::KeepAlive { Reuse::Yes } else { Reuse::No };
-    let mut lease = lease(story, backend, reuse).await.map_err(|f| (f, None))?;
+    let mut lease = lease(story, backend, reuse).await?;
     loop {
-        let mut connected = Connected { backend, info, keep, upload: Pump::default(), server_done: false };
+        let aborts_on_close = backend.common.http.abort_on_close.is_on();
+        let mut connected =
+            Connected { backend, info, keep, upload: Pump::default(), server_done: false, aborts_on_close };
         match connected.exchange(story, client, lease).await {
             Ok(forwarded) => return Ok(forwarded),
             // The server closed an idle connection just as it was used: it never saw the request.
             Err(Broken { failure, server, unseen: Unseen::Yes }) => {
                 lease = crate::connect::lease(story, backend, Reuse::No)
                     .await
-                    .map_err(|_| (failure, Some(server)))?;
+                    .map_err(|(_, other)| (failure, other.or(Some(server))))?;
             }
             Err(broken) => return Err((broken.failure, Some(broken.server))),
         }
@@ -87,6 +92,8 @@ struct Connected<'r> {
     keep: Persistence,
     upload: Pump,
     server_done: bool,
+    /// Whether a client that ends its side is taken to have given up.
+    aborts_on_close: bool,
 }
 
 /// A response head that was received.
@@ -102,6 +109,7 @@ impl Connected<'_> {
         mut lease: Lease,
     ) -> Result<Forwarded, Broken> {
         let server = lease.held.0.clone();
+        finish::step(story, Some(&*server), Stage::Request, Step::Connect);
         self.write_request(story, &mut lease);
         let head = match self.response_head(story, client, &mut lease).await {
             Ok(head) => head,
@@ -113,7 +121,11 @@ impl Connected<'_> {
         server.counters.common.events.here().statuses.count(story.response.status.0);
         story.facts.server_status = story.response.status.0;
         let after = match self.rules(story, &server) {
-            Ok(()) => self.relay_response(story, client, &mut lease, head.info).await,
+            Ok(()) => {
+                story.facts.status = story.response.status.0;
+                finish::step(story, Some(&*server), Stage::Response, Step::Response);
+                self.relay_response(story, client, &mut lease, head.info).await
+            }
             Err(Ending::Answer(reply)) => answer::reply(story, client, self.info, *reply).await,
             Err(Ending::Deny(status, Some(reply))) => {
                 story.facts.status = status;
@@ -123,7 +135,7 @@ impl Connected<'_> {
             Err(Ending::Deny(status, None)) => {
                 self.denied(story);
                 let failure = Failure::new(status, Termination::new(Cause::Proxy, Phase::Headers));
-                answer::failure(story, client, failure).await
+                answer::failure(story, client, Some(self.info), failure).await
             }
             Err(_) => {
                 self.denied(story);
@@ -156,7 +168,7 @@ impl Connected<'_> {
         client: &mut H1Side,
         lease: &mut Lease,
     ) -> Result<Head, (Failure, Unseen)> {
-        let options = receive::options(story.site);
+        let options = receive::options(story.site, self.backend.common.http.response_violations);
         let asked = Asked { method: story.request.method.clone(), upgrade: self.info.upgrade };
         let origin = lease.origin;
         let side = &mut lease.side;
@@ -172,6 +184,7 @@ impl Connected<'_> {
         match outcome {
             Ok(info) => {
                 story.facts.timers.response = story.now();
+                story.facts.bytes_out += size::of_response(&story.response);
                 side.expect_body(info.body, Side::Response, wait.options);
                 Ok(Head { info })
             }
@@ -200,6 +213,7 @@ impl Connected<'_> {
             if !server.conn.input.is_empty() {
                 match read_head(server, wait, &mut story.response) {
                     Ok(Some(info)) if info.is_interim(&story.response) => {
+                        story.facts.bytes_out += size::of_response(&story.response);
                         forward_interim(story, client);
                         continue;
                     }
@@ -207,6 +221,12 @@ impl Connected<'_> {
                     Ok(None) => {}
                     Err(failure) => return Poll::Ready(Err(failure)),
                 }
+            }
+            if self.upload.is_done()
+                && self.aborts_on_close
+                && let Some(gone) = client_ended(cx, client)
+            {
+                return Poll::Ready(Err(gone));
             }
             // A slow reader of interim responses must not hold up the final one.
             let _ = client.conn.poll_flush(cx, More::No);
@@ -260,7 +280,11 @@ impl Connected<'_> {
                 self.server_done = true;
                 Ok(None)
             }
-            Err(PumpError::Source(SourceError::Aborted)) => Err(client_gone(Phase::Data)),
+            Err(PumpError::Source(SourceError::Aborted)) => {
+                // The log has a status, though nobody is there to read it.
+                story.facts.status = 400;
+                Err(Failure::silent(Termination::new(Cause::ClientAbort, Phase::Headers)))
+            }
             Err(PumpError::Source(SourceError::Malformed)) => {
                 Err(Failure::new(400, Termination::new(Cause::Proxy, Phase::Data)))
             }
@@ -306,13 +330,10 @@ impl Connected<'_> {
         let (length, framing) = match info.body {
             BodyLength::Chunked if old_client => (BodyLength::UntilClose, Framing::Plain),
             BodyLength::Chunked => (BodyLength::Chunked, Framing::Chunked),
-            BodyLength::UntilClose if !old_client && story.response.version.is_at_least_11() => {
-                (BodyLength::Chunked, Framing::Chunked)
-            }
             other => (other, Framing::Plain),
         };
         let mut wanted = persistence(story, self.info);
-        if length == BodyLength::UntilClose || !(self.upload.is_done() || client.has_all()) {
+        if length == BodyLength::UntilClose {
             wanted = Persistence::Close;
         }
         self.keep = if self.upload.is_done() { info.persistence_with(self.keep) } else { Persistence::Close };
@@ -327,7 +348,7 @@ impl Connected<'_> {
         let before = client.conn.output.len();
         client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
         h1::write_response(&story.response, length, line, NameCase::Lower, client.conn.output.tail());
-        story.facts.bytes_out += (client.conn.output.len() - before) as u64;
+        story.sent += (client.conn.output.len() - before) as u64;
         client.send_body(framing);
         if length == BodyLength::Tunnel {
             return self.tunnel(story, client, lease).await;
@@ -357,6 +378,9 @@ impl Connected<'_> {
             }
             match download.poll(cx, server, client) {
                 Ok(Pumped::Done) => Poll::Ready(Ok(())),
+                Ok(Pumped::Waiting(_)) if self.client_left(cx, client) => {
+                    Poll::Ready(Err(Termination::new(Cause::ClientAbort, Phase::Data)))
+                }
                 Ok(Pumped::Waiting(waiting)) => {
                     if download.bytes + self.upload.bytes > before {
                         let now = story.site.clock.now();
@@ -370,34 +394,35 @@ impl Connected<'_> {
             }
         })
         .await;
-        story.facts.bytes_out += download.bytes;
+        story.facts.bytes_out += download.bytes + lease.side.trailer_size();
+        story.sent += download.bytes;
         match outcome {
-            Ok(()) if wanted == Persistence::KeepAlive && (self.upload.is_done() || client.has_all()) => {
-                After::KeepAlive
-            }
+            Ok(()) if wanted == Persistence::KeepAlive => After::KeepAlive,
             Ok(()) => After::Close,
             Err(termination) => {
                 story.facts.termination = termination;
                 self.keep = Persistence::Close;
-                // A client that waits for the rest of a body must see that it will not come.
-                After::Abandon
+                // The client gets what came of the body, and sees by the end of the connection that the rest will not.
+                if matches!(termination.cause, Cause::ServerAbort | Cause::ServerTimeout) {
+                    After::Close
+                } else {
+                    After::Abandon
+                }
             }
         }
+    }
+
+    /// Whether a client that has sent all of its request ended its side, and that means that it gave up.
+    fn client_left(&self, cx: &mut Context<'_>, client: &mut H1Side) -> bool {
+        self.upload.is_done() && self.aborts_on_close && client_ended(cx, client).is_some()
     }
 
     /// The two sides speak another protocol from here on.
     async fn tunnel(&mut self, story: &mut Story<'_>, client: &mut H1Side, lease: &mut Lease) -> After {
         self.keep = Persistence::Close;
-        let (front, back) = (&story.frontend.common.timeouts, &self.backend.common.timeouts);
-        let timeouts = RelayTimeouts {
-            client: front.client,
-            server: back.server,
-            tunnel: back.tunnel,
-            client_fin: front.client_fin,
-            server_fin: back.server_fin,
-        };
+        let timeouts = RelayTimeouts::of(&story.frontend.common, &self.backend.common);
         let now = story.now();
-        story.expire(now, front.client);
+        story.expire(now, timeouts.client);
         if crate::tcp::finish_output(&mut client.conn, &mut story.deadline).await.is_err() {
             story.facts.termination = Termination::new(Cause::ClientAbort, Phase::Data);
             return After::Abandon;
@@ -408,6 +433,7 @@ impl Connected<'_> {
             relay(&mut client.conn, &mut lease.side.conn, clock, &mut story.deadline, timeouts, limit).await;
         story.facts.bytes_in += relayed.bytes_in;
         story.facts.bytes_out += relayed.bytes_out;
+        story.sent += relayed.bytes_out;
         story.facts.termination = relayed.termination;
         After::Abandon
     }
@@ -418,6 +444,23 @@ impl Connected<'_> {
         let clean = side.has_all() && side.conn.input.is_empty() && side.conn.output.is_empty();
         if self.keep == Persistence::KeepAlive && clean {
             story.worker.keep_idle(&held.0, side);
+        }
+    }
+}
+
+/// Whether the client ended its side while nothing is left to be read from it. What it sends meanwhile is its next
+/// request, kept as far as there is room.
+fn client_ended(cx: &mut Context<'_>, client: &mut H1Side) -> Option<Failure> {
+    loop {
+        if client.is_full() {
+            return None;
+        }
+        match client.poll_fill(cx) {
+            Poll::Pending => return None,
+            Poll::Ready(Ok(Filled::Bytes(_))) => {}
+            Poll::Ready(_) => {
+                return Some(Failure::new(400, Termination::new(Cause::ClientAbort, Phase::Headers)));
+            }
         }
     }
 }
@@ -460,7 +503,7 @@ fn forward_interim(story: &mut Story<'_>, client: &mut H1Side) {
         client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
         let out = client.conn.output.tail();
         h1::write_response(&story.response, BodyLength::None, ConnectionLine::Nothing, NameCase::Lower, out);
-        story.facts.bytes_out += (client.conn.output.len() - before) as u64;
+        story.sent += (client.conn.output.len() - before) as u64;
     }
 }
 
@@ -506,10 +549,7 @@ impl Reading for ResponseInfo {
     }
 
     fn persistence_with(&self, configured: Persistence) -> Persistence {
-        match (configured, self.body) {
-            (Persistence::KeepAlive, BodyLength::UntilClose | BodyLength::Tunnel) => Persistence::Close,
-            (Persistence::KeepAlive, _) => self.persistence,
-            (Persistence::Close, _) => Persistence::Close,
-        }
+        let ends_here = matches!(self.body, BodyLength::UntilClose | BodyLength::Tunnel);
+        if ends_here || configured == Persistence::Close { Persistence::Close } else { self.persistence }
     }
 }

@@ -16,14 +16,13 @@ mod forward;
 mod receive;
 mod request;
 
-use base::termination::{Cause, Phase, Termination};
 use h1::{Persistence, RequestInfo};
 
 use crate::conn::Conn;
 use crate::finish;
-use crate::h1_side::H1Side;
-use crate::story::{Failure, Story};
-use crate::worker::Stopping;
+use crate::h1_side::{H1Side, Reading};
+use crate::story::{Stage, Story};
+use log::Step;
 
 /// What becomes of the client's connection after a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +48,8 @@ pub(crate) async fn serve(mut story: Story<'_>, conn: Conn) {
         story.begin();
         let after = one(&mut story, &mut client).await;
         match after {
-            After::KeepAlive if story.worker.stopping.get() == Stopping::No => story.served += 1,
-            After::KeepAlive | After::Close => break close(&mut story, &mut client).await,
+            After::KeepAlive => story.served += 1,
+            After::Close => break close(&mut story, &mut client).await,
             After::Abandon => break,
         }
     }
@@ -58,15 +57,19 @@ pub(crate) async fn serve(mut story: Story<'_>, conn: Conn) {
 
 /// One request and its response.
 async fn one(story: &mut Story<'_>, client: &mut H1Side) -> After {
+    if !client.has_all() && receive::skip_body(story, client).await.is_err() {
+        return After::Abandon;
+    }
     let received = match receive::request(story, client).await {
         Ok(received) => received,
         Err(receive::NoRequest::Idle) => return After::Close,
         Err(receive::NoRequest::Failed(failure)) => {
-            let after = answer::failure(story, client, failure).await;
+            let after = answer::failure(story, client, None, failure).await;
             finish::unparsed(story);
             return after;
         }
     };
+    finish::step(story, None, Stage::Request, Step::Request);
     let Left::Done(after, server) = handle(story, client, &received).await;
     finish::http(story, server.as_deref());
     after
@@ -81,7 +84,9 @@ async fn handle(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo) 
     match forward::forward(story, client, info, routed).await {
         Ok(forwarded) => Left::Done(forwarded.after, Some(forwarded.server)),
         Err((failure, server)) => {
-            let after = answer::failure(story, client, failure).await;
+            // After a body that cannot be read, nobody knows where the next request starts.
+            let info = (client.reading() == Reading::Sound).then_some(info);
+            let after = answer::failure(story, client, info, failure).await;
             Left::Done(after, server)
         }
     }
@@ -93,11 +98,7 @@ fn persistence(story: &Story<'_>, info: &RequestInfo) -> Persistence {
     let closes = |mode: ConnectionMode| mode == ConnectionMode::Close;
     let configured = closes(story.frontend.common.http.connection)
         || story.backend.is_some_and(|b| closes(b.common.http.connection));
-    if configured || story.worker.stopping.get() != Stopping::No {
-        Persistence::Close
-    } else {
-        info.persistence
-    }
+    if configured || story.worker.closes_client() { Persistence::Close } else { info.persistence }
 }
 
 /// Sends what is left and closes in order.
@@ -114,8 +115,3 @@ async fn close(story: &mut Story<'_>, client: &mut H1Side) {
 
 /// How long a client that was told to close is waited for.
 const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
-
-/// A client that went away.
-fn client_gone(phase: Phase) -> Failure {
-    Failure::silent(Termination::new(Cause::ClientAbort, phase))
-}

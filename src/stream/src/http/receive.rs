@@ -5,11 +5,16 @@ use std::task::{Context, Poll};
 
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
-use h1::{Progress, RequestInfo, Side};
+use h1::{Progress, RequestInfo, Side, Strictness};
+use http::BodyLength;
+use lang::logformat::Needs;
 
 use crate::conn::Filled;
+use crate::exchange::{Piece, Source};
 use crate::h1_side::H1Side;
+use crate::settings::Violations;
 use crate::site::Site;
+use crate::size;
 use crate::story::{Failure, Story};
 
 /// Why there is no request.
@@ -31,25 +36,73 @@ enum Polled {
 /// Receives the next request's head into the story.
 pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Result<RequestInfo, NoRequest> {
     let begin = story.facts.timers.begin;
-    let options = options(story.site);
+    let options = options(story.site, story.frontend.common.http.request_violations);
     wait_from(story, begin, client.conn.input.is_empty());
-    let polled = poll_fn(|cx| poll(cx, story, client, &options)).await;
+    let worker = story.worker;
+    let mut closing = std::pin::pin!(worker.closing.notified());
+    let polled = poll_fn(|cx| {
+        let polled = poll(cx, story, client, &options);
+        if polled.is_ready() || story.served == 0 || story.facts.timers.first_byte.is_set() {
+            return polled;
+        }
+        // Nothing is under way: the client may be let go.
+        loop {
+            if worker.closes_idle_client() {
+                return Poll::Ready(Polled::Silence(Cause::Proxy));
+            }
+            if closing.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            closing.set(worker.closing.notified());
+        }
+    })
+    .await;
     let now = story.now();
     match polled {
         Polled::Complete(info) => {
             story.facts.timers.request = now;
             client.expect_body(info.body, Side::Request, options);
+            story.facts.bytes_in = size::of_request(&story.request);
+            if info.body == BodyLength::Chunked && client.body_is_malformed() {
+                story.facts.timers.request = Tick::NEVER;
+                story.facts.request_line.clear();
+                let failure = Failure::new(400, Termination::new(Cause::Proxy, Phase::Request));
+                return Err(NoRequest::Failed(failure));
+            }
             Ok(info)
         }
         Polled::Failed(failure) => Err(NoRequest::Failed(failure)),
         // A kept-alive connection that ends in silence is how such connections end.
         Polled::Silence(_) if story.served > 0 => Err(NoRequest::Idle),
         Polled::Silence(cause) => {
-            let status = (cause == Cause::ClientTimeout).then_some(408);
-            let termination = Termination::new(cause, Phase::Request);
-            Err(NoRequest::Failed(Failure { status, termination }))
+            let status = if cause == Cause::ClientTimeout { 408 } else { 400 };
+            Err(NoRequest::Failed(Failure::new(status, Termination::new(cause, Phase::Request))))
         }
     }
+}
+
+/// The client went away, or fell silent, within a body that nobody wants any more.
+pub(super) struct Gone;
+
+/// Reads over what is left of a request that has been answered already.
+pub(super) async fn skip_body(story: &mut Story<'_>, client: &mut H1Side) -> Result<(), Gone> {
+    let timeout = story.frontend.common.timeouts.client;
+    let now = story.now();
+    story.expire(now, timeout);
+    poll_fn(|cx| {
+        loop {
+            let skipped = match client.poll_piece(cx) {
+                Poll::Pending => return story.deadline.poll_expired(cx).map(|()| Err(Gone)),
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
+                Poll::Ready(Ok(Piece::End(_))) => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(Piece::Data(data, _))) => data.len(),
+            };
+            client.consume(skipped);
+            let now = story.site.clock.now();
+            story.expire(now, timeout);
+        }
+    })
+    .await
 }
 
 /// The deadline before the first byte, and after it.
@@ -124,7 +177,7 @@ fn begin_request(story: &mut Story<'_>) {
 fn keep_request_line(story: &mut Story<'_>) {
     let (facts, request) = (&mut story.facts, &story.request);
     facts.http_version = if request.version.is_at_least_11() { 11 } else { 10 };
-    if !story.frontend.log.is_silent() {
+    if story.frontend.log.needs().contains(Needs::REQUEST_LINE) {
         let line = &mut facts.request_line;
         line.extend_from_slice(request.method.as_bytes());
         line.push(b' ');
@@ -134,12 +187,18 @@ fn keep_request_line(story: &mut Story<'_>) {
     }
 }
 
-/// What the parser is told.
-pub(super) fn options(site: &Site) -> h1::Options {
-    let limits = h1::Limits {
-        lines: site.tuning.max_headers,
-        buffer: site.tuning.buffer_size,
-        reserve: site.tuning.max_rewrite,
-    };
-    h1::Options { limits, ..h1::Options::default() }
+/// What the parser of requests, or of responses, is told.
+pub(super) fn options(site: &Site, violations: Violations) -> h1::Options {
+    let tuning = &site.tuning;
+    let limits =
+        h1::Limits { lines: tuning.max_headers, buffer: tuning.buffer_size, reserve: tuning.max_rewrite };
+    h1::Options {
+        limits,
+        strictness: match violations {
+            Violations::Refused => Strictness::Strict,
+            Violations::Tolerated => Strictness::Relaxed,
+        },
+        insecure_framing: tuning.insecure_framing,
+        old_payload: tuning.old_payload,
+    }
 }

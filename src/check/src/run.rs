@@ -1,0 +1,187 @@
+//! Checks servers for as long as the process goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backend::{Backend, CheckResult, Server, Status, Transition, Trend};
+use base::addr::Addr;
+use base::clock::Clock;
+
+use crate::probe::{Patience, probe};
+use crate::settings::{CheckSettings, Enabled, ProxyChecks};
+
+/// Who is told of what checks change.
+pub trait Reporter {
+    /// Something that the operator wants to know.
+    fn report(&self, weight: Weight, text: &str);
+}
+
+/// How much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// A server came back.
+    Notice,
+    /// A server was lost.
+    Warning,
+    /// A backend has no server left.
+    Alert,
+}
+
+/// A server to be checked.
+pub struct Subject<R> {
+    /// Its backend.
+    pub backend: Arc<Backend>,
+    /// The server.
+    pub server: Arc<Server>,
+    /// How the proxy's servers are checked.
+    pub checks: ProxyChecks,
+    /// When to start, so that not all servers are checked at once.
+    pub delay: Duration,
+    /// Who is told.
+    pub reporter: R,
+}
+
+/// Checks a server for ever; returns at once for one that is not to be checked.
+pub async fn watch<R: Reporter>(subject: Subject<R>, clock: Clock) {
+    let settings: CheckSettings = subject.server.slots_of_features.get_or_default();
+    if settings.enabled == Enabled::No {
+        return;
+    }
+    subject.server.health.configure(settings.rise, settings.fall);
+    tokio::time::sleep(subject.delay).await;
+    loop {
+        let begin = clock.now();
+        let to = address(&subject.server.address.load(), &settings);
+        let patience = patience(&settings, &subject.checks);
+        let result = probe(to, &subject.checks.kind, patience, &clock).await;
+        take_in(&subject, result, &clock);
+        let spent = clock.now().since(begin);
+        let interval = interval(&settings, subject.server.health.trend());
+        tokio::time::sleep(interval.saturating_sub(spent)).await;
+    }
+}
+
+/// The address that is checked: the server's, where nothing else is said.
+fn address(server: &Addr, settings: &CheckSettings) -> Addr {
+    let base = settings.address.as_ref().unwrap_or(server);
+    let port = settings.port.or_else(|| base.port().filter(|p| *p != 0)).or(server.port());
+    base.with_port(port.unwrap_or(0))
+}
+
+/// Without `timeout check` the interval bounds the whole check.
+fn patience(settings: &CheckSettings, checks: &ProxyChecks) -> Patience {
+    match checks.timeout {
+        Some(answer) => {
+            let connect = checks.connect.map_or(settings.interval, |c| c.min(settings.interval));
+            Patience { connect, answer }
+        }
+        None => Patience { connect: settings.interval, answer: settings.interval },
+    }
+}
+
+fn interval(settings: &CheckSettings, trend: Trend) -> Duration {
+    match trend {
+        Trend::Up => settings.interval,
+        Trend::Changing => settings.fast.unwrap_or(settings.interval),
+        Trend::Down => settings.down.unwrap_or(settings.interval),
+    }
+}
+
+/// Counts a result, and says what it changed.
+fn take_in<R: Reporter>(subject: &Subject<R>, result: CheckResult, clock: &Clock) {
+    let (backend, server) = (&subject.backend, &subject.server);
+    let now = clock.now();
+    if !result.status.passed() {
+        server.counters.failed_checks.inc();
+    }
+    let words = describe(&result);
+    match server.health.observe(result, now) {
+        Transition::None => {}
+        Transition::Down => {
+            backend.set_status(server, Status::Down, now);
+            tell(subject, Status::Down, &words);
+            if backend.balancer.usable() == (0, 0) {
+                backend.counters.downs.inc();
+                subject.reporter.report(
+                    Weight::Alert,
+                    &format!("backend '{}' has no server available!", backend.facts.name),
+                );
+            }
+        }
+        Transition::Up => {
+            backend.set_status(server, Status::Up, now);
+            tell(subject, Status::Up, &words);
+        }
+    }
+}
+
+/// What a server's change of state means for its backend, as messages have it.
+fn tell<R: Reporter>(subject: &Subject<R>, status: Status, words: &str) {
+    let (backend, server) = (&subject.backend, &subject.server);
+    let (active, backups) = backend.balancer.usable();
+    let name = format!("Server {}/{}", backend.facts.name, server.facts.name);
+    let waiting = server.slots.waiting();
+    let (weight, text) = match status {
+        Status::Up => (
+            Weight::Notice,
+            format!(
+                "{name} is UP, reason: {words}. {active} active and {backups} backup servers online. \
+                 0 sessions requeued, {waiting} total in queue."
+            ),
+        ),
+        Status::Down => (
+            Weight::Warning,
+            format!(
+                "{name} is DOWN, reason: {words}. {active} active and {backups} backup servers left. \
+                 {} sessions active, 0 requeued, {waiting} remaining in queue.",
+                server.counters.common.current.get()
+            ),
+        ),
+    };
+    subject.reporter.report(weight, &text);
+}
+
+/// The result in words, as messages have it.
+fn describe(result: &CheckResult) -> String {
+    use std::fmt::Write as _;
+    let mut text = result.status.describe().to_owned();
+    if let Some(code) = result.code {
+        let _ = write!(text, ", code: {code}");
+    }
+    if !result.info.is_empty() {
+        let _ = write!(text, ", info: \"{}\"", result.info);
+    }
+    let _ = write!(text, ", check duration: {}ms", result.millis);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use backend::CheckStatus;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn the_checked_address_follows_the_servers() {
+        let server = Addr::inet(Ipv4Addr::LOCALHOST, 80);
+        assert_eq!(address(&server, &CheckSettings::default()), server);
+        let port = CheckSettings { port: Some(81), ..CheckSettings::default() };
+        assert_eq!(address(&server, &port).port(), Some(81));
+        let other = Addr::inet(Ipv4Addr::new(192, 0, 2, 1), 0);
+        let addr = CheckSettings { address: Some(other), ..CheckSettings::default() };
+        assert_eq!(address(&server, &addr), Addr::inet(Ipv4Addr::new(192, 0, 2, 1), 80));
+    }
+
+    #[test]
+    fn intervals_follow_the_trend() {
+        let s = CheckSettings { fast: Some(Duration::from_secs(1)), ..CheckSettings::default() };
+        assert_eq!(interval(&s, Trend::Changing), Duration::from_secs(1));
+        assert_eq!(interval(&s, Trend::Down), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_result_is_told_in_one_sentence() {
+        let r = CheckResult { status: CheckStatus::L7Status, code: Some(500), millis: 3, info: "Err".into() };
+        assert_eq!(describe(&r), "Layer7 wrong status, code: 500, info: \"Err\", check duration: 3ms");
+    }
+}
