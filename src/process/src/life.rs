@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,6 +20,14 @@ use crate::status::{self, Proxy};
 pub(crate) struct Worker {
     pub(crate) control: Control,
     pub(crate) thread: JoinHandle<std::io::Result<()>>,
+}
+
+/// The worker threads.
+pub(crate) struct Workers {
+    pub(crate) all: Vec<Worker>,
+    /// How many have done their work. Each counts itself before it raises the alarm, so that whoever is
+    /// woken by it sees the count.
+    pub(crate) ended: Arc<AtomicUsize>,
 }
 
 /// The signals that are waited for. A worker that ends raises the alarm.
@@ -43,7 +52,7 @@ pub(crate) struct Running {
     pub(crate) settings: Life,
     pub(crate) signals: Held,
     pub(crate) reporter: Reporter,
-    pub(crate) workers: Vec<Worker>,
+    pub(crate) workers: Workers,
     pub(crate) listeners: Vec<Bound>,
     /// The sockets of the runtime API.
     pub(crate) api: Vec<BoundListener>,
@@ -73,7 +82,7 @@ impl Running {
         let mut stage = Stage::Serving;
         loop {
             if matches!(stage, Stage::Draining(_) | Stage::HardStopped(_)) && self.have_ended() {
-                return ExitCode::SUCCESS;
+                return self.workers.join();
             }
             let left = stage.deadline().map(|at| at.since(self.now()));
             match self.signals.wait(left) {
@@ -129,7 +138,7 @@ impl Running {
     fn stop_softly(&mut self) -> Stage {
         self.listeners.iter().for_each(|bound| bound.listener.stop());
         self.api.iter().for_each(BoundListener::stop);
-        for worker in &self.workers {
+        for worker in &self.workers.all {
             // A worker that is too far behind to take the order has ended its listeners with the others'.
             let _ = worker.control.give(Order::SoftStop);
         }
@@ -144,7 +153,7 @@ impl Running {
         for (index, text) in status::hard_stopped(&self.proxies, &self.site) {
             self.say_of(index, text);
         }
-        for worker in &self.workers {
+        for worker in &self.workers.all {
             // Who cannot take even this order is not waited for in the end.
             let _ = worker.control.give(Order::HardStop);
         }
@@ -156,7 +165,7 @@ impl Running {
     }
 
     fn have_ended(&self) -> bool {
-        self.workers.iter().all(|worker| worker.thread.is_finished())
+        self.workers.ended.load(Ordering::Acquire) == self.workers.all.len()
     }
 
     /// Lets another process have the ports for a while.
@@ -190,6 +199,14 @@ impl Running {
 
     fn say(&mut self, text: String) {
         self.reporter.warn(text);
+    }
+}
+
+impl Workers {
+    fn join(self) -> ExitCode {
+        let ends = self.all.into_iter().map(|worker| worker.thread.join());
+        let failed = ends.filter(|end| !matches!(end, Ok(Ok(())))).count();
+        if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::registry::Registry;
@@ -19,7 +20,7 @@ use sys::signal::{Held, Signal};
 
 use crate::binding::{self, Bound, Opened, Predecessors};
 use crate::daemon::{self, Child, Side};
-use crate::life::{Running, SIGNALS, Worker};
+use crate::life::{Running, SIGNALS, Worker, Workers};
 use crate::options::{Ground, Options, Verbosity};
 use crate::plan::{Plan, ThreadPlan};
 use crate::report::{Reporter, here};
@@ -304,23 +305,33 @@ fn process_facts(draft: &Draft, plan: &Plan) -> ProcessFacts {
     }
 }
 
-fn spawn(site: &Arc<Site>, listeners: &[Bound], plan: &Plan) -> std::io::Result<Vec<Worker>> {
-    let mut workers = Vec::with_capacity(plan.threads.len());
+fn spawn(site: &Arc<Site>, listeners: &[Bound], plan: &Plan) -> std::io::Result<Workers> {
+    let ended = Arc::new(AtomicUsize::new(0));
+    let mut all = Vec::with_capacity(plan.threads.len());
     for (index, thread) in plan.threads.iter().enumerate() {
         let (control, orders) = Control::new();
-        let own: Vec<_> = listeners.iter().filter(|bound| bound.threads.contains(&index)).collect();
-        let own = own.into_iter().map(|bound| (bound.listener.clone(), bound.facts.clone())).collect();
-        let (site, place) = (site.clone(), thread.clone());
+        let own = listeners.iter().filter(|bound| bound.threads.contains(&index));
+        let own = own.map(|bound| (bound.listener.clone(), bound.facts.clone())).collect();
+        let (site, place, last_word) = (site.clone(), thread.clone(), LastWord(ended.clone()));
         let thread = std::thread::Builder::new().name(format!("worker {}", index + 1)).spawn(move || {
+            let _last_word = last_word;
             tie(&place);
-            let ended = stream::run(index, site, own, orders);
-            // Wakes the thread that waits for signals; without it, only the end comes a little later.
-            let _ = sys::signal::send(std::process::id().cast_signed(), Signal::Alarm);
-            ended
+            stream::run(index, site, own, orders)
         })?;
-        workers.push(Worker { control, thread });
+        all.push(Worker { control, thread });
     }
-    Ok(workers)
+    Ok(Workers { all, ended })
+}
+
+/// Tells the thread that waits for signals when a worker has ended, however that came.
+struct LastWord(Arc<AtomicUsize>);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Release);
+        // The process exists: it is this one.
+        let _ = sys::signal::send(std::process::id().cast_signed(), Signal::Alarm);
+    }
 }
 
 /// Ties the calling thread to its processors.

@@ -116,8 +116,8 @@ pub static DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
     tune("maxpipes", |s| {
-        let pipes = s.integer(0, 0..=i64::from(i32::MAX))?;
-        s.slot::<Resources>().pipes = Some(pipes as u32);
+        let pipes = s.integer(0, -1..=i64::from(i32::MAX))?;
+        s.slot::<Resources>().pipes = u32::try_from(pipes).ok();
         Ok(())
     }),
     moot_number("mworker-max-reloads"),
@@ -143,7 +143,6 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Resources>().preallocate = Switch::On;
         Ok(())
     }),
-    moot_switch("profiling.memory"),
     entry("profiling.tasks", Prefix::None, Arity::AtLeast(1), "3.3", life::profiling_tasks),
     word("quiet", |s| {
         s.slot::<Life>().quiet = Switch::On;
@@ -171,15 +170,21 @@ pub static DIRECTIVES: &[Directive] = &[
         Exposure::experimental(s)?;
         s.switch(0).map(drop)
     }),
-    tune("tune.idletimer", |s| s.duration(0, grammar::time::Unit::Millisecond).map(drop)),
+    tune("tune.idletimer", |s| match s.duration(0, grammar::time::Unit::Millisecond)?.as_millis() {
+        0..=65535 => Ok(()),
+        _ => Err(s.refuse(0, "'tune.idletimer' expects a timer value between 0 and 65535 ms.")),
+    }),
     tune("tune.listener.default-shards", sockets::default_shards),
     tune("tune.listener.multi-queue", sockets::multi_queue),
     tune("tune.maxpollevents", |s| {
-        let events = s.integer(0, 1..=1_000_000)?;
-        s.slot::<EventLoop>().max_events = Some(events as u32);
+        let events = s.integer(0, -1..=1_000_000)?;
+        s.slot::<EventLoop>().max_events = (events > 0).then_some(events as u32);
         Ok(())
     }),
-    moot_size("tune.memory.hot-size"),
+    tune("tune.memory.hot-size", |s| match s.size(0)? {
+        0 => Err(s.refuse(0, "'tune.memory.hot-size' expects a strictly positive value.")),
+        _ => Ok(()),
+    }),
     tune("tune.pipesize", sockets::pipe_size),
     tune("tune.pt.zero-copy-forwarding", |s| {
         if s.switch(0)? == Switch::Off {
