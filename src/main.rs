@@ -10,6 +10,7 @@ const ROOMS: &[Tables] = &[
     Tables { fetches: lang::fetches::FETCHES, converters: lang::converters::CONVERTERS, ..Tables::NONE },
     Tables { fetches: lang::fetches::connection::FETCHES, ..Tables::NONE },
     Tables { directives: config::DIRECTIVES, checks: config::CHECKS, ..Tables::NONE },
+    Tables { directives: config::global::DIRECTIVES, checks: config::global::CHECKS, ..Tables::NONE },
     Tables {
         acl_keywords: rule::ACL_KEYWORDS,
         predefined_acls: rule::PREDEFINED_ACLS,
@@ -51,6 +52,7 @@ const ROOMS: &[Tables] = &[
         commands: cli::COMMANDS,
         ..Tables::NONE
     },
+    Tables { directives: process::DIRECTIVES, ..Tables::NONE },
 ];
 
 fn main() -> std::process::ExitCode {

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use backend::server::Admin;
 use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
 use base::addr::Addr;
 use base::clock::Clock;
@@ -12,9 +13,11 @@ use base::worker::PerWorker;
 use check::ProxyChecks;
 use config::diagnostic::Message;
 use config::directive::Switch;
+use config::draft::Resolution;
+use config::global::{CloseSpread, EventLoop, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
-use net::{AcceptProxy, ListenerSettings, ThreadNumber, ThreadSet};
+use net::{AcceptProxy, ListenerSettings};
 use rule::Rules;
 use stats::{FrontendCounters, ProcessCounters};
 
@@ -40,6 +43,12 @@ pub struct Site {
     pub gate: Gate,
     /// How many connections and sessions begin each second at most.
     pub rates: Rates,
+    /// How the threads' event loops go about their work.
+    pub event_loop: EventLoop,
+    /// The kernel's buffers of connections.
+    pub buffers: SocketBuffers,
+    /// How client connections end when the process stops.
+    pub close_spread: CloseSpread,
     /// The frontends, `listen` sections among them, in the order of the configuration.
     pub frontends: Vec<Frontend>,
     /// The backends, `listen` sections among them.
@@ -162,6 +171,9 @@ impl Site {
             tuning: draft.global(),
             gate: Gate::default(),
             rates: Rates::new(draft.global()),
+            event_loop: draft.global(),
+            buffers: draft.global(),
+            close_spread: draft.global(),
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -256,18 +268,18 @@ fn backend_side(
     let none = ServerDrafts::default();
     let drafts = proxy.slots.get::<ServerDrafts>().unwrap_or(&none);
     let mut servers = Vec::with_capacity(drafts.list.len());
+    let mut homeless = Vec::new();
     for line in &drafts.list {
         let settings: ServerSettings = line.slots.get_or_default();
+        let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
+        let server =
+            |address| Arc::new(Server::new(facts, settings, line.slots.inherited(), address, workers));
         match line.address.as_ref().map(net::resolve) {
-            Some(Ok(address)) => {
-                let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
-                servers.push(Arc::new(Server::new(
-                    facts,
-                    settings,
-                    line.slots.inherited(),
-                    address,
-                    workers,
-                )));
+            Some(Ok(address)) => servers.push(server(address)),
+            Some(Err(_)) if draft.readings.resolution == Resolution::Optional => {
+                let server = server(Addr::any(base::addr::Family::V4));
+                homeless.push(server.clone());
+                servers.push(server);
             }
             Some(Err(e)) => errors.push(BuildError {
                 place: line.place.clone(),
@@ -280,6 +292,9 @@ fn backend_side(
         }
     }
     let core = Arc::new(Backend::new(facts(proxy), settings, servers, workers));
+    for server in homeless {
+        core.set_admin(&server, Admin::Maintenance);
+    }
     BackendSide {
         common: common(proxy),
         proxy: index,
@@ -342,8 +357,6 @@ pub struct ListenerFacts {
     pub expected: Expected,
     /// The magic number of `accept-netscaler-cip`.
     pub client_ip_magic: u32,
-    /// The threads that it is for, when not all.
-    pub threads: Option<ThreadSet>,
     /// Connections that it serves at once, and may serve.
     pub gate: Gate,
 }
@@ -362,15 +375,7 @@ impl ListenerFacts {
             address,
             expected,
             client_ip_magic: settings.client_ip_magic.unwrap_or(0),
-            threads: settings.threads.clone(),
             gate: Gate::new(settings.maxconn),
         }
-    }
-
-    /// Whether a worker thread, by its number from 0, accepts from it.
-    pub(crate) fn is_for(&self, worker: usize) -> bool {
-        let number = u32::try_from(worker).unwrap_or(u32::MAX).saturating_add(1);
-        let number = ThreadNumber { absolute: number, group: 1, within: number };
-        self.threads.as_ref().is_none_or(|threads| threads.contains(number))
     }
 }
