@@ -45,6 +45,8 @@ struct Request {
     frontend: usize,
     settings: ListenerSettings,
     id: u32,
+    /// Its figures, where they are kept (`option socket-stats`); its shards share them.
+    counters: Option<Arc<stats::ListenerCounters>>,
     threads: Vec<usize>,
 }
 
@@ -136,6 +138,7 @@ impl Request {
     fn bound(self, listener: BoundListener) -> Bound {
         let address = listener.local_addr().unwrap_or(Addr::any(base::addr::Family::V4));
         let facts = ListenerFacts::new(self.frontend, self.id, &self.settings, address);
+        let facts = ListenerFacts { counters: self.counters, ..facts };
         Bound { listener: Arc::new(listener), facts: Arc::new(facts), threads: self.threads }
     }
 }
@@ -153,6 +156,7 @@ fn requests(draft: &Draft, site: &Site, plan: &Plan, problems: &mut Vec<String>)
         for (line, ids) in drafts.0.iter().zip(drafts.ids()) {
             let settings: ListenerSettings = line.slots.get_or_default();
             for (mut spec, id) in specs(line, problems).into_iter().zip(ids) {
+                let counters = frontend.listener_counters();
                 prepare(&mut spec, &sockets, &buffers, site.tuning.max_accept);
                 for threads in shards(&spec, &settings, sockets.shards, plan) {
                     requests.push(Request {
@@ -161,6 +165,7 @@ fn requests(draft: &Draft, site: &Site, plan: &Plan, problems: &mut Vec<String>)
                         frontend: index,
                         settings: settings.clone(),
                         id,
+                        counters: counters.clone(),
                         threads,
                     });
                 }

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::registry::Registry;
-use cli::{Api, Program, Traffic};
+use cli::{Api, Program, Sinks, Traffic};
 use config::diagnostic::Message;
 use config::global::{Instance, ProcessLimits};
 use config::{Draft, Place, Severity};
 use keyword::World;
 use lang::facts::ProcessFacts;
 use net::{BoundListener, Inherited};
-use stream::{Control, Site};
+use stream::{Control, Crew, Site};
 use sys::limits::Resource;
 use sys::signal::{Held, Signal};
 
@@ -218,10 +218,14 @@ impl Ready<'_> {
         for line in reporter.take_log().split_inclusive('\n') {
             log::startup_logs().push(line.as_bytes());
         }
-        let world = world(draft, &site, &opened.listeners, &sockets);
+        let mut world = world(draft, &site, &opened.listeners, &sockets);
         let started = Held::hold(&SIGNALS)
             .and_then(|signals| Ok((signals, spawn(&site, &opened.listeners, &prepared.plan)?)))
-            .and_then(|started| api.start(world, site.clock.clone()).map(|()| started));
+            .and_then(|(signals, workers)| {
+                let controls = workers.all.iter().map(|w| w.control.clone()).collect();
+                world.put(Arc::new(Crew::new(controls)));
+                api.start(world, site.clock.clone()).map(|()| (signals, workers))
+            });
         let (signals, workers) = match started {
             Ok(started) => started,
             Err(e) => {
@@ -274,12 +278,15 @@ fn world(draft: &Draft, site: &Arc<Site>, listeners: &[Bound], sockets: &[BoundL
     world.put(Arc::clone(site));
     let handles: Vec<_> = listeners.iter().map(|b| (b.listener.clone(), b.facts.clone())).collect();
     world.put(Arc::new(Traffic::new(site.frontends.len(), &handles)));
+    world.put(Arc::new(Sinks(log::sinks(draft))));
+    let maxconn = draft.global::<ProcessLimits>().maxconn;
+    site.gate.set_limit(maxconn);
     world.put(Arc::new(Program {
         version: version::full(),
         date: version::DATE.to_owned(),
         environment: draft.environment.sorted().into_iter().map(own).collect(),
         listeners: traffic.chain(sockets.iter().cloned()).collect(),
-        maxconn: draft.global::<ProcessLimits>().maxconn,
+        maxconn,
         started: site.clock.wall(),
         ..Program::default()
     }));

@@ -15,7 +15,8 @@ use rule::condition_after;
 
 use crate::settings::{
     AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits,
-    LogOptions, RateLimits, Route, RouteTarget, Routes, SmartAck, SocketOptions, Timeouts, Tuning,
+    LogOptions, RateLimits, Route, RouteTarget, Routes, SmartAck, SocketOptions, StatsOptions, Timeouts,
+    Tuning,
 };
 use crate::settings::{SpliceOptions, UniqueId, Violations};
 
@@ -145,6 +146,7 @@ pub static DIRECTIVES: &[Directive] = &[
     switch("option log-separate-errors", FRONT, set_switch!(LogOptions, separate_errors)),
     switch("option logasap", FRONT, set_switch!(LogOptions, as_soon_as_possible)),
     switch("option nolinger", ALL, set_switch!(SocketOptions, no_linger)),
+    switch("option socket-stats", FRONT, set_switch!(StatsOptions, sockets)),
     switch("option splice-auto", ALL, set_switch!(SpliceOptions, auto)),
     switch("option splice-request", ALL, set_switch!(SpliceOptions, request)),
     switch("option splice-response", ALL, set_switch!(SpliceOptions, response)),

@@ -209,6 +209,15 @@ pub struct SocketOptions {
 
 impl Setting for SocketOptions {}
 
+/// What a proxy counts beyond what all do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatsOptions {
+    /// `option socket-stats`.
+    pub sockets: Switch,
+}
+
+impl Setting for StatsOptions {}
+
 /// Whether acknowledgements wait for data to travel with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SmartAck {

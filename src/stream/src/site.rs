@@ -19,12 +19,14 @@ use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
 use net::{AcceptProxy, ListenerSettings};
 use rule::Rules;
-use stats::{FrontendCounters, ProcessCounters};
+use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 
+use crate::captures::{CaptureCount, Captures};
 use crate::gate::Gate;
+use crate::live::StreamCounters;
 use crate::settings::{
     ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
-    SpliceOptions, Timeouts, Tuning, UniqueId,
+    SpliceOptions, StatsOptions, Timeouts, Tuning, UniqueId,
 };
 use crate::splice::Splicing;
 
@@ -35,6 +37,10 @@ pub struct Site {
     pub process: ProcessFacts,
     /// Its counters.
     pub counters: ProcessCounters,
+    /// Its streams, counted.
+    pub live: StreamCounters,
+    /// The number of invalid messages.
+    pub captures: CaptureCount,
     /// The time.
     pub clock: Clock,
     /// `global` tuning.
@@ -75,6 +81,8 @@ pub struct Common {
     pub sockets: SocketOptions,
     /// Its error pages.
     pub error_pages: ErrorPages,
+    /// Its last invalid messages.
+    pub captures: Captures,
     /// What of its traffic is spliced.
     pub splice: SpliceOptions,
 }
@@ -114,6 +122,18 @@ pub struct Frontend {
     pub gate: Gate,
     /// Its counters.
     pub counters: FrontendCounters,
+    /// Whether its listeners are counted apart.
+    stats: StatsOptions,
+    workers: usize,
+}
+
+impl Frontend {
+    /// Counters for one of its listeners, if they are counted apart.
+    pub fn listener_counters(&self) -> Option<Arc<ListenerCounters>> {
+        let counters =
+            || ListenerCounters { events: PerWorker::new(self.workers), ..ListenerCounters::default() };
+        self.stats.sockets.is_on().then(|| Arc::new(counters()))
+    }
 }
 
 /// A `use_backend` rule with its target looked up.
@@ -167,6 +187,8 @@ impl Site {
         let mut site = Self {
             process,
             counters: ProcessCounters::default(),
+            live: StreamCounters::new(workers),
+            captures: CaptureCount::default(),
             clock,
             tuning: draft.global(),
             gate: Gate::default(),
@@ -231,6 +253,8 @@ impl Site {
             unique_id: proxy.slots.get_or_default(),
             limits: proxy.slots.get_or_default(),
             counters: FrontendCounters { events: PerWorker::new(workers), ..FrontendCounters::default() },
+            stats: proxy.slots.get_or_default(),
+            workers,
         }
     }
 }
@@ -244,6 +268,7 @@ fn common(proxy: &ProxyDraft) -> Common {
         http: proxy.slots.get_or_default(),
         sockets: proxy.slots.get_or_default(),
         error_pages: proxy.slots.get_or_default(),
+        captures: Captures::default(),
         splice: proxy.slots.get_or_default(),
     }
 }
@@ -353,6 +378,8 @@ pub struct ListenerFacts {
     pub id: u32,
     /// The bound address; streams ask the system for theirs when it is a wildcard.
     pub address: Addr,
+    /// Its counters, if it is counted apart.
+    pub counters: Option<Arc<ListenerCounters>>,
     /// What its connections begin with.
     pub expected: Expected,
     /// The magic number of `accept-netscaler-cip`.
@@ -376,6 +403,7 @@ impl ListenerFacts {
             expected,
             client_ip_magic: settings.client_ip_magic.unwrap_or(0),
             gate: Gate::new(settings.maxconn),
+            counters: None,
         }
     }
 }
