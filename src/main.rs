@@ -8,6 +8,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// The rooms, in the order in which their checks run.
 const ROOMS: &[Tables] = &[
     Tables { fetches: lang::fetches::FETCHES, ..Tables::NONE },
+    Tables { fetches: lang::fetches::connection::FETCHES, ..Tables::NONE },
     Tables { directives: config::DIRECTIVES, checks: config::CHECKS, ..Tables::NONE },
     Tables { directives: config::global::DIRECTIVES, checks: config::global::CHECKS, ..Tables::NONE },
     Tables {
@@ -24,15 +25,27 @@ const ROOMS: &[Tables] = &[
         checks: log::CHECKS,
         ..Tables::NONE
     },
-    Tables { directives: net::DIRECTIVES, bind_options: net::BIND_OPTIONS, ..Tables::NONE },
+    Tables {
+        directives: net::DIRECTIVES,
+        bind_options: net::BIND_OPTIONS,
+        fetches: net::FETCHES,
+        ..Tables::NONE
+    },
     Tables {
         directives: backend::DIRECTIVES,
         server_options: backend::SERVER_OPTIONS,
         checks: backend::CHECKS,
         ..Tables::NONE
     },
+    Tables { actions: rule::VAR_ACTIONS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
-    Tables { directives: stream::DIRECTIVES, checks: stream::CHECKS, ..Tables::NONE },
+    Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
+    Tables {
+        directives: stream::DIRECTIVES,
+        actions: stream::ACTIONS,
+        checks: stream::CHECKS,
+        ..Tables::NONE
+    },
     Tables {
         directives: cli::DIRECTIVES,
         bind_options: cli::BIND_OPTIONS,

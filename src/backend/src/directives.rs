@@ -12,9 +12,9 @@ use config::{
 };
 use grammar::address;
 
-use crate::settings::{
-    Algorithm, BackendSettings, ProxyHeader, Role, ServerDraft, ServerDrafts, ServerSettings, Start,
-};
+use crate::dial::DialSettings;
+use crate::dial_options;
+use crate::settings::{Algorithm, BackendSettings, Role, ServerDraft, ServerDrafts, ServerSettings, Start};
 
 const BACK: Sections = Sections::BACK;
 const OWN: Sections = Sections::BACK.without(Sections::DEFAULTS);
@@ -52,6 +52,7 @@ pub static DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
     directive("server", OWN, Prefix::None, Arity::AtLeast(2), server),
+    directive("source", BACK, Prefix::None, Arity::AtLeast(1), dial_options::source),
 ];
 
 /// The checks of this room.
@@ -92,8 +93,6 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
     option("maxconn", 1, |cx| number(cx, |s| &mut s.maxconn)),
     option("maxqueue", 1, |cx| number(cx, |s| &mut s.maxqueue)),
     option("no-backup", 0, set!(role = Role::Active)),
-    option("no-send-proxy", 0, set!(proxy_header = ProxyHeader::None)),
-    option("no-send-proxy-v2", 0, set!(proxy_header = ProxyHeader::None)),
     option("pool-max-conn", 1, |cx| {
         let max = cx.take_integer(-1..=i64::from(i32::MAX))?;
         cx.slot::<ServerSettings>().pool_max = u64::try_from(max).ok();
@@ -104,8 +103,6 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
         cx.slot::<ServerSettings>().pool_purge_delay = delay;
         Ok(())
     }),
-    option("send-proxy", 0, set!(proxy_header = ProxyHeader::V1)),
-    option("send-proxy-v2", 0, set!(proxy_header = ProxyHeader::V2)),
     option("weight", 1, |cx| {
         let weight = cx.take_integer(0..=256)?;
         cx.slot::<ServerSettings>().weight = weight as u32;
@@ -148,7 +145,71 @@ fn default_server(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let mut slots = std::mem::take(&mut s.slot::<ServerDrafts>().defaults);
     let outcome = parse_options::<ServerOption>(s, 0, &mut slots);
     s.slot::<ServerDrafts>().defaults = slots;
-    outcome
+    outcome.map_err(|refusal| name_what_is_missing(s, refusal))
+}
+
+/// Options that belong to a feature which is not there, in the words of the manual.
+const NEEDS_TLS: &[&str] = &[
+    "allow-0rtt",
+    "alpn",
+    "ca-file",
+    "check-alpn",
+    "check-sni",
+    "check-sni-auto",
+    "check-ssl",
+    "ciphers",
+    "ciphersuites",
+    "client-sigalgs",
+    "crl-file",
+    "crt",
+    "curves",
+    "force-sslv3",
+    "force-tlsv10",
+    "force-tlsv11",
+    "force-tlsv12",
+    "force-tlsv13",
+    "ktls",
+    "no-check-sni-auto",
+    "no-check-ssl",
+    "no-renegotiate",
+    "no-send-proxy-v2-ssl",
+    "no-send-proxy-v2-ssl-cn",
+    "no-sni-auto",
+    "no-ssl",
+    "no-ssl-reuse",
+    "no-sslv3",
+    "no-tls-tickets",
+    "no-tlsv10",
+    "no-tlsv11",
+    "no-tlsv12",
+    "no-tlsv13",
+    "no-verifyhost",
+    "npn",
+    "renegotiate",
+    "send-proxy-v2-ssl",
+    "send-proxy-v2-ssl-cn",
+    "sigalgs",
+    "sni",
+    "sni-auto",
+    "ssl",
+    "ssl-max-ver",
+    "ssl-min-ver",
+    "ssl-reuse",
+    "tls-tickets",
+    "verify",
+    "verifyhost",
+];
+
+/// A keyword that belongs to a feature which this version has not is told from a misspelt one.
+fn name_what_is_missing(s: &Statement<'_>, refusal: Refusal) -> Refusal {
+    let word = refusal.word.and_then(|w| w.checked_sub(s.keyword_words)).map(|at| s.arg(at));
+    match word.filter(|word| NEEDS_TLS.contains(&word.as_ref())) {
+        Some(word) if refusal.message.contains("unknown keyword") => Refusal {
+            message: format!("'{}' : '{word}' needs TLS, which this version does not support.", s.keyword()),
+            ..refusal
+        },
+        _ => refusal,
+    }
 }
 
 fn server(s: &mut Statement<'_>) -> Result<(), Refusal> {
@@ -161,7 +222,9 @@ fn server(s: &mut Statement<'_>) -> Result<(), Refusal> {
         s.refuse_part(1, e.span, format!("'server {name}' : invalid address '{written}' : {}.", e.message))
     })?;
     let mut slots: Slots = s.slot::<ServerDrafts>().defaults.inherited();
-    parse_options::<ServerOption>(s, 2, &mut slots)?;
+    dial_options::note_address(&address, slots.get_mut::<DialSettings>())
+        .map_err(|why| s.refuse(1, format!("'server {name}' : {why} in '{written}'.")))?;
+    parse_options::<ServerOption>(s, 2, &mut slots).map_err(|refusal| name_what_is_missing(s, refusal))?;
     let place = s.place.clone();
     let draft = ServerDraft { name: Arc::from(name), address: Some(address), written, place, slots };
     s.slot::<ServerDrafts>().list.push(draft);

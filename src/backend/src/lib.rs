@@ -1,6 +1,8 @@
 //! Servers, balancing, queues.
 
 pub mod balance;
+pub mod dial;
+mod dial_options;
 mod directives;
 pub mod health;
 pub mod queue;
@@ -8,6 +10,8 @@ pub mod server;
 pub mod settings;
 
 pub use balance::Balancer;
+pub use dial::DialSettings;
+pub use dial_options::DIAL_OPTIONS;
 pub use directives::{CHECKS, DIRECTIVES, SERVER_OPTIONS};
 pub use health::{CheckResult, CheckStatus, Health, Transition, Trend};
 pub use queue::{Slot, SlotError, Slots as ServerSlots};

@@ -11,6 +11,7 @@ use lang::facts::{ProxyFacts, ServerFacts};
 use stats::{BackendCounters, ServerCounters};
 
 use crate::balance::Balancer;
+use crate::dial::DialSettings;
 use crate::health::Health;
 use crate::queue::Slots;
 use crate::settings::{BackendSettings, ServerSettings, Start};
@@ -44,6 +45,8 @@ pub struct Server {
     pub facts: ServerFacts,
     /// What its line says.
     pub settings: ServerSettings,
+    /// How connections to it are made.
+    pub dial: DialSettings,
     /// The settings of other features.
     pub slots_of_features: config::Slots,
     /// Its address.
@@ -76,6 +79,7 @@ impl Server {
                 events: base::worker::PerWorker::new(workers),
                 ..BackendCounters::default()
             },
+            idle: base::worker::PerWorker::new(workers),
             ..ServerCounters::default()
         };
         Self {
@@ -86,6 +90,7 @@ impl Server {
             address: ArcSwap::from_pointee(address),
             last_change: AtomicU64::new(0),
             health: Health::default(),
+            dial: features.get_or_default(),
             slots_of_features: features,
             facts,
             settings,

@@ -6,6 +6,8 @@ use std::time::Duration;
 use config::{Place, Setting, Slots};
 use grammar::address::Address;
 
+use crate::dial::Source;
+
 /// A `server` line.
 #[derive(Debug, Default)]
 pub struct ServerDraft {
@@ -56,8 +58,6 @@ pub struct ServerSettings {
     pub id: Option<u32>,
     /// `cookie`.
     pub cookie: Option<Box<[u8]>>,
-    /// `send-proxy` and `send-proxy-v2`.
-    pub proxy_header: ProxyHeader,
     /// `pool-max-conn`; `None` for no limit.
     pub pool_max: Option<u64>,
     /// `pool-purge-delay`.
@@ -74,7 +74,6 @@ impl Default for ServerSettings {
             maxqueue: 0,
             id: None,
             cookie: None,
-            proxy_header: ProxyHeader::None,
             pool_max: None,
             pool_purge_delay: Duration::from_secs(5),
         }
@@ -103,20 +102,8 @@ pub enum Start {
     Disabled,
 }
 
-/// The PROXY protocol header that a server gets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ProxyHeader {
-    /// None.
-    #[default]
-    None,
-    /// Version 1.
-    V1,
-    /// Version 2.
-    V2,
-}
-
 /// The keywords of a backend that concern balancing and connecting.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct BackendSettings {
     /// `balance`.
     pub algorithm: Algorithm,
@@ -129,11 +116,20 @@ pub struct BackendSettings {
     pub all_backups: bool,
     /// `fullconn`.
     pub fullconn: u64,
+    /// `source`, for servers without their own.
+    pub source: Option<Source>,
 }
 
 impl Default for BackendSettings {
     fn default() -> Self {
-        Self { algorithm: Algorithm::RoundRobin, retries: 3, redispatch: 0, all_backups: false, fullconn: 0 }
+        Self {
+            algorithm: Algorithm::RoundRobin,
+            retries: 3,
+            redispatch: 0,
+            all_backups: false,
+            fullconn: 0,
+            source: None,
+        }
     }
 }
 

@@ -37,7 +37,12 @@ impl<T: Default> PerWorker<T> {
 impl<T> PerWorker<T> {
     /// This thread's own. A thread beyond the number that was announced shares the first.
     pub fn here(&self) -> &T {
-        &self.shards.get(index()).unwrap_or(&self.shards[0]).0
+        self.of(index())
+    }
+
+    /// That of another thread.
+    pub fn of(&self, worker: usize) -> &T {
+        &self.shards.get(worker).unwrap_or(&self.shards[0]).0
     }
 
     /// All of them.

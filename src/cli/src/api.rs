@@ -26,14 +26,18 @@ pub struct Program {
     pub date: String,
     /// The environment as the configuration left it.
     pub environment: Vec<(String, String)>,
-    /// What was printed while starting.
-    pub startup_logs: String,
     /// Every listening socket of the process, for the next process to take.
     pub listeners: Vec<BoundListener>,
     /// `maxconn` of the process.
     pub maxconn: u64,
     /// When the process started.
     pub started: base::clock::WallTime,
+    /// How long that took, in milliseconds.
+    pub boot_millis: u64,
+    /// Warnings given while starting.
+    pub warnings: u64,
+    /// How busy it is.
+    pub load: crate::load::Load,
 }
 
 /// Bound sockets that nobody serves yet.

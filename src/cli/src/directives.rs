@@ -168,3 +168,57 @@ pub static BIND_OPTIONS: &[BindOption] = &[
         Ok(())
     }),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::draft;
+
+    fn settings(lines: &str) -> ApiSettings {
+        draft(&format!("global\n{lines}")).unwrap().global()
+    }
+
+    fn refusal(line: &str) -> String {
+        draft(&format!("global\n{line}\n")).unwrap_err().join("\n")
+    }
+
+    #[test]
+    fn sockets_are_read_with_their_parameters() {
+        let api = settings(
+            " stats socket /run/a.sock mode 660 uid 7 gid 8 level admin expose-fd listeners\n \
+             stats socket 127.0.0.1:1234 severity-output number\n stats socket fd@3 level user name x\n \
+             stats timeout 2m\n stats maxconn 3\n",
+        );
+        assert_eq!((api.timeout, api.maxconn, api.sockets.len()), (Duration::from_mins(2), 3, 3));
+        let of = |i: usize| {
+            let slots = &api.sockets[i].slots;
+            (slots.get_or_default::<SocketSettings>(), slots.get_or_default::<ListenSpec>().unix)
+        };
+        let (first, unix) = of(0);
+        assert_eq!((first.level, first.expose), (Level::Admin, Expose::Listeners));
+        assert_eq!((unix.mode, unix.uid, unix.gid), (Some(0o660), Some(7), Some(8)));
+        assert_eq!((of(1).0.level, of(1).0.severity), (Level::Operator, SeverityOutput::Number));
+        assert_eq!(of(2).0.level, Level::User);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for (line, part) in [
+            ("stats socket", "expects an address or a path"),
+            ("stats socket /x level root", "only supports 'user', 'operator', and 'admin' (got 'root')"),
+            ("stats socket /x level", "missing"),
+            ("stats socket /x expose-fd all", "only supports 'listeners' (got 'all')"),
+            ("stats socket /x severity-output all", "only supports 'none', 'number', and 'string'"),
+            ("stats socket /x mode 999", "octal integer expected"),
+            ("stats socket /x user no-such-user", "unknown user name 'no-such-user'"),
+            ("stats socket /x group no-such-group", "unknown group name 'no-such-group'"),
+            ("stats socket 1.2.3.4", "missing port specification in '1.2.3.4'"),
+            ("stats socket /x bar", "unknown keyword 'bar'"),
+            ("stats timeout 0", "expects a positive value"),
+            ("stats maxconn 0", "expects a positive value"),
+        ] {
+            let text = refusal(line);
+            assert!(text.contains(part), "{line}: {text}");
+        }
+    }
+}

@@ -8,9 +8,15 @@ mod builtin;
 mod commands;
 mod directives;
 mod line;
+mod load;
 mod session;
 mod suggest;
+#[cfg(test)]
+mod testing;
+mod traffic;
 
 pub use api::{Api, Program};
 pub use commands::COMMANDS;
 pub use directives::{ApiSettings, BIND_OPTIONS, DIRECTIVES};
+pub use load::Load;
+pub use traffic::{Door, Traffic};

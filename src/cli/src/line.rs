@@ -82,14 +82,6 @@ impl Wire {
         }
     }
 
-    /// Waits until the other side sends something or leaves.
-    pub(crate) async fn disturbed(&self) {
-        if self.input.is_empty() {
-            // An error is a disturbance too.
-            let _ = poll_fn(|cx| self.socket.poll_readable(cx)).await;
-        }
-    }
-
     /// Sends all of it, at the pace of the other side.
     pub(crate) async fn write(&self, mut bytes: &[u8], patience: Option<Duration>) -> Result<(), End> {
         while !bytes.is_empty() {

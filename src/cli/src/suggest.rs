@@ -19,9 +19,13 @@ pub(crate) fn unknown(words: &[Box<[u8]>], shared: &Shared, session: &Session) -
         format!("Unknown command: '{first}', but maybe one of the following ones is a better match:\n")
     };
     if alike.is_empty() {
-        visible(shared, session).for_each(|c| list_line(&mut text, c.usage, c.about));
+        for c in visible(shared, session) {
+            list_line(&mut text, c.usage, c.about);
+        }
     } else {
-        alike.iter().for_each(|c| list_line(&mut text, c.usage, c.about));
+        for c in alike {
+            list_line(&mut text, c.usage, c.about);
+        }
     }
     for (usage, about) in BUILTIN {
         list_line(&mut text, usage, about);
@@ -29,15 +33,18 @@ pub(crate) fn unknown(words: &[Box<[u8]>], shared: &Shared, session: &Session) -
     Answer::info(text)
 }
 
-/// The commands that are most like these words: those that begin with them, else those that share
-/// most pairs of letters with them; in the order of their names.
+/// The commands that are most like these words: those that begin with them, else of those that begin
+/// with most of them the ones with the fewest letters to change; in the order of their names.
 pub(crate) fn alike(words: &[Box<[u8]>], shared: &Shared, session: &Session) -> Vec<&'static Command> {
     let said: Vec<String> = words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect();
     let exact = leading(&said, shared, session);
     if !exact.is_empty() {
         return exact;
     }
-    let mut scored: Vec<_> = visible(shared, session).map(|c| (distance(&said, c.name), c)).collect();
+    let begins_like = |c: &Command| c.name.split(' ').zip(&said).take_while(|(own, w)| own == w).count();
+    let most = visible(shared, session).map(begins_like).max().unwrap_or(0);
+    let nearest = visible(shared, session).filter(|c| begins_like(c) == most);
+    let mut scored: Vec<_> = nearest.map(|c| (distance(&said, c.name), c)).collect();
     scored.sort_by_key(|(d, c)| (*d, c.name));
     scored.truncate(MOST);
     let mut chosen: Vec<_> = scored.into_iter().map(|(_, c)| c).collect();

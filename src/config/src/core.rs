@@ -147,7 +147,8 @@ fn assign_ids(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
             diagnostics.alert_at(&proxy.place, text);
         }
     }
-    let mut next = 1;
+    // The first id is that of the runtime API's own frontend.
+    let mut next = 2;
     for proxy in draft.proxies.iter_mut().filter(|p| p.kind != ProxyKind::Defaults && p.id.is_none()) {
         // An id counts up with each proxy, whether or not it has one of its own.
         while taken.contains(&next) {

@@ -139,7 +139,7 @@ pub fn parse_options<T: OptionEntry>(
     let mut at = from;
     while at < statement.args() {
         let name = statement.arg(at);
-        let Some(entry) = statement.registry.find::<T>(&name) else {
+        let Some(entry) = find::<T>(statement.registry, &name) else {
             return Err(unknown::<T>(statement, at, &name));
         };
         let option = entry.option();
@@ -151,6 +151,14 @@ pub fn parse_options<T: OptionEntry>(
         at += 1 + cx.taken;
     }
     Ok(())
+}
+
+/// An option by its name; one that takes an argument in parentheses is filed as `name(*)`.
+fn find<T: OptionEntry>(registry: &Registry, name: &str) -> Option<&'static T> {
+    registry.find(name).or_else(|| {
+        let (name, _) = name.split_once('(')?;
+        registry.find(&format!("{name}(*)"))
+    })
 }
 
 fn unknown<T: OptionEntry>(statement: &Statement<'_>, at: usize, name: &str) -> Refusal {

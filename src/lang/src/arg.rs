@@ -213,6 +213,9 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         ArgKind::Ipv6 => word.parse().map(Arg::Ipv6).map_err(|_| bad()),
         ArgKind::Mask4 => mask4(&word).map(Arg::Ipv4).ok_or_else(bad),
         ArgKind::Mask6 => mask6(&word).map(Arg::Ipv6).ok_or_else(bad),
+        ArgKind::Var => {
+            crate::vars::VarName::parse(&word).map(|_| Arg::Str(text.into())).map_err(|e| e.to_string())
+        }
         ArgKind::Str
         | ArgKind::Frontend
         | ArgKind::Backend
@@ -220,7 +223,6 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         | ArgKind::Server
         | ArgKind::Userlist
         | ArgKind::Regex
-        | ArgKind::Var
         | ArgKind::Delimiter => Ok(Arg::Str(text.into())),
     }
 }

@@ -63,6 +63,8 @@ pub struct ProcessFacts {
     pub threads: u32,
     /// Connections that are open now; see `Load` for what a log line shows.
     pub connections: base::counter::Gauge,
+    /// `proc.` variables.
+    pub variables: crate::vars::ProcessVariables,
 }
 
 /// A frontend, backend or listen section.
@@ -94,10 +96,20 @@ pub struct SessionFacts {
     pub id: u64,
     /// Where it comes from, possibly as a PROXY header or a rule said.
     pub source: Option<Addr>,
-    /// The peer's address on the wire, where `source` was replaced.
+    /// The connection's own source, where `source` was replaced by a PROXY header or a session rule.
     pub peer: Option<Addr>,
-    /// Where it was sent to.
+    /// Where it was sent to, possibly as a PROXY header or a rule said.
     pub destination: LocalAddr,
+    /// The connection's own destination, where `destination` was replaced.
+    pub own_destination: Option<LocalAddr>,
+    /// The number of its socket, for what only the system knows.
+    pub socket: Option<i32>,
+    /// What it must begin with before anything else is read from it.
+    pub expected: Expected,
+    /// The PROXY header that it began with.
+    pub introduction: Option<Box<Introduction>>,
+    /// Why it failed before it could carry anything.
+    pub fault: Option<ConnFault>,
     /// The name of the listener (`bind ... name`), if it has one.
     pub listener_name: Option<Arc<str>>,
     /// The `id` of the listener.
@@ -106,6 +118,120 @@ pub struct SessionFacts {
     pub accepted: (Tick, WallTime),
     /// Whether it is encrypted.
     pub tls: Encryption,
+    /// `sess.` variables.
+    pub variables: crate::vars::Variables,
+}
+
+impl SessionFacts {
+    /// Replaces the source for all that follows, keeping the connection's own.
+    pub fn replace_source(&mut self, source: Addr) {
+        let before = self.source.replace(source);
+        if self.peer.is_none() {
+            self.peer = before;
+        }
+    }
+
+    /// Replaces the destination for all that follows, keeping the connection's own.
+    pub fn replace_destination(&mut self, destination: Addr) {
+        let before = std::mem::replace(&mut self.destination, LocalAddr::known(destination));
+        if self.own_destination.is_none() {
+            self.own_destination = Some(before);
+        }
+    }
+
+    /// The connection's own source.
+    pub fn own_source(&self) -> Option<&Addr> {
+        self.peer.as_ref().or(self.source.as_ref())
+    }
+
+    /// The connection's own destination.
+    pub fn own_destination(&self) -> Option<&Addr> {
+        self.own_destination.as_ref().unwrap_or(&self.destination).get()
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// Where the client's traffic comes from, as the stream sees it.
+    pub fn source(&self) -> Option<&'a Addr> {
+        self.stream.and_then(|s| s.source.as_ref()).or(self.session.source.as_ref())
+    }
+
+    /// Where the client's traffic was sent to, as the stream sees it.
+    pub fn destination(&self) -> Option<&'a Addr> {
+        self.stream.and_then(|s| s.destination.as_ref()).or_else(|| self.session.destination.get())
+    }
+}
+
+/// What a connection must begin with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// A PROXY header.
+    pub proxy: bool,
+    /// A client's address as NetScaler inserts it, behind a PROXY header if there is one.
+    pub client_ip: bool,
+}
+
+/// What a PROXY header said beside the addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Introduction {
+    /// Types and values, in their order.
+    pub tlvs: Vec<(u8, Box<[u8]>)>,
+}
+
+impl Introduction {
+    /// The values of a type, in their order.
+    pub fn values(&self, kind: u8) -> impl Iterator<Item = &[u8]> {
+        self.tlvs.iter().filter(move |(k, _)| *k == kind).map(|(_, value)| &**value)
+    }
+}
+
+/// Why a connection failed before it could carry anything (`fc_err`, `fc_err_name`, `fc_err_str`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnFault {
+    /// Its number.
+    pub id: u8,
+    /// Its name.
+    pub name: &'static str,
+    /// What log lines say.
+    pub message: &'static str,
+}
+
+macro_rules! faults {
+    ($($(#[$doc:meta])* $const:ident = $id:literal $name:literal $message:literal;)+) => {
+        impl ConnFault {
+            $($(#[$doc])* pub const $const: Self = Self { id: $id, name: $name, message: $message };)+
+        }
+    };
+}
+
+// Log readers know these messages word for word.
+faults! {
+    /// The client closed before a PROXY header came.
+    PROXY_EMPTY = 11 "PRX_EMPTY" "Connection closed while waiting for PROXY protocol header";
+    /// The connection broke before a PROXY header came.
+    PROXY_ABORT = 12 "PRX_ABORT" "Connection error while waiting for PROXY protocol header";
+    /// No PROXY header came in time.
+    PROXY_TIMEOUT = 13 "PRX_TIMEOUT" "Timeout while waiting for PROXY protocol header";
+    /// The client closed within a PROXY header.
+    PROXY_TRUNCATED = 14 "PRX_TRUNCATED" "Truncated PROXY protocol header received";
+    /// Something else came.
+    PROXY_NONE = 15 "PRX_NOT_HDR" "Received something which does not look like a PROXY protocol header";
+    /// The PROXY header is malformed.
+    PROXY_BAD = 16 "PRX_BAD_HDR" "Received an invalid PROXY protocol header";
+    /// The PROXY header is of an unknown protocol.
+    PROXY_PROTOCOL = 17 "PRX_BAD_PROTO" "Received an unhandled protocol in the PROXY protocol header";
+    /// The client closed before its address came.
+    CIP_EMPTY = 18 "CIP_EMPTY" "Connection closed while waiting for NetScaler Client IP header";
+    /// The connection broke before the client's address came.
+    CIP_ABORT = 19 "CIP_ABORT" "Connection error while waiting for NetScaler Client IP header";
+    /// The client's address did not come in time.
+    CIP_TIMEOUT = 20 "CIP_TIMEOUT" "Timeout while waiting for a NetScaler Client IP header";
+    /// The client closed within its address.
+    CIP_TRUNCATED = 21 "CIP_TRUNCATED" "Truncated NetScaler Client IP header received";
+    /// The magic number is another one.
+    CIP_MAGIC = 22 "CIP_BAD_MAGIC" "Received an invalid NetScaler Client IP magic number";
+    /// The client's address is of an unknown protocol.
+    CIP_PROTOCOL = 23 "CIP_BAD_PROTO" "Received an unhandled protocol in the NetScaler Client IP header";
 }
 
 /// Whether a connection is encrypted.
@@ -191,8 +317,18 @@ pub struct StreamFacts {
     pub response_cookie: Option<Box<[u8]>>,
     /// The unique id, once made.
     pub unique_id: Option<Box<[u8]>>,
+    /// `txn.`, `req.` and `res.` variables.
+    pub variables: crate::vars::StreamVariables,
     /// `set-log-level`.
     pub log_level: LevelOverride,
+    /// The source of this stream alone (`http-request set-src`).
+    pub source: Option<Addr>,
+    /// The destination of this stream alone (`http-request set-dst`).
+    pub destination: Option<Addr>,
+    /// The packet mark of its connection to the server (`set-bc-mark`).
+    pub server_mark: Option<u32>,
+    /// The type of service of its connection to the server (`set-bc-tos`).
+    pub server_tos: Option<u8>,
     /// The local address of the connection to the server.
     pub server_source: Option<Addr>,
     /// The address of the server that was connected to.
@@ -376,6 +512,23 @@ mod tests {
         let t = Timers { begin: Tick(MS), end: Tick(9 * MS), ..Timers::default() };
         assert_eq!((t.idle_ms(), t.request_ms(), t.queue_ms()), (-1, -1, -1));
         assert_eq!((t.connect_ms(), t.response_ms(), t.total_ms()), (-1, -1, 8));
+    }
+
+    #[test]
+    fn replaced_addresses_leave_the_connections_own() {
+        let [a, b, c, d] = [1, 2, 3, 4].map(|n| Addr::inet(std::net::Ipv4Addr::new(10, 0, 0, n), 1));
+        let mut session = SessionFacts {
+            source: Some(a.clone()),
+            destination: LocalAddr::known(b.clone()),
+            ..SessionFacts::default()
+        };
+        assert_eq!((session.own_source(), session.own_destination()), (Some(&a), Some(&b)));
+        session.replace_source(c.clone());
+        session.replace_destination(c);
+        session.replace_source(d.clone());
+        session.replace_destination(d.clone());
+        assert_eq!((session.own_source(), session.own_destination()), (Some(&a), Some(&b)));
+        assert_eq!((session.source.as_ref(), session.destination.get()), (Some(&d), Some(&d)));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Sample fetches on connections and HTTP messages that need nothing beyond the scene.
 
+pub mod connection;
+
 use std::borrow::Cow;
 
 use base::addr::Addr;
@@ -41,13 +43,10 @@ pub static FETCHES: &[Fetch] = &[
         single(c, || Some(Sample::Bool(matches!(a.str(0), b"true" | b"1"))))
     }),
     one("dst", NONE, Type::Addr, SESSION, "7.3.3", |s, _, c| {
-        single(c, || s.session.destination.get()?.ip().map(Sample::ip))
+        single(c, || s.destination()?.ip().map(Sample::ip))
     }),
     one("dst_port", NONE, Type::Int, SESSION, "7.3.3", |s, _, c| {
-        single(c, || s.session.destination.get()?.port().map(|p| Sample::Int(p.into())))
-    }),
-    one("fe_name", NONE, Type::Str, SESSION, "7.3.3", |s, _, c| {
-        single(c, || Some(Sample::text(s.frontend.name.as_bytes())))
+        single(c, || s.destination()?.port().map(|p| Sample::Int(p.into())))
     }),
     many("hdr", REQUEST, |s, a, c| of_request(s, |r| values(&r.headers, a, c))),
     one("hdr_cnt", Signature::optional(&[ArgKind::Str]), Type::Int, REQUEST, "7.3.6", header_count),
@@ -74,11 +73,9 @@ pub static FETCHES: &[Fetch] = &[
     }),
     many("res.fhdr", RESPONSE, |s, a, c| of_response(s, |r| lines(&r.headers, a, c))),
     many("res.hdr", RESPONSE, |s, a, c| of_response(s, |r| values(&r.headers, a, c))),
-    one("src", NONE, Type::Addr, SESSION, "7.3.3", |s, _, c| {
-        single(c, || s.session.source.as_ref()?.ip().map(Sample::ip))
-    }),
+    one("src", NONE, Type::Addr, SESSION, "7.3.3", |s, _, c| single(c, || s.source()?.ip().map(Sample::ip))),
     one("src_port", NONE, Type::Int, SESSION, "7.3.3", |s, _, c| {
-        single(c, || s.session.source.as_ref().and_then(Addr::port).map(|p| Sample::Int(p.into())))
+        single(c, || s.source().and_then(Addr::port).map(|p| Sample::Int(p.into())))
     }),
     one("ssl_fc", NONE, Type::Bool, SESSION, "7.3.4", |s, _, c| {
         single(c, || Some(Sample::Bool(s.session.tls == Encryption::Tls)))
@@ -89,10 +86,20 @@ pub static FETCHES: &[Fetch] = &[
     one("str", Signature::all(&[ArgKind::Str]), Type::Str, ANY, "7.3.2", |_, a, c| {
         single(c, || Some(Sample::text(a.str(0))))
     }),
+    one("var", Signature::some(1, &[ArgKind::Var, ArgKind::Str]), Type::Any, ANY, "7.3.2", variable),
     one("url", NONE, Type::Str, REQUEST, "7.3.6", |s, _, c| {
         of_request(s, |r| single(c, || Some(Sample::text(&r.target))))
     }),
 ];
+
+/// The value of a variable, or the default that was given for it.
+fn variable<'a>(scene: &Scene<'a>, args: &'a Args, cursor: Cursor) -> Fetched<'a> {
+    single(cursor, || {
+        let name = std::str::from_utf8(args.str(0)).ok()?;
+        let default = || args.has(1).then(|| Sample::text(args.str(1)));
+        crate::vars::look_up(scene, name).or_else(default)
+    })
+}
 
 /// The one value of a fetch that has no more.
 fn single<'a>(cursor: Cursor, value: impl FnOnce() -> Option<Sample<'a>>) -> Fetched<'a> {

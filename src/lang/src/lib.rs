@@ -6,6 +6,7 @@ pub mod facts;
 pub mod fetches;
 pub mod logformat;
 pub mod sample;
+pub mod vars;
 
 pub use arg::{Arg, ArgKind, Args, Signature};
 pub use expr::{CompileError, Contexts, Converter, Cursor, Expr, Fetch, Fetched};

@@ -71,8 +71,8 @@ impl Type {
             Any | Same => return true,
             Bool => &[Int, Str],
             Int => &[Bool, Addr, Ipv4, Ipv6, Str, Bin],
-            Addr => &[Ipv4, Ipv6, Int, Str, Bin],
-            Ipv4 => &[Addr, Int, Ipv6, Str, Bin],
+            Addr => &[Ipv4, Ipv6, Str, Bin],
+            Ipv4 => &[Bool, Addr, Int, Ipv6, Str, Bin],
             Ipv6 => &[Addr, Ipv4, Str, Bin],
             Str => &[Bool, Int, Addr, Ipv4, Ipv6, Bin, Method],
             Bin => &[Str],
@@ -118,9 +118,6 @@ impl<'a> Sample<'a> {
     pub fn cast(self, to: Type) -> Option<Self> {
         if to == self.kind() {
             return Some(self);
-        }
-        if !self.kind().casts_to(to) {
-            return None;
         }
         match to {
             Type::Any | Type::Same => Some(self),
@@ -187,7 +184,15 @@ impl<'a> Sample<'a> {
             Self::Int(i) => Cow::Owned(itoa::Buffer::new().format(i).as_bytes().to_vec()),
             Self::Ipv4(a) => Cow::Owned(a.to_string().into_bytes()),
             Self::Ipv6(a) => Cow::Owned(a.to_string().into_bytes()),
-            Self::Bin(b) => Cow::Owned(hex(&b)),
+            // As text, a block of bytes ends at its first zero.
+            Self::Bin(b) => match (memchr::memchr(0, &b), b) {
+                (None, all) => all,
+                (Some(end), Cow::Borrowed(b)) => Cow::Borrowed(&b[..end]),
+                (Some(end), Cow::Owned(mut b)) => {
+                    b.truncate(end);
+                    Cow::Owned(b)
+                }
+            },
         }
     }
 
@@ -199,6 +204,20 @@ impl<'a> Sample<'a> {
             Self::Ipv6(a) => Cow::Owned(a.octets().to_vec()),
             Self::Bool(_) => return None,
         })
+    }
+
+    /// The same value, borrowing its bytes from this one.
+    #[must_use]
+    pub fn borrowed(&'a self) -> Self {
+        match self {
+            Self::Bool(b) => Self::Bool(*b),
+            Self::Int(i) => Self::Int(*i),
+            Self::Ipv4(a) => Self::Ipv4(*a),
+            Self::Ipv6(a) => Self::Ipv6(*a),
+            Self::Str(s) => Self::Str(Cow::Borrowed(s)),
+            Self::Bin(s) => Self::Bin(Cow::Borrowed(s)),
+            Self::Method(s) => Self::Method(Cow::Borrowed(s)),
+        }
     }
 
     /// The same value, owning all of its bytes.
@@ -215,7 +234,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// The integer at the start of a text; `None` when it starts with none. Saturates.
+/// The integer at the start of a text, 0 when it starts with none; an empty text has no reading. Saturates.
 fn leading_int(s: &[u8]) -> Option<i64> {
     let (negative, digits) = match s.first()? {
         b'-' => (true, &s[1..]),
@@ -223,9 +242,6 @@ fn leading_int(s: &[u8]) -> Option<i64> {
         _ => (false, s),
     };
     let len = digits.iter().take_while(|b| b.is_ascii_digit()).count();
-    if len == 0 {
-        return None;
-    }
     let value =
         digits[..len].iter().fold(0i64, |v, d| v.saturating_mul(10).saturating_add(i64::from(d - b'0')));
     Some(if negative { -value } else { value })
@@ -253,15 +269,16 @@ mod tests {
         assert_eq!(Sample::text(b"12abc").cast(Type::Int), Some(Sample::Int(12)));
         assert_eq!(Sample::text(b"-7").cast(Type::Int), Some(Sample::Int(-7)));
         assert_eq!(Sample::text(b"99999999999999999999").cast(Type::Int), Some(Sample::Int(i64::MAX)));
-        assert_eq!(Sample::text(b"abc").cast(Type::Int), None);
+        assert_eq!(Sample::text(b"abc").cast(Type::Int), Some(Sample::Int(0)));
+        assert_eq!(Sample::text(b"").cast(Type::Int), None);
     }
 
     #[test]
-    fn binary_becomes_hexadecimal_text() {
-        assert_eq!(
-            Sample::Bin(Cow::Borrowed(b"\x01\xab")).cast(Type::Str),
-            Some(Sample::owned(b"01AB".to_vec()))
-        );
+    fn binary_becomes_text_up_to_its_first_zero() {
+        let cast = |b: &'static [u8]| Sample::Bin(Cow::Borrowed(b)).cast(Type::Str);
+        assert_eq!(cast(b"\x01\xab"), Some(Sample::text(b"\x01\xab")));
+        assert_eq!(cast(b"ab\0c"), Some(Sample::text(b"ab")));
+        assert_eq!(Sample::Bin(Cow::Owned(b"ab\0c".to_vec())).cast(Type::Str), Some(Sample::text(b"ab")));
     }
 
     #[test]

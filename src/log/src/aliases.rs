@@ -37,7 +37,7 @@ pub static ALIASES: &[Alias] = &[
     any("Tl", PLAIN, NONE, |s, f| local(begin_date(s), f)),
     any("Ts", NUMERIC, NONE, |s, f| f.number(begin_date(s).seconds(), 2)),
     any("t", PLAIN, NONE, |s, f| precise(begin_date(s), f)),
-    any("ms", PLAIN, NONE, |s, f| f.number(u64::from(begin_date(s).subsec_millis()), 2)),
+    any("ms", PLAIN, NONE, |s, f| f.padded(u64::from(begin_date(s).subsec_millis()), 3)),
     http("tr", PLAIN, NONE, |s, f| precise(request_date(s), f)),
     http("trg", PLAIN, NONE, |s, f| utc(request_date(s), f)),
     http("trl", PLAIN, NONE, |s, f| local(request_date(s), f)),
@@ -77,12 +77,12 @@ pub static ALIASES: &[Alias] = &[
     any("bi", PLAIN, SERVER, |s, f| f.host(server_side(s, |x| x.server_source.as_ref()))),
     any("bp", PLAIN, SERVER, |s, f| f.port(server_side(s, |x| x.server_source.as_ref()), 0)),
     any("bq", NUMERIC, END, |s, f| f.integer(figure(s, |x| x.backend_queue))),
-    any("ci", PLAIN, NONE, |s, f| f.host(s.session.source.as_ref())),
-    any("cp", PLAIN, NONE, |s, f| f.port(s.session.source.as_ref(), s.session.listener_id)),
+    any("ci", PLAIN, NONE, |s, f| f.host(s.source())),
+    any("cp", PLAIN, NONE, |s, f| f.port(s.source(), s.session.listener_id)),
     any("f", STR, NONE, |s, f| f.text(s.frontend.name.as_bytes())),
     any("fc", NUMERIC, LOADS, |s, f| f.integer(figure(s, |x| x.load.frontend))),
-    any("fi", PLAIN, Needs::DESTINATION, |s, f| f.host(s.session.destination.get())),
-    any("fp", PLAIN, Needs::DESTINATION, |s, f| f.port(s.session.destination.get(), s.session.listener_id)),
+    any("fi", PLAIN, Needs::DESTINATION, |s, f| f.host(s.destination())),
+    any("fp", PLAIN, Needs::DESTINATION, |s, f| f.port(s.destination(), s.session.listener_id)),
     any("ft", STR, NONE, |s, f| {
         f.pieces(|p| {
             p.plain(s.frontend.name.as_bytes());
@@ -122,14 +122,14 @@ fn request_date(s: &Scene<'_>) -> WallTime {
 }
 
 fn utc(date: WallTime, f: &mut Field<'_>) {
-    f.word(&joined(time::stamp(date).utc(), b" +0000"));
+    f.word(&joined(time::stamp(date).utc(), *b" +0000"));
 }
 
 fn local(date: WallTime, f: &mut Field<'_>) {
     let stamp = time::stamp(date);
     let mut zone = [b' '; 6];
     zone[1..].copy_from_slice(stamp.offset());
-    f.word(&joined(stamp.local(), &zone));
+    f.word(&joined(stamp.local(), zone));
 }
 
 /// With milliseconds.
@@ -144,10 +144,10 @@ fn precise(date: WallTime, f: &mut Field<'_>) {
     f.word(&text);
 }
 
-fn joined(date: &[u8], zone: &[u8; 6]) -> [u8; 26] {
+fn joined(date: &[u8], zone: [u8; 6]) -> [u8; 26] {
     let mut text = [0; 26];
     text[..20].copy_from_slice(date);
-    text[20..].copy_from_slice(zone);
+    text[20..].copy_from_slice(&zone);
     text
 }
 
@@ -206,12 +206,15 @@ fn letters(s: &Scene<'_>) -> [u8; 4] {
     [cause, phase, x.cookies.client, x.cookies.server]
 }
 
-fn captures<'a>(s: &Scene<'a>, of: fn(&StreamFacts) -> &Vec<Option<Box<[u8]>>>) -> &'a [Option<Box<[u8]>>] {
+/// A captured header, if there was one.
+type Capture = Option<Box<[u8]>>;
+
+fn captures<'a>(s: &Scene<'a>, of: fn(&StreamFacts) -> &Vec<Capture>) -> &'a [Capture] {
     s.stream.map_or(&[], |x| of(x).as_slice())
 }
 
 /// `{first|second|...}`, nothing when nothing is to be captured.
-fn braces(captures: &[Option<Box<[u8]>>], f: &mut Field<'_>) {
+fn braces(captures: &[Capture], f: &mut Field<'_>) {
     if captures.is_empty() {
         return f.null();
     }
@@ -224,7 +227,7 @@ fn braces(captures: &[Option<Box<[u8]>>], f: &mut Field<'_>) {
     });
 }
 
-fn list(captures: &[Option<Box<[u8]>>], f: &mut Field<'_>) {
+fn list(captures: &[Capture], f: &mut Field<'_>) {
     if captures.is_empty() {
         return f.null();
     }

@@ -8,7 +8,7 @@ use config::{Directive, Prefix, ProxyKind, Refusal, Section, Sections, Sense, St
 use crate::logger::{LoggerDraft, LoggerLine};
 use crate::sections;
 use crate::settings::{
-    FormatChoice, FormatText, GlobalLogging, Hostname, ProfileSettings, ProxyLogging, Style,
+    FormatChoice, FormatText, GlobalLogging, Hostname, ProfileSettings, ProxyLogging, RingSettings, Style,
 };
 use crate::step::{Step, Steps};
 
@@ -33,7 +33,14 @@ pub static DIRECTIVES: &[Directive] = &[
         ..directive("log", Section::Global, Arity::AtLeast(0), "3.1", global_log)
     },
     Directive { prefix: Prefix::No, ..directive("log", ALL, Arity::AtLeast(0), "4.2", proxy_log) },
-    directive("log-send-hostname", Section::Global, Arity::AtLeast(0), "3.1", send_hostname),
+    directive("log-send-hostname", Section::Global, Arity::AtLeast(0), "3.1", |s| {
+        let hostname = match s.arg(0).as_ref() {
+            "" => Hostname::System,
+            name => Hostname::Given(name.into()),
+        };
+        s.slot::<GlobalLogging>().hostname = Some(hostname);
+        Ok(())
+    }),
     directive("log-tag", Section::Global, Arity::Exactly(1), "3.1", |s| {
         s.slot::<GlobalLogging>().tag = Some(tag(s));
         Ok(())
@@ -44,27 +51,39 @@ pub static DIRECTIVES: &[Directive] = &[
     }),
     directive("log-format", ALL, Arity::Exactly(1), "4.2", |s| {
         let text = FormatText::of_argument(s, 0);
-        choose(s, FormatChoice::Custom(text))
+        choose(s, FormatChoice::Custom(text));
+        Ok(())
     }),
     directive("log-format-sd", ALL, Arity::Exactly(1), "4.2", |s| {
         let text = FormatText::of_argument(s, 0);
-        front(s, |logging| logging.structured = Some(text))
+        front(s, |logging| logging.structured = Some(text));
+        Ok(())
     }),
     directive("error-log-format", ALL, Arity::Exactly(1), "4.2", |s| {
         let text = FormatText::of_argument(s, 0);
-        front(s, |logging| logging.error = Some(text))
+        front(s, |logging| logging.error = Some(text));
+        Ok(())
     }),
     directive("log-steps", ALL, Arity::AtLeast(0), "4.2", log_steps),
     directive("option httplog", ALL, Arity::Between(0, 1), "4.2", |s| {
         let style = style(s)?;
-        choose(s, FormatChoice::Http(style))
+        choose(s, FormatChoice::Http(style));
+        Ok(())
     }),
     directive("option tcplog", ALL, Arity::Between(0, 1), "4.2", |s| {
         let style = style(s)?;
-        choose(s, FormatChoice::Tcp(style))
+        choose(s, FormatChoice::Tcp(style));
+        Ok(())
     }),
-    directive("option httpslog", ALL, Arity::AtLeast(0), "4.2", |s| choose(s, FormatChoice::Https)),
-    directive("description", RING, Arity::AtLeast(1), "12.5", sections::description),
+    directive("option httpslog", ALL, Arity::AtLeast(0), "4.2", |s| {
+        choose(s, FormatChoice::Https);
+        Ok(())
+    }),
+    directive("description", RING, Arity::AtLeast(1), "12.5", |s| {
+        let text = s.arg(0).into_owned();
+        s.slot::<RingSettings>().description = Some(text);
+        Ok(())
+    }),
     directive("format", RING, Arity::Exactly(1), "12.5", sections::format),
     directive("maxlen", RING, Arity::Exactly(1), "12.5", sections::max_len),
     directive("size", RING, Arity::Exactly(1), "12.5", sections::size),
@@ -117,15 +136,6 @@ fn logger(s: &Statement<'_>) -> Result<Option<LoggerDraft>, Refusal> {
     Ok(None)
 }
 
-fn send_hostname(s: &mut Statement<'_>) -> Result<(), Refusal> {
-    let hostname = match s.arg(0).as_ref() {
-        "" => Hostname::System,
-        name => Hostname::Given(name.into()),
-    };
-    s.slot::<GlobalLogging>().hostname = Some(hostname);
-    Ok(())
-}
-
 fn style(s: &Statement<'_>) -> Result<Style, Refusal> {
     match s.arg(0).as_ref() {
         "" => Ok(Style::Own),
@@ -134,20 +144,19 @@ fn style(s: &Statement<'_>) -> Result<Style, Refusal> {
     }
 }
 
-fn choose(s: &mut Statement<'_>, format: FormatChoice) -> Result<(), Refusal> {
+fn choose(s: &mut Statement<'_>, format: FormatChoice) {
     let place = s.place.clone();
-    front(s, |logging| (logging.format, logging.chosen) = (format, place))
+    front(s, |logging| (logging.format, logging.chosen) = (format, place));
 }
 
 /// Sets something that backends have no use for, which they are told.
-fn front(s: &mut Statement<'_>, set: impl FnOnce(&mut ProxyLogging)) -> Result<(), Refusal> {
+fn front(s: &mut Statement<'_>, set: impl FnOnce(&mut ProxyLogging)) {
     if let Some(name) = pure_backend(s) {
         let text = format!("backend '{name}' : '{}' directive is ignored in backends.", s.keyword());
         s.warn(text);
-        return Ok(());
+        return;
     }
     set(s.slot());
-    Ok(())
 }
 
 fn pure_backend(s: &Statement<'_>) -> Option<Arc<str>> {

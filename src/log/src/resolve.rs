@@ -86,27 +86,26 @@ impl<'r> Resolver<'r> {
 
     /// The logger of a line; `None` when something that it names does not exist.
     fn logger(&self, line: &LoggerLine, diagnostics: &mut Diagnostics) -> Option<Logger> {
+        let missing = |what: &str, name: &str, diagnostics: &mut Diagnostics| {
+            diagnostics.alert_at(&line.place, format!("'log' uses unknown {what} '{name}'."));
+        };
         let target = match &line.target {
             TargetDraft::Datagram(datagram) => Target::Datagram(*datagram),
             TargetDraft::Descriptor(number) => Target::descriptor(*number),
-            TargetDraft::Ring(name) => match self.rings.iter().find(|r| r.name() == &**name) {
-                Some(ring) => Target::Ring(ring.clone()),
-                None => {
-                    diagnostics.alert_at(&line.place, format!("'log' uses unknown ring named '{name}'."));
+            TargetDraft::Ring(name) => {
+                let Some(ring) = self.rings.iter().find(|r| r.name() == &**name) else {
+                    missing("ring named", name, diagnostics);
                     return None;
-                }
-            },
+                };
+                Target::Ring(ring.clone())
+            }
         };
-        let profile = match &line.profile {
-            None => None,
-            Some(name) => match self.profiles.get(name) {
-                Some(profile) => Some(profile.clone()),
-                None => {
-                    diagnostics.alert_at(&line.place, format!("'log' uses unknown log-profile '{name}'."));
-                    return None;
-                }
-            },
-        };
+        let profile = line.profile.as_ref().map(|name| (name, self.profiles.get(name).cloned()));
+        if let Some((name, None)) = &profile {
+            missing("log-profile", name, diagnostics);
+            return None;
+        }
+        let profile = profile.and_then(|(_, profile)| profile);
         let otherwise =
             if self.identity.hostname.is_some() { HeaderFormat::Rfc3164 } else { HeaderFormat::Local };
         Some(line.resolve(target, profile, otherwise))

@@ -15,12 +15,6 @@ pub static SECTIONS: &[SectionKind] = &[
     SectionKind { name: PROFILE, named: Naming::Required, manual: "8.3.5" },
 ];
 
-pub(crate) fn description(s: &mut Statement<'_>) -> Result<(), Refusal> {
-    let text = s.arg(0).into_owned();
-    s.slot::<RingSettings>().description = Some(text);
-    Ok(())
-}
-
 pub(crate) fn format(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let format = s.arg(0).parse().map_err(|()| s.refuse(0, format!("unknown format '{}'.", s.arg(0))))?;
     s.slot::<RingSettings>().format = Some(format);

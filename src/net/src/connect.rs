@@ -44,6 +44,8 @@ pub struct ConnectSpec {
     pub md5_key: Option<Box<[u8]>>,
     /// Send data within the opening segment (`tfo`).
     pub fast_open: Switch,
+    /// Acknowledge the server's acceptance with the first data (`option tcp-smart-connect`).
+    pub delay_ack: Switch,
     /// What any stream socket takes.
     pub stream: StreamOptions,
 }
@@ -74,6 +76,7 @@ impl ConnectSpec {
             congestion: None,
             md5_key: None,
             fast_open: Switch::Off,
+            delay_ack: Switch::Off,
             stream: StreamOptions::default(),
         }
     }
@@ -274,6 +277,9 @@ fn prepare(spec: &ConnectSpec, fd: BorrowedFd<'_>, to: &Addr) -> Result<(), Conn
     }
     if spec.fast_open == Switch::On {
         let _ = options::fast_open_connect(fd);
+    }
+    if spec.delay_ack == Switch::On {
+        let _ = options::quick_ack(fd, Switch::Off);
     }
     if let Some(key) = &spec.md5_key {
         // An unsigned connection would be worse than none.

@@ -78,6 +78,8 @@ pub struct ListenSpec {
     pub unix: UnixPermissions,
     /// What accepted connections get.
     pub stream: StreamOptions,
+    /// Acknowledge what comes with the answer to it (`option tcp-smart-accept`).
+    pub delay_ack: Switch,
     /// Connections taken in one go before others have their turn (`tune.maxaccept`).
     pub max_accept: u32,
 }
@@ -102,6 +104,7 @@ impl Default for ListenSpec {
             congestion: None,
             unix: UnixPermissions::default(),
             stream: StreamOptions::default(),
+            delay_ack: Switch::Off,
             max_accept: 64,
         }
     }
@@ -320,8 +323,10 @@ fn prepare(spec: &ListenSpec, fd: BorrowedFd<'_>, log: &mut Messages) {
     if spec.fast_open == Switch::On {
         log.warn("cannot enable TCP_FASTOPEN,", options::fast_open(fd, spec.backlog));
     }
-    // An acknowledgement that waits a little travels with the response.
-    let _ = options::quick_ack(fd, Switch::Off);
+    if spec.delay_ack == Switch::On {
+        // An acknowledgement that waits a little travels with the response.
+        let _ = options::quick_ack(fd, Switch::Off);
+    }
 }
 
 /// Collects what to say, with the address behind each.

@@ -384,6 +384,18 @@ fn no_room() -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, "no room to read into")
 }
 
+/// Marks the packets of a socket for those who know only its number.
+pub fn set_mark_of(number: i32, mark: u32) -> io::Result<()> {
+    options::mark(socket::existing(number)?.as_fd(), mark)
+}
+
+/// Sets the type of service of a socket's packets for those who know only its number.
+pub fn set_tos_of(number: i32, tos: u8) -> io::Result<()> {
+    let fd = socket::existing(number)?;
+    let domain = domain_of(&from_sock(&socket::own_name(fd.as_fd())?));
+    options::type_of_service(fd.as_fd(), domain, tos)
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;

@@ -1,5 +1,6 @@
 //! Opening the listeners, taking them over from an old process where there is one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +10,13 @@ use config::global::SocketBuffers;
 use config::{Draft, ProxyDraft};
 use net::bind::BindDraft;
 use net::listen::{BindError, Later};
-use net::{BindDrafts, BoundListener, Inherited, ListenAddr, ListenSpec, ListenerSettings};
+use net::{BindDrafts, BoundListener, Inherited, ListenAddr, ListenSpec, ListenerSettings, Shards};
 use stream::{ListenerFacts, Site};
 use sys::signal::{self, Signal};
 
 use crate::options::{Farewell, Old};
 use crate::plan::Plan;
-use crate::settings::{Shards, Sockets};
+use crate::settings::Sockets;
 
 /// How often a port is tried that an old process still holds, and the pause in between.
 const ATTEMPTS: usize = 200;
@@ -45,7 +46,8 @@ struct Request {
     frontend: usize,
     settings: ListenerSettings,
     id: u32,
-    threads: Vec<usize>,
+    /// The threads of each socket that is still to be opened.
+    shards: Vec<Vec<usize>>,
 }
 
 /// The processes whose sockets are wanted.
@@ -98,17 +100,35 @@ type Refused = Vec<(Request, BindError)>;
 
 fn attempt(requests: Vec<Request>, before: &mut Predecessors<'_>, opened: &mut Opened) -> Refused {
     let mut refused = Vec::new();
-    for request in requests {
-        match before.inherited.bind(&request.spec) {
-            Ok(listener) => {
-                let told = listener.warnings().iter();
-                opened.warnings.extend(told.map(|w| format!("{} {}: {}.", w.step, request.place, w.text)));
-                opened.listeners.push(request.bound(listener));
+    for mut request in requests {
+        // The sockets of one address are one listener.
+        let mut facts = None;
+        while let Some(threads) = request.shards.pop() {
+            match before.inherited.bind(&request.spec) {
+                Ok(listener) => {
+                    let told = listener.warnings().iter();
+                    opened
+                        .warnings
+                        .extend(told.map(|w| format!("{} {}: {}.", w.step, request.place, w.text)));
+                    let facts = facts.get_or_insert_with(|| Arc::new(request.facts(&listener))).clone();
+                    opened.listeners.push(Bound { listener: Arc::new(listener), facts, threads });
+                }
+                Err(e) => {
+                    request.shards.push(threads);
+                    refused.push((request, e));
+                    break;
+                }
             }
-            Err(e) => refused.push((request, e)),
         }
     }
     refused
+}
+
+impl Request {
+    fn facts(&self, listener: &BoundListener) -> ListenerFacts {
+        let address = listener.local_addr().unwrap_or(Addr::any(base::addr::Family::V4));
+        ListenerFacts::new(self.frontend, self.id, &self.settings, address)
+    }
 }
 
 /// Ports that an old process holds: it is asked to let go of them for a moment.
@@ -132,43 +152,28 @@ fn insist(mut refused: Refused, before: &mut Predecessors<'_>, opened: &mut Open
     refused
 }
 
-impl Request {
-    fn bound(self, listener: BoundListener) -> Bound {
-        let address = listener.local_addr().unwrap_or(Addr::any(base::addr::Family::V4));
-        let facts = ListenerFacts {
-            frontend: self.frontend,
-            name: self.settings.name,
-            id: self.settings.id.unwrap_or(self.id),
-            address,
-        };
-        Bound { listener: Arc::new(listener), facts: Arc::new(facts), threads: self.threads }
-    }
-}
-
 fn requests(draft: &Draft, site: &Site, plan: &Plan, problems: &mut Vec<String>) -> Vec<Request> {
     let (sockets, buffers): (Sockets, SocketBuffers) = (draft.global(), draft.global());
     let mut requests = Vec::new();
-    for (index, frontend) in site.frontends.iter().enumerate() {
-        let proxy = &draft.proxies[frontend.proxy];
+    for (frontend, side) in site.frontends.iter().enumerate() {
+        let proxy = &draft.proxies[side.proxy];
         if proxy.slots.get_or_default::<config::Notes>().state == config::State::Disabled {
             continue;
         }
         let none = BindDrafts::default();
-        let mut id = 0;
-        for line in &proxy.slots.get::<BindDrafts>().unwrap_or(&none).0 {
-            for mut spec in specs(line, problems) {
-                id += 1;
-                prepare(&mut spec, &sockets, &buffers, site.tuning.max_accept);
-                for threads in shards(&spec, sockets.shards, plan) {
-                    requests.push(Request {
-                        place: place(line, proxy, &spec),
-                        spec: spec.clone(),
-                        frontend: index,
-                        settings: line.slots.get_or_default(),
-                        id,
-                        threads,
-                    });
+        let drafts = proxy.slots.get::<BindDrafts>().unwrap_or(&none);
+        for (line, ids) in drafts.0.iter().zip(drafts.ids()) {
+            let settings: ListenerSettings = line.slots.get_or_default();
+            for (mut spec, id) in specs(line, problems).into_iter().zip(ids) {
+                prepare(&mut spec, &sockets, &buffers);
+                let shards = shards(&spec, &settings, sockets.shards, plan);
+                if shards.is_empty() {
+                    let text = "'thread' : none of these threads exists";
+                    problems.push(format!("{} : {text}.", at(line)));
                 }
+                let place = place(line, proxy, &spec);
+                let settings = settings.clone();
+                requests.push(Request { spec, place, frontend, settings, id, shards });
             }
         }
     }
@@ -179,8 +184,9 @@ fn requests(draft: &Draft, site: &Site, plan: &Plan, problems: &mut Vec<String>)
 pub(crate) fn count(draft: &Draft, plan: &Plan) -> usize {
     let sockets: Sockets = draft.global();
     let of_line = |line: &Arc<BindDraft>| {
+        let settings: ListenerSettings = line.slots.get_or_default();
         let specs = line.specs().unwrap_or_default();
-        specs.iter().map(|spec| shards(spec, sockets.shards, plan).len()).sum::<usize>()
+        specs.iter().map(|spec| shards(spec, &settings, sockets.shards, plan).len()).sum::<usize>()
     };
     let of_proxy =
         |proxy: &ProxyDraft| proxy.slots.get::<BindDrafts>().map_or(0, |b| b.0.iter().map(of_line).sum());
@@ -190,10 +196,13 @@ pub(crate) fn count(draft: &Draft, plan: &Plan) -> usize {
 /// What a line asks for; addresses that are unknown are reported.
 fn specs(line: &BindDraft, problems: &mut Vec<String>) -> Vec<ListenSpec> {
     line.specs().unwrap_or_else(|e| {
-        let (file, number) = (&line.place.file, line.place.line);
-        problems.push(format!("config : parsing [{file}:{number}] : 'bind' : '{}' : {e}.", line.written));
+        problems.push(format!("{} : 'bind' : '{}' : {e}.", at(line), line.written));
         Vec::new()
     })
+}
+
+fn at(line: &BindDraft) -> String {
+    format!("config : parsing [{}:{}]", line.place.file, line.place.line)
 }
 
 fn place(line: &BindDraft, proxy: &ProxyDraft, spec: &ListenSpec) -> String {
@@ -208,11 +217,10 @@ fn place(line: &BindDraft, proxy: &ProxyDraft, spec: &ListenSpec) -> String {
 }
 
 /// Adds what `global` says of all listeners.
-fn prepare(spec: &mut ListenSpec, sockets: &Sockets, buffers: &SocketBuffers, max_accept: usize) {
+fn prepare(spec: &mut ListenSpec, sockets: &Sockets, buffers: &SocketBuffers) {
     if sockets.reuse_port == Switch::Off {
         spec.reuse_port = net::Switch::Off;
     }
-    spec.max_accept = u32::try_from(max_accept).unwrap_or(u32::MAX);
     spec.stream.receive_buffer = spec.stream.receive_buffer.or(buffers.client.receive);
     spec.stream.send_buffer = spec.stream.send_buffer.or(buffers.client.send);
     spec.stream.notsent_lowat = spec.stream.notsent_lowat.or(buffers.client.notsent_lowat);
@@ -227,18 +235,31 @@ fn prepare(spec: &mut ListenSpec, sockets: &Sockets, buffers: &SocketBuffers, ma
     }
 }
 
-/// The threads of each socket that is opened for one address.
-fn shards(spec: &ListenSpec, shards: Shards, plan: &Plan) -> Vec<Vec<usize>> {
-    let all = || (0..plan.threads.len()).collect::<Vec<_>>();
+/// The threads of each socket that is opened for one address; none when no thread may accept from it.
+fn shards(spec: &ListenSpec, settings: &ListenerSettings, usual: Shards, plan: &Plan) -> Vec<Vec<usize>> {
+    let allowed: Vec<usize> = (0..plan.threads.len())
+        .filter(|thread| settings.threads.as_ref().is_none_or(|set| set.contains(plan.number(*thread))))
+        .collect();
+    let mut by_group: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for &thread in &allowed {
+        by_group.entry(plan.threads[thread].group).or_default().push(thread);
+    }
     let shareable =
         matches!(spec.addr, ListenAddr::Addr(Addr::Inet(_))) && spec.reuse_port == net::Switch::On;
-    match shards {
-        Shards::ByThread if shareable => all().into_iter().map(|t| vec![t]).collect(),
-        Shards::ByGroup if shareable => {
-            let of = |group| all().into_iter().filter(move |t| plan.threads[*t].group == group).collect();
-            (0..plan.groups).map(of).collect()
+    let wanted = if shareable { settings.shards.unwrap_or(usual) } else { Shards::Count(1) };
+    match (wanted, wanted.sockets(allowed.len(), by_group.len())) {
+        _ if allowed.is_empty() => Vec::new(),
+        (Shards::ByGroup, _) => by_group.into_values().collect(),
+        (_, sockets) => {
+            let (size, larger) = (allowed.len() / sockets, allowed.len() % sockets);
+            let mut rest = &allowed[..];
+            let take = |socket| {
+                let (own, more) = rest.split_at(size + usize::from(socket < larger));
+                rest = more;
+                own.to_vec()
+            };
+            (0..sockets).map(take).collect()
         }
-        _ => vec![all()],
     }
 }
 
@@ -256,12 +277,30 @@ mod tests {
         ListenSpec::at(Addr::inet([127, 0, 0, 1], 0))
     }
 
+    fn spread(spec: &ListenSpec, shards: Shards, plan: &Plan) -> Vec<Vec<usize>> {
+        super::shards(spec, &ListenerSettings::default(), shards, plan)
+    }
+
     #[test]
     fn sockets_are_shared_as_told() {
         let plan = plan(&[0, 0, 1]);
-        assert_eq!(shards(&inet(), Shards::ByProcess, &plan), [vec![0, 1, 2]]);
-        assert_eq!(shards(&inet(), Shards::ByGroup, &plan), [vec![0, 1], vec![2]]);
-        assert_eq!(shards(&inet(), Shards::ByThread, &plan), [vec![0], vec![1], vec![2]]);
+        assert_eq!(spread(&inet(), Shards::Count(1), &plan), [vec![0, 1, 2]]);
+        assert_eq!(spread(&inet(), Shards::Count(2), &plan), [vec![0, 1], vec![2]]);
+        assert_eq!(spread(&inet(), Shards::Count(9), &plan).len(), 3, "a socket has a thread");
+        assert_eq!(spread(&inet(), Shards::ByGroup, &plan), [vec![0, 1], vec![2]]);
+        assert_eq!(spread(&inet(), Shards::ByThread, &plan), [vec![0], vec![1], vec![2]]);
+    }
+
+    #[test]
+    fn a_line_has_its_own_threads_and_sockets() {
+        let plan = plan(&[0, 0, 1]);
+        let threads = |text| Some(net::ThreadSet::parse(text).unwrap());
+        let second = ListenerSettings { threads: threads("2/1"), ..ListenerSettings::default() };
+        assert_eq!(shards(&inet(), &second, Shards::ByGroup, &plan), [vec![2]]);
+        let own = ListenerSettings { shards: Some(Shards::ByThread), ..ListenerSettings::default() };
+        assert_eq!(shards(&inet(), &own, Shards::Count(1), &plan).len(), 3);
+        let nobody = ListenerSettings { threads: threads("5"), ..ListenerSettings::default() };
+        assert!(shards(&inet(), &nobody, Shards::ByGroup, &plan).is_empty());
     }
 
     #[test]
@@ -270,7 +309,7 @@ mod tests {
         let alone = ListenSpec { reuse_port: net::Switch::Off, ..inet() };
         let unix = ListenSpec::at(Addr::unix(b"/x"));
         for spec in [alone, unix] {
-            assert_eq!(shards(&spec, Shards::ByThread, &plan), [vec![0, 1]]);
+            assert_eq!(spread(&spec, Shards::ByThread, &plan), [vec![0, 1]]);
         }
     }
 
@@ -283,9 +322,9 @@ mod tests {
         };
         let mut spec = ListenSpec::at(Addr::unix(b"/x"));
         spec.unix.uid = Some(7);
-        prepare(&mut spec, &sockets, &SocketBuffers::default(), 9);
+        prepare(&mut spec, &sockets, &SocketBuffers::default());
         assert_eq!(spec.addr, ListenAddr::Addr(Addr::unix(b"/run/x")));
-        assert_eq!((spec.unix.mode, spec.unix.uid, spec.max_accept), (Some(0o600), Some(7), 9));
+        assert_eq!((spec.unix.mode, spec.unix.uid), (Some(0o600), Some(7)));
     }
 
     #[test]
@@ -297,7 +336,7 @@ mod tests {
             frontend: 0,
             settings: ListenerSettings::default(),
             id: 1,
-            threads: vec![0],
+            shards: vec![vec![0]],
         };
         let old = Old::default();
         let mut before = Predecessors { old: &old, inherited: Inherited::default() };

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::registry::Registry;
-use cli::{Api, Program};
+use cli::{Api, Program, Traffic};
 use config::diagnostic::Message;
 use config::global::{Instance, ProcessLimits};
 use config::{Draft, Place, Severity};
@@ -55,7 +55,9 @@ pub(crate) fn run(
     match put_to_work(&prepared, registry, options, settled, child, reporter) {
         Ok(running) => running.live(),
         Err((mut reporter, problems)) => {
-            problems.into_iter().for_each(|problem| reporter.alert(problem));
+            for problem in problems {
+                reporter.alert(problem);
+            }
             ExitCode::FAILURE
         }
     }
@@ -132,7 +134,9 @@ fn open<'o>(
     };
     let mut before = Predecessors { old: &options.old, inherited };
     let opened = binding::open_all(draft, &site, plan, &mut before).map_err(failed_to_start)?;
-    opened.warnings.iter().for_each(|text| reporter.warn(text));
+    for text in &opened.warnings {
+        reporter.warn(text);
+    }
     let api = Api::bind(draft, registry, site.tuning.buffer_size).map_err(failed_to_start)?;
     if opened.listeners.is_empty() {
         return Err(vec![here("No enabled listener found (check for 'bind' directives) ! Exiting.")]);
@@ -213,8 +217,9 @@ impl Ready<'_> {
             Err(problem) => return Err((reporter, vec![here(problem)])),
         }
         set_panic_hook(&site, reporter.verbosity());
+        reporter.end_start();
         let sockets = api.listeners();
-        let world = world(draft, &site, &opened.listeners, &sockets, reporter.take_log());
+        let world = world(draft, &site, &opened.listeners, &sockets, reporter.warnings() as u64);
         let started = Held::hold(&SIGNALS)
             .and_then(|signals| Ok((signals, spawn(&site, &opened.listeners, &prepared.plan)?)))
             .and_then(|started| api.start(world, site.clock.clone()).map(|()| started));
@@ -227,7 +232,7 @@ impl Ready<'_> {
         before.dismiss();
         identity::forbid_forks(&identity);
         if let Some(child) = child
-            && let Err(problem) = child.is_ready()
+            && let Err(problem) = child.announce()
         {
             return Err((reporter, vec![here(problem)]));
         }
@@ -257,10 +262,17 @@ fn take_leave(
     if in_background && let Some(file) = options.pidfile.as_ref().or(life.pidfile.as_ref()) {
         daemon::write_pidfile(file)?;
     }
-    identity::advice(identity).into_iter().for_each(|text| reporter.warn(here(text)));
-    identity::assume(identity)?.into_iter().for_each(|text| reporter.warn(text));
+    for text in identity::advice(identity) {
+        reporter.warn(here(text));
+    }
+    for text in identity::assume(identity)? {
+        reporter.warn(text);
+    }
     Ok(())
 }
+
+/// Where a clock starts, in microseconds.
+const FIRST_TICK: u64 = 1_000_000;
 
 /// What the runtime API works on.
 fn world(
@@ -268,20 +280,24 @@ fn world(
     site: &Arc<Site>,
     listeners: &[Bound],
     sockets: &[BoundListener],
-    startup_logs: String,
+    warnings: u64,
 ) -> World {
     let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let traffic = listeners.iter().map(|bound| BoundListener::clone(&bound.listener));
     let mut world = World::default();
     world.put(Arc::clone(site));
+    let bound: Vec<_> = listeners.iter().map(|bound| (bound.listener.clone(), bound.facts.clone())).collect();
+    world.put(Arc::new(Traffic::new(site.frontends.len(), &bound)));
     world.put(Arc::new(Program {
         version: version::full(),
         date: version::DATE.to_owned(),
         environment: draft.environment.sorted().into_iter().map(own).collect(),
-        startup_logs,
         listeners: traffic.chain(sockets.iter().cloned()).collect(),
         maxconn: draft.global::<ProcessLimits>().maxconn,
         started: site.clock.wall(),
+        boot_millis: site.clock.now().0.saturating_sub(FIRST_TICK) / 1000,
+        warnings,
+        ..Program::default()
     }));
     world
 }

@@ -127,7 +127,9 @@ mod tests {
         assert!(number.split('.').count() == 3 && number.split('.').all(|n| n.parse::<u32>().is_ok()));
         assert!(rest.split(' ').nth(1).unwrap().split('/').count() == 3, "{rest}");
         let details = details();
-        for part in ["Build options :", "  TARGET  = ", "  OPTIONS = ", "Feature list : ", " +THREAD ", " -SSL "] {
+        for part in
+            ["Build options :", "  TARGET  = ", "  OPTIONS = ", "Feature list : ", " +THREAD ", " -SSL "]
+        {
             assert!(details.contains(part), "{part}");
         }
     }

@@ -107,7 +107,7 @@ declare! {
     NeedConnEst = "need_conn_est", b"MGPV", "connections that will be needed, by estimate";
     Uweight = "uweight", b"MaPV", "weight as configured or set, or the sum of the active servers'";
     AggServerStatus = "agg_server_status", b"MGPV", "servers by status, added up";
-    AggServerCheckStatus = "agg_server_check_status", b"MGPV", "an older name of agg_server_status";
+    AggServerCheckStatus = "agg_server_check_status", b"MGPV", "the same, by an older name";
     AggCheckStatus = "agg_check_status", b"MGPV", "servers by outcome of their checks, added up";
     Srid = "srid", b"MCPV", "how often the server's id was given anew";
     SessOther = "sess_other", b"MCPV", "sessions that are not HTTP";

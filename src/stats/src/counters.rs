@@ -179,6 +179,8 @@ pub struct BackendCounters {
     pub session_rate: Rate,
     /// `rate_max`.
     pub session_rate_max: Counter,
+    /// `lastsess`: the tick of the last session, 0 for never.
+    pub last_session: Counter,
     /// `chkdown`: transitions to down.
     pub downs: Counter,
     /// `qtime`.
@@ -203,7 +205,7 @@ pub struct ServerCounters {
     /// Connections in use now (`used_conn_cur`).
     pub used: Gauge,
     /// Idle connections now (`idle_conn_cur` and `safe_conn_cur` together until the trees come).
-    pub idle: Gauge,
+    pub idle: PerWorker<Gauge>,
 }
 
 /// The process's counters (`show info`).
@@ -235,6 +237,99 @@ pub struct ProcessCounters {
     pub received_logs: Counter,
 }
 
+impl FrontendCounters {
+    /// Forgets everything but what exists now.
+    pub fn clear(&self) {
+        for e in self.events.iter() {
+            let counters = [
+                &e.sessions,
+                &e.connections,
+                &e.bytes_in,
+                &e.bytes_out,
+                &e.denied_requests,
+                &e.denied_responses,
+                &e.failed_requests,
+                &e.denied_connections,
+                &e.denied_sessions,
+                &e.requests,
+                &e.intercepted,
+                &e.failed_rewrites,
+                &e.internal_errors,
+            ];
+            counters.into_iter().chain(&e.statuses.classes).for_each(|c| c.set(0));
+        }
+        self.clear_maxima();
+    }
+
+    /// Lets the maxima start anew.
+    pub fn clear_maxima(&self) {
+        self.current_max.set(self.current.get());
+        for max in [&self.connection_rate_max, &self.session_rate_max, &self.request_rate_max] {
+            max.set(0);
+        }
+    }
+}
+
+impl BackendCounters {
+    /// Forgets everything but what exists now.
+    pub fn clear(&self) {
+        for e in self.events.iter() {
+            let counters = [
+                &e.sessions,
+                &e.balanced,
+                &e.bytes_in,
+                &e.bytes_out,
+                &e.denied_requests,
+                &e.denied_responses,
+                &e.failed_connections,
+                &e.failed_responses,
+                &e.retries,
+                &e.redispatches,
+                &e.requests,
+                &e.client_aborts,
+                &e.server_aborts,
+                &e.connects,
+                &e.reuses,
+                &e.failed_rewrites,
+                &e.internal_errors,
+            ];
+            counters.into_iter().chain(&e.statuses.classes).for_each(|c| c.set(0));
+        }
+        for figures in self.times() {
+            figures.sum.set(0);
+        }
+        self.last_session.set(0);
+        self.downs.set(0);
+        self.clear_maxima();
+    }
+
+    /// Lets the maxima start anew.
+    pub fn clear_maxima(&self) {
+        self.current_max.set(self.current.get());
+        self.queued_max.set(self.queued.get());
+        self.session_rate_max.set(0);
+        self.times().into_iter().for_each(|figures| figures.max.set(0));
+    }
+
+    fn times(&self) -> [&TimeFigures; 4] {
+        [&self.queue_time, &self.connect_time, &self.response_time, &self.total_time]
+    }
+}
+
+impl ServerCounters {
+    /// Idle connections of all threads.
+    pub fn idle_now(&self) -> u64 {
+        self.idle.sum(Gauge::get)
+    }
+
+    /// Forgets everything but what exists now.
+    pub fn clear(&self) {
+        self.common.clear();
+        self.failed_checks.set(0);
+        self.failed_observations.set(0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +341,18 @@ mod tests {
             s.count(status);
         }
         assert_eq!((s.class(2), s.class(5), s.class(0)), (2, 1, 2));
+    }
+
+    #[test]
+    fn clearing_keeps_what_exists_now() {
+        let b = BackendCounters::default();
+        b.current_max.raise(b.current.inc() + 4);
+        b.events.here().statuses.count(200);
+        b.events.here().bytes_in.add(7);
+        b.clear_maxima();
+        assert_eq!((b.current_max.get(), b.events.sum(|e| e.bytes_in.get())), (1, 7));
+        b.clear();
+        assert_eq!((b.current.get(), b.events.sum(|e| e.bytes_in.get() + e.statuses.class(2))), (1, 0));
     }
 
     #[test]

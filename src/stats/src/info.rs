@@ -52,7 +52,7 @@ declare! {
     SslCacheMisses = "SslCacheMisses", b"MCPV", "TLS sessions looked up in vain";
     CompressBpsIn = "CompressBpsIn", b"MRPV", "bytes given to the compressor over the last second";
     CompressBpsOut = "CompressBpsOut", b"MRPV", "bytes that the compressor gave over the last second";
-    CompressBpsRateLim = "CompressBpsRateLim", b"CLPV", "limit of CompressBpsOut";
+    CompressBpsRateLim = "CompressBpsRateLim", b"CLPV", "limit of what the compressor gives a second";
     ZlibMemUsage = "ZlibMemUsage", b"MGPV", "memory of the compressor";
     MaxZlibMemUsage = "MaxZlibMemUsage", b"CLPV", "limit of the compressor's memory";
     Tasks = "Tasks", b"MGPV", "tasks now";
@@ -81,7 +81,7 @@ declare! {
     StartTimeSec = "Start_time_sec", b"MDPV", "date of the start, in seconds";
     Tainted = "Tainted", b"SGPV", "what unusual was done with the process, in hexadecimal bits";
     TotalWarnings = "TotalWarnings", b"MCPV", "warnings given so far";
-    MaxconnReached = "MaxconnReached", b"MCPV", "times that Maxconn was reached";
+    MaxconnReached = "MaxconnReached", b"MCPV", "times that the limit of connections was reached";
     BootTimeMs = "BootTime_ms", b"MDPV", "milliseconds that starting took";
     NicedTasks = "Niced_tasks", b"MGPV", "tasks of other than the usual priority that could run now";
     CurrStreams = "CurrStreams", b"MGPV", "streams now";

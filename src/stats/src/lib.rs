@@ -14,3 +14,6 @@ pub use counters::{
 pub use field::{Descriptions, Form, Value};
 pub use info::{Figure, Info};
 pub use rows::{First, Row};
+
+/// The JSON schema of the JSON forms (`show schema json`).
+pub const SCHEMA: &str = include_str!("schema.json");

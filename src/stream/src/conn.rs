@@ -3,8 +3,11 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
+use backend::dial::PortLease;
 use base::buffer::Buffer;
-use net::{More, Socket};
+use net::{More, Socket, Switch};
+
+use crate::dial::Traits;
 
 /// A connection with its buffers. Buffers take memory only while they hold something.
 #[derive(Debug)]
@@ -16,6 +19,30 @@ pub(crate) struct Conn {
     pub(crate) output: Buffer,
     /// Whether the peer may still send.
     pub(crate) receiving: Receiving,
+    /// How it is closed.
+    pub(crate) closing: Closing,
+    /// What sets a server's connection apart from others to the same server.
+    pub(crate) traits: Option<Box<Traits>>,
+    /// The local port, when it is taken from a range.
+    pub(crate) port: Option<PortLease>,
+}
+
+/// How a connection is closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// In order.
+    #[default]
+    Ordered,
+    /// Reset, unless the peer has closed already (`option nolinger`).
+    Reset,
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        if self.closing == Closing::Reset && self.receiving == Receiving::Open {
+            let _ = self.socket.reset_on_close(Switch::On);
+        }
+    }
 }
 
 /// Whether a peer may still send.
@@ -35,7 +62,15 @@ pub(crate) enum Filled {
 
 impl Conn {
     pub(crate) fn new(socket: Socket) -> Self {
-        Self { socket, input: Buffer::new(), output: Buffer::new(), receiving: Receiving::Open }
+        Self {
+            socket,
+            input: Buffer::new(),
+            output: Buffer::new(),
+            receiving: Receiving::Open,
+            closing: Closing::default(),
+            traits: None,
+            port: None,
+        }
     }
 
     /// Receives until the input holds `limit` bytes at most. The buffer is given back when nothing came.

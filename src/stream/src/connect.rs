@@ -8,9 +8,9 @@ use std::time::Duration;
 use backend::{Server, Slot};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
-use net::connect::{ConnectSpec, Connecting, start};
 
 use crate::conn::Conn;
+use crate::dial::{DialError, Traits, dial};
 use crate::h1_side::H1Side;
 use crate::site::BackendSide;
 use crate::story::{Failure, Story};
@@ -63,14 +63,16 @@ pub(crate) async fn lease(
     loop {
         let held = slot(story, backend, failed.as_ref()).await.map_err(|f| (f, failed.clone()))?;
         story.facts.timers.queued = story.now();
+        let traits = Traits::of(story, backend, &held.0);
         if reuse == Reuse::Yes
-            && let Some(side) = story.worker.take_idle(&held.0)
+            && let Some(side) = story.worker.take_idle(&held.0, &traits)
         {
             held.0.counters.common.events.here().reuses.inc();
             story.facts.timers.connected = story.facts.timers.queued;
+            story.note_server(&side.conn, None);
             return Ok(Lease { side, held, origin: Origin::Reused });
         }
-        match connect(story, backend, &held.0).await {
+        match connect(story, backend, &held.0, traits).await {
             Ok(conn) => {
                 story.facts.timers.connected = story.now();
                 let side = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response);
@@ -110,6 +112,9 @@ async fn slot(
         backend.core.counters.events.here().balanced.inc();
         server.counters.common.events.here().balanced.inc();
     }
+    let now = story.now().0;
+    backend.core.counters.last_session.set(now);
+    server.counters.common.last_session.set(now);
     let current = server.counters.common.current.inc();
     server.counters.common.current_max.raise(current);
     Ok(Held(server))
@@ -154,28 +159,19 @@ async fn connect(
     story: &mut Story<'_>,
     backend: &BackendSide,
     server: &Arc<Server>,
+    traits: Traits,
 ) -> Result<Conn, Failure> {
     server.counters.common.events.here().connects.inc();
     backend.core.counters.events.here().connects.inc();
-    let refused = Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Connect));
-    let mut spec = ConnectSpec::to((**server.address.load()).clone());
-    let buffers = story.site.buffers.server;
-    spec.stream.receive_buffer = buffers.receive;
-    spec.stream.send_buffer = buffers.send;
-    spec.stream.notsent_lowat = buffers.notsent_lowat;
-    let mut connecting: Connecting = start(&spec).map_err(|_| refused)?;
     let now = story.now();
     story.expire(now, backend.common.timeouts.connect);
-    let outcome = poll_fn(|cx| match connecting.poll_established(cx) {
-        Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending => story.deadline.poll_expired(cx).map(|()| None),
+    dial(story, backend, server, traits).await.map_err(|e| {
+        let cause = match e {
+            DialError::Refused => Cause::ServerAbort,
+            DialError::Late => Cause::ServerTimeout,
+        };
+        Failure::new(503, Termination::new(cause, Phase::Connect))
     })
-    .await;
-    match outcome {
-        Some(Ok(())) => Ok(Conn::new(connecting.into_socket())),
-        Some(Err(_)) => Err(refused),
-        None => Err(Failure::new(503, Termination::new(Cause::ServerTimeout, Phase::Connect))),
-    }
 }
 
 /// After a failed attempt: gives up, or says which server failed, once the time for another attempt has come.

@@ -13,11 +13,11 @@ use grammar::time::Unit;
 use lang::logformat::{AliasMode, FormatContext, LogFormat};
 use rule::condition_after;
 
-use crate::settings::Violations;
 use crate::settings::{
     AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits,
-    LogOptions, Route, RouteTarget, Routes, SocketOptions, Timeouts, Tuning,
+    LogOptions, RateLimits, Route, RouteTarget, Routes, SmartAck, SocketOptions, Timeouts, Tuning,
 };
+use crate::settings::{SpliceOptions, Violations};
 
 const FRONT: Sections = Sections::FRONT;
 const BACK: Sections = Sections::BACK;
@@ -54,6 +54,17 @@ const fn tune(name: &'static str, parse: Parse) -> Directive {
     }
 }
 
+const fn rate(name: &'static str, parse: Parse) -> Directive {
+    Directive {
+        name,
+        section: Section::Global,
+        prefix: Prefix::None,
+        arity: Arity::Exactly(1),
+        manual: "3.2",
+        parse,
+    }
+}
+
 macro_rules! set_timeout {
     ($($field:ident),+) => {
         |s| {
@@ -77,6 +88,26 @@ macro_rules! set_switch {
 
 /// The directives of this room.
 pub static DIRECTIVES: &[Directive] = &[
+    proxy("backlog", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Limits>().backlog = value as u32;
+        Ok(())
+    }),
+    proxy("clitcpka-cnt", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+        let count = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<SocketOptions>().client_probes.count = Some(count as u32);
+        Ok(())
+    }),
+    timeout("clitcpka-idle", FRONT, |s| {
+        let idle = s.duration(0, Unit::Second)?;
+        s.slot::<SocketOptions>().client_probes.idle = Some(idle);
+        Ok(())
+    }),
+    timeout("clitcpka-intvl", FRONT, |s| {
+        let interval = s.duration(0, Unit::Second)?;
+        s.slot::<SocketOptions>().client_probes.interval = Some(interval);
+        Ok(())
+    }),
     proxy("default_backend", FRONT, Prefix::None, Arity::Exactly(1), |s| {
         let target = (Arc::from(s.arg(0)), s.place.clone());
         s.slot::<Routes>().default = Some(target);
@@ -114,7 +145,20 @@ pub static DIRECTIVES: &[Directive] = &[
     switch("option log-separate-errors", FRONT, set_switch!(LogOptions, separate_errors)),
     switch("option logasap", FRONT, set_switch!(LogOptions, as_soon_as_possible)),
     switch("option nolinger", ALL, set_switch!(SocketOptions, no_linger)),
+    switch("option splice-auto", ALL, set_switch!(SpliceOptions, auto)),
+    switch("option splice-request", ALL, set_switch!(SpliceOptions, request)),
+    switch("option splice-response", ALL, set_switch!(SpliceOptions, response)),
     switch("option srvtcpka", BACK, set_switch!(SocketOptions, server_keepalive)),
+    switch("option tcp-smart-accept", FRONT, |s| {
+        let smart = smart_ack(s.sense);
+        s.slot::<SocketOptions>().smart_accept = smart;
+        Ok(())
+    }),
+    switch("option tcp-smart-connect", BACK, |s| {
+        let smart = smart_ack(s.sense);
+        s.slot::<SocketOptions>().smart_connect = smart;
+        Ok(())
+    }),
     switch("option tcpka", ALL, |s| {
         let on = Switch::of(s.sense);
         let options: &mut SocketOptions = s.slot();
@@ -124,6 +168,21 @@ pub static DIRECTIVES: &[Directive] = &[
     proxy("rate-limit sessions", FRONT, Prefix::None, Arity::Exactly(1), |s| {
         let value = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<Limits>().session_rate = value as u32;
+        Ok(())
+    }),
+    proxy("srvtcpka-cnt", BACK, Prefix::None, Arity::Exactly(1), |s| {
+        let count = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<SocketOptions>().server_probes.count = Some(count as u32);
+        Ok(())
+    }),
+    timeout("srvtcpka-idle", BACK, |s| {
+        let idle = s.duration(0, Unit::Second)?;
+        s.slot::<SocketOptions>().server_probes.idle = Some(idle);
+        Ok(())
+    }),
+    timeout("srvtcpka-intvl", BACK, |s| {
+        let interval = s.duration(0, Unit::Second)?;
+        s.slot::<SocketOptions>().server_probes.interval = Some(interval);
         Ok(())
     }),
     timeout("timeout client", FRONT, set_timeout!(client)),
@@ -151,6 +210,16 @@ pub static DIRECTIVES: &[Directive] = &[
             Ok(())
         })
     },
+    rate("maxconnrate", |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<RateLimits>().connections = value as u32;
+        Ok(())
+    }),
+    rate("maxsessrate", |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<RateLimits>().sessions = value as u32;
+        Ok(())
+    }),
     tune("tune.bufsize", |s| {
         let value = s.integer(0, 1024..=i64::from(i32::MAX))?;
         s.slot::<Tuning>().buffer_size = value as usize;
@@ -181,13 +250,24 @@ pub static DIRECTIVES: &[Directive] = &[
 ];
 
 /// The checks of this room.
-pub static CHECKS: &[Check] =
-    &[Check { name: "timeouts", run: check_timeouts }, Check { name: "routes", run: check_routes }];
+pub static CHECKS: &[Check] = &[
+    Check { name: "timeouts", run: check_timeouts },
+    Check { name: "routes", run: check_routes },
+    Check { name: "listeners", run: crate::listeners::complete },
+];
 
 /// A timeout of 0 is none.
 fn duration(s: &Statement<'_>) -> Result<Option<Duration>, Refusal> {
     let value = s.duration(0, Unit::Millisecond)?;
     Ok((!value.is_zero()).then_some(value))
+}
+
+fn smart_ack(sense: Sense) -> SmartAck {
+    match sense {
+        Sense::Set => SmartAck::On,
+        Sense::No => SmartAck::Off,
+        Sense::Default => SmartAck::Unsaid,
+    }
 }
 
 fn connection_mode(s: &mut Statement<'_>, mode: ConnectionMode) -> Result<(), Refusal> {

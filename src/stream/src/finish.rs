@@ -1,14 +1,16 @@
 //! The end of a stream: its counters and its log line.
 
 use backend::Server;
-use lang::facts::{LevelOverride, Load};
+use lang::facts::{ConnFault, LevelOverride, Load};
 use lang::logformat::Completeness;
 use log::{Due, Level, Step};
 
+use crate::introduction;
 use crate::story::{Logged, Stage, Story};
 
 /// Ends a stream that got as far as a request.
 pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
+    story.leave_backend();
     story.facts.timers.end = story.now();
     let status = story.facts.status;
     let front = story.frontend.counters.events.here();
@@ -38,6 +40,7 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
 
 /// Ends a TCP session.
 pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
+    story.leave_backend();
     story.facts.timers.end = story.now();
     let front = story.frontend.counters.events.here();
     front.bytes_in.add(story.facts.bytes_in);
@@ -71,6 +74,16 @@ pub(crate) fn unparsed(story: &mut Story<'_>) {
         load(story, None);
         log.emit_error(&story.scene(Stage::Connection, None), level);
     }
+}
+
+/// Ends a connection that failed before it could carry a stream.
+pub(crate) fn embryo(story: &Story<'_>, fault: ConnFault) {
+    let (log, options) = (&story.frontend.log, story.frontend.log_options);
+    if log.is_silent() || options.dont_log_null.is_on() && introduction::is_silence(fault) {
+        return;
+    }
+    let level = if options.separate_errors.is_on() { Level::Err } else { Level::Info };
+    log.emit_failure(&story.bare_scene(), level, fault.message);
 }
 
 /// Logs a step of a stream that goes on, where somebody wants that.

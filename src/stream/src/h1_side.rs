@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 
 use h1::{BodyDecoder, BodyEvent, Cursor, Decoded, NameCase, Options, Side};
 use http::{BodyLength, Headers};
-use net::More;
+use net::{More, Socket};
 
-use crate::conn::{Conn, Filled};
+use crate::conn::{Conn, Filled, Receiving};
 use crate::exchange::{Piece, Sink, SinkError, Source, SourceError};
 
 /// Bytes that are copied together with the head rather than sent beside it.
@@ -184,6 +184,16 @@ impl Source for H1Side {
             }
         }
     }
+
+    fn raw(&self) -> Option<(&Socket, u64)> {
+        let plain =
+            self.decoded.is_none() && self.conn.input.is_empty() && self.conn.receiving == Receiving::Open;
+        plain.then(|| (&self.conn.socket, self.incoming.contiguous()))
+    }
+
+    fn skip(&mut self, n: u64) {
+        self.incoming.skip(n);
+    }
 }
 
 impl Sink for H1Side {
@@ -222,6 +232,22 @@ impl Sink for H1Side {
                 }
                 Poll::Ready(Ok(n)) => conn.output.consume(n),
             }
+        }
+    }
+
+    fn raw(&self) -> Option<&Socket> {
+        Some(&self.conn.socket)
+    }
+
+    fn begin_raw(&mut self, n: usize) {
+        if self.outgoing == Framing::Chunked {
+            self.conn.output.extend(h1::chunk::ChunkHeader::new(n as u64).as_bytes());
+        }
+    }
+
+    fn end_raw(&mut self) {
+        if self.outgoing == Framing::Chunked {
+            self.conn.output.extend(h1::chunk::END);
         }
     }
 

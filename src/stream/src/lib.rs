@@ -1,24 +1,32 @@
 //! The story of one session, told by phase.
 //!
 //! A [`Site`] is a checked configuration made ready for traffic; [`run`] carries the traffic of one
-//! worker thread. In between, each connection is a task that goes through the phases of [`http`] or [`tcp`].
+//! worker thread. In between, each connection is a task that goes through the phases of `http` or `tcp`.
 
+mod accept;
+mod actions;
 mod conn;
 mod connect;
+mod dial;
 mod directives;
 mod exchange;
 mod finish;
+pub mod gate;
 mod h1_side;
 mod http;
+mod introduction;
+mod listeners;
 mod run;
 mod session;
 pub mod settings;
 pub mod site;
 mod size;
+mod splice;
 mod story;
 mod tcp;
 mod worker;
 
+pub use actions::ACTIONS;
 pub use directives::{CHECKS, DIRECTIVES};
 pub use run::{Control, Order, run};
 pub use site::{ListenerFacts, Site};

@@ -1,19 +1,17 @@
 //! One worker thread: its listeners, its connections, and the orders that it takes from outside.
 
-use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use check::settings::Enabled;
 use check::{CheckSettings, ProxyChecks, Weight};
 use config::Severity;
 use config::global::Waiting;
-use net::{AcceptError, BoundListener, Listener};
+use net::BoundListener;
 use tokio::sync::mpsc;
 
-use crate::session;
+use crate::accept::accept;
 use crate::site::{ListenerFacts, Site};
 use crate::worker::Worker;
 
@@ -175,25 +173,5 @@ async fn purge(worker: Rc<Worker>) {
     loop {
         interval.tick().await;
         worker.purge_idle();
-    }
-}
-
-/// Accepts connections for as long as the listener and the worker go on.
-async fn accept(worker: Rc<Worker>, mut listener: Listener, facts: Arc<ListenerFacts>) {
-    loop {
-        let accepted = poll_fn(|cx| match listener.poll_accept(cx) {
-            Poll::Ready(Err(AcceptError::Stopped)) => Poll::Ready(None),
-            Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending => Poll::Pending,
-        })
-        .await;
-        match accepted {
-            None => return,
-            Some(Ok(accepted)) => {
-                tokio::task::spawn_local(session::serve(worker.clone(), facts.clone(), accepted));
-            }
-            // The listener pauses by itself when the system is short of something.
-            Some(Err(_)) => {}
-        }
     }
 }

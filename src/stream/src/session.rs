@@ -9,11 +9,14 @@ use base::termination::{Cause, Phase, Termination};
 use config::Mode;
 use lang::facts::{LocalAddr, SessionFacts};
 use net::{Accepted, Socket};
+use rule::RuleList;
 use rule::set::Outcome;
 
-use crate::conn::Conn;
+use crate::accept::Permit;
+use crate::conn::{Closing, Conn};
 use crate::connect::{Reuse, lease};
 use crate::finish;
+use crate::introduction;
 use crate::site::{BackendSide, Frontend, ListenerFacts, Site};
 use crate::story::{Failure, Stage, Story};
 use crate::tcp::{RelayTimeouts, relay};
@@ -21,26 +24,49 @@ use crate::worker::Worker;
 use log::Step;
 
 /// Serves one connection until it ends.
-pub(crate) async fn serve(worker: Rc<Worker>, listener: Arc<ListenerFacts>, accepted: Accepted) {
+pub(crate) async fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted) {
     let site = worker.site.clone();
+    let listener = &permit.listener;
     let frontend = &site.frontends[listener.frontend];
     let _counted = Counted::new(&worker, &site, frontend);
     let now = (site.clock.now(), site.clock.wall());
     let (socket, source) = (accepted.socket.attach(), accepted.source);
-    let session = facts(&site, &listener, &socket, source, now);
-    let conn = Conn::new(socket);
+    let session = facts(&site, listener, &socket, source, now);
+    let mut conn = Conn::new(socket);
+    if frontend.common.sockets.no_linger.is_on() {
+        conn.closing = Closing::Reset;
+    }
     let mut story = Story::new(&site, &worker, frontend, session);
-    if refuses(&mut story) {
+    if !begin(&mut story, &mut conn, listener.client_ip_magic).await {
         return;
     }
     let events = frontend.counters.events.here();
     events.sessions.inc();
-    frontend.counters.session_rate.hit(now.0);
+    frontend.counters.session_rate_max.raise(u64::from(frontend.counters.session_rate.hit(now.0)));
     site.counters.session_rate.hit(now.0);
     match frontend.common.mode {
         Mode::Http => crate::http::serve(story, conn).await,
         _ => tcp(story, conn).await,
     }
+}
+
+/// From the connection to the session; false when it ends on the way.
+async fn begin(story: &mut Story<'_>, conn: &mut Conn, magic: u32) -> bool {
+    let frontend = story.frontend;
+    if refuses(story, &frontend.common.rules.tcp_connection) {
+        frontend.counters.events.here().denied_connections.inc();
+        return false;
+    }
+    if let Err(fault) = introduction::read(story, conn, magic).await {
+        story.session.fault = Some(fault);
+        finish::embryo(story, fault);
+        return false;
+    }
+    if refuses(story, &frontend.common.rules.tcp_session) {
+        frontend.counters.events.here().denied_sessions.inc();
+        return false;
+    }
+    true
 }
 
 fn facts(
@@ -59,25 +85,18 @@ fn facts(
         id: site.next_session_id(),
         source: Some(source.unmapped()),
         destination,
+        socket: Some(socket.number()),
         listener_name: listener.name.clone(),
         listener_id: listener.id,
+        expected: listener.expected,
         accepted: now,
         ..SessionFacts::default()
     }
 }
 
-/// Runs the rules that may refuse a connection before anything is read from it.
-fn refuses(story: &mut Story<'_>) -> bool {
-    let frontend = story.frontend;
-    for rules in [&frontend.common.rules.tcp_connection, &frontend.common.rules.tcp_session] {
-        if !rules.is_empty()
-            && matches!(rules.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..))
-        {
-            frontend.counters.events.here().denied_connections.inc();
-            return true;
-        }
-    }
-    false
+/// Runs rules that may refuse a connection before a stream begins.
+fn refuses(story: &mut Story<'_>, rules: &RuleList) -> bool {
+    !rules.is_empty() && matches!(rules.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..))
 }
 
 /// Counts a connection as long as it lives.
@@ -137,7 +156,7 @@ async fn run_tcp(
     }
     let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
     let backend: &BackendSide = route(story).ok_or((no_backend, None))?;
-    story.backend = Some(backend);
+    story.enter_backend(backend);
     let mut lease = lease(story, backend, Reuse::No).await?;
     finish::step(story, Some(&*lease.held.0), Stage::Connection, Step::Connect);
     let timeouts = RelayTimeouts::of(&story.frontend.common, &backend.common);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use config::directive::Switch;
 use config::{Place, Setting};
 use lang::logformat::LogFormat;
+use net::KeepAlive;
 use rule::Condition;
 
 /// The timeouts of a proxy; `None` waits for ever.
@@ -80,9 +81,22 @@ pub struct Limits {
     pub maxconn: Option<u64>,
     /// `rate-limit sessions`; 0 for none.
     pub session_rate: u32,
+    /// `backlog`; 0 for what `maxconn` says.
+    pub backlog: u32,
 }
 
 impl Setting for Limits {}
+
+/// The rates that the process keeps to; 0 for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    /// `maxconnrate`.
+    pub connections: u32,
+    /// `maxsessrate`.
+    pub sessions: u32,
+}
+
+impl Setting for RateLimits {}
 
 /// The HTTP options of a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -168,6 +182,14 @@ pub struct SocketOptions {
     pub client_keepalive: Switch,
     /// `option srvtcpka`.
     pub server_keepalive: Switch,
+    /// `clitcpka-cnt`, `clitcpka-idle`, `clitcpka-intvl`.
+    pub client_probes: KeepAlive,
+    /// `srvtcpka-cnt`, `srvtcpka-idle`, `srvtcpka-intvl`.
+    pub server_probes: KeepAlive,
+    /// `option tcp-smart-accept`.
+    pub smart_accept: SmartAck,
+    /// `option tcp-smart-connect`.
+    pub smart_connect: SmartAck,
     /// `option nolinger`.
     pub no_linger: Switch,
     /// `option independent-streams`.
@@ -175,6 +197,31 @@ pub struct SocketOptions {
 }
 
 impl Setting for SocketOptions {}
+
+/// Whether acknowledgements wait for data to travel with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SmartAck {
+    /// Nothing was said.
+    #[default]
+    Unsaid,
+    /// They do.
+    On,
+    /// They do not.
+    Off,
+}
+
+/// `option splice-auto`, `splice-request`, `splice-response`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpliceOptions {
+    /// Where it pays.
+    pub auto: Switch,
+    /// What clients send.
+    pub request: Switch,
+    /// What servers send.
+    pub response: Switch,
+}
+
+impl Setting for SpliceOptions {}
 
 /// The logging options of a proxy that its streams act upon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,16 +12,21 @@ use base::clock::Clock;
 use base::worker::PerWorker;
 use check::ProxyChecks;
 use config::diagnostic::Message;
+use config::directive::Switch;
 use config::draft::Resolution;
-use config::global::{CloseSpread, EventLoop, SocketBuffers};
+use config::global::{CloseSpread, EventLoop, ProcessLimits, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, Severity};
-use lang::facts::{ProcessFacts, ProxyFacts, ServerFacts};
+use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
+use net::{AcceptProxy, ListenerSettings};
 use rule::Rules;
 use stats::{FrontendCounters, ProcessCounters};
 
+use crate::gate::Gate;
 use crate::settings::{
-    ErrorPages, HttpOptions, Limits, LogOptions, Route, RouteTarget, Routes, SocketOptions, Timeouts, Tuning,
+    ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
+    SpliceOptions, Timeouts, Tuning,
 };
+use crate::splice::Splicing;
 
 /// Everything that carries traffic.
 #[derive(Debug)]
@@ -40,6 +45,10 @@ pub struct Site {
     pub buffers: SocketBuffers,
     /// How client connections end when the process stops.
     pub close_spread: CloseSpread,
+    /// Connections that the process serves at once, and may serve.
+    pub gate: Gate,
+    /// How many connections and sessions begin each second at most.
+    pub rates: Rates,
     /// The frontends, `listen` sections among them, in the order of the configuration.
     pub frontends: Vec<Frontend>,
     /// The backends, `listen` sections among them.
@@ -66,6 +75,20 @@ pub struct Common {
     pub sockets: SocketOptions,
     /// Its error pages.
     pub error_pages: ErrorPages,
+    /// What of its traffic is spliced.
+    pub splice: SpliceOptions,
+}
+
+impl Common {
+    /// How what clients of this frontend send to a backend goes, and how what its servers send does.
+    pub(crate) fn splicing(&self, back: &Self) -> (Splicing, Splicing) {
+        let both =
+            |pick: fn(&SpliceOptions) -> Switch| pick(&self.splice).is_on() || pick(&back.splice).is_on();
+        let auto = if both(|s| s.auto) { Splicing::Auto } else { Splicing::Off };
+        let up = if both(|s| s.request) { Splicing::On } else { auto };
+        let down = if both(|s| s.response) { Splicing::On } else { auto };
+        (up, down)
+    }
 }
 
 /// A frontend.
@@ -85,6 +108,8 @@ pub struct Frontend {
     pub default_backend: Option<usize>,
     /// Its limits.
     pub limits: Limits,
+    /// Connections that it serves at once, and may serve.
+    pub gate: Gate,
     /// Its counters.
     pub counters: FrontendCounters,
 }
@@ -103,6 +128,8 @@ pub struct CompiledRoute {
 pub struct BackendSide {
     /// What every proxy has.
     pub common: Common,
+    /// Its index among the proxies of the draft.
+    pub proxy: usize,
     /// Its servers and counters.
     pub core: Arc<Backend>,
     /// How its servers are checked.
@@ -131,9 +158,9 @@ impl Site {
         let mut errors = Vec::new();
         let mut backends = Vec::new();
         let mut backends_by_name = HashMap::new();
-        for proxy in draft.proxies.iter().filter(|p| p.kind.has_backend()) {
+        for (index, proxy) in draft.proxies.iter().enumerate().filter(|(_, p)| p.kind.has_backend()) {
             backends_by_name.insert(proxy.name.clone(), backends.len());
-            backends.push(backend_side(proxy, draft, workers, &mut errors));
+            backends.push(backend_side(index, proxy, draft, workers, &mut errors));
         }
         let mut site = Self {
             process,
@@ -143,6 +170,8 @@ impl Site {
             event_loop: draft.global(),
             buffers: draft.global(),
             close_spread: draft.global(),
+            gate: Gate::new(draft.global::<ProcessLimits>().maxconn),
+            rates: Rates::new(draft.global()),
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -196,6 +225,7 @@ impl Site {
             log_options: proxy.slots.get_or_default(),
             routes: routes.rules.iter().map(compile).collect(),
             default_backend: named.or(own),
+            gate: Gate::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(0)),
             limits: proxy.slots.get_or_default(),
             counters: FrontendCounters { events: PerWorker::new(workers), ..FrontendCounters::default() },
         }
@@ -211,6 +241,7 @@ fn common(proxy: &ProxyDraft) -> Common {
         http: proxy.slots.get_or_default(),
         sockets: proxy.slots.get_or_default(),
         error_pages: proxy.slots.get_or_default(),
+        splice: proxy.slots.get_or_default(),
     }
 }
 
@@ -224,6 +255,7 @@ fn facts(proxy: &ProxyDraft) -> ProxyFacts {
 }
 
 fn backend_side(
+    index: usize,
     proxy: &ProxyDraft,
     draft: &Draft,
     workers: usize,
@@ -262,14 +294,53 @@ fn backend_side(
     }
     BackendSide {
         common: common(proxy),
+        proxy: index,
         core,
         checks: proxy.slots.get_or_default(),
         log: log::FrontendLog::build(proxy, draft),
     }
 }
 
-/// The address that a listener was bound to, as far as streams care.
-#[derive(Clone, Debug)]
+/// Rates of beginning that may change while the process runs; 0 for no limit.
+#[derive(Debug, Default)]
+pub struct Rates {
+    connections: AtomicU32,
+    sessions: AtomicU32,
+}
+
+impl Rates {
+    fn new(limits: RateLimits) -> Self {
+        Self { connections: AtomicU32::new(limits.connections), sessions: AtomicU32::new(limits.sessions) }
+    }
+
+    /// `maxconnrate`.
+    pub fn connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// `maxsessrate`.
+    pub fn sessions(&self) -> u32 {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Changes `maxconnrate`.
+    pub fn limit_connections(&self, rate: u32) {
+        self.connections.store(rate, Ordering::Relaxed);
+    }
+
+    /// Changes `maxsessrate`.
+    pub fn limit_sessions(&self, rate: u32) {
+        self.sessions.store(rate, Ordering::Relaxed);
+    }
+
+    /// Whether there is a limit at all.
+    pub(crate) fn any(&self) -> bool {
+        self.connections() > 0 || self.sessions() > 0
+    }
+}
+
+/// A listener as far as its streams care.
+#[derive(Debug)]
 pub struct ListenerFacts {
     /// Its frontend's index in the site.
     pub frontend: usize,
@@ -279,4 +350,29 @@ pub struct ListenerFacts {
     pub id: u32,
     /// The bound address; streams ask the system for theirs when it is a wildcard.
     pub address: Addr,
+    /// What its connections begin with.
+    pub expected: Expected,
+    /// The magic number of `accept-netscaler-cip`.
+    pub client_ip_magic: u32,
+    /// Connections that it serves at once, and may serve.
+    pub gate: Gate,
+}
+
+impl ListenerFacts {
+    /// The facts of one socket of a `bind` line.
+    pub fn new(frontend: usize, id: u32, settings: &ListenerSettings, address: Addr) -> Self {
+        let expected = Expected {
+            proxy: settings.accept_proxy == AcceptProxy::Yes,
+            client_ip: settings.client_ip_magic.is_some(),
+        };
+        Self {
+            frontend,
+            name: settings.name.clone(),
+            id,
+            address,
+            expected,
+            client_ip_magic: settings.client_ip_magic.unwrap_or(0),
+            gate: Gate::new(settings.maxconn),
+        }
+    }
 }

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use backend::Server;
+use base::addr::Addr;
 use base::clock::Tick;
 use base::termination::Termination;
 use http::{RequestHead, ResponseHead};
 use lang::facts::{Payload, Scene, SessionFacts, StreamFacts, Timers};
+use lang::logformat::Needs;
 use net::Deadline;
 use rule::Txn;
 
+use crate::conn::Conn;
 use crate::site::{BackendSide, Frontend, Site};
 use crate::worker::Worker;
 
@@ -19,11 +22,15 @@ pub(crate) struct Story<'s> {
     pub(crate) worker: &'s Worker,
     pub(crate) frontend: &'s Frontend,
     pub(crate) backend: Option<&'s BackendSide>,
+    /// Counts the stream in its backend, until it is finished.
+    occupies: Option<Occupies<'s>>,
     pub(crate) session: SessionFacts,
     pub(crate) facts: StreamFacts,
     pub(crate) request: RequestHead,
     pub(crate) response: ResponseHead,
     pub(crate) deadline: Deadline,
+    /// When the connection was ready to carry requests, if it had to begin with something else.
+    pub(crate) handshake: Tick,
     /// Requests that came on this connection before.
     pub(crate) served: u32,
     /// Whether the current stream's line has been written.
@@ -37,6 +44,23 @@ pub(crate) struct Story<'s> {
 pub(crate) enum Logged {
     No,
     Yes,
+}
+
+/// One stream of a backend.
+struct Occupies<'s>(&'s BackendSide);
+
+impl<'s> Occupies<'s> {
+    fn new(backend: &'s BackendSide) -> Self {
+        let counters = &backend.core.counters;
+        counters.current_max.raise(counters.current.inc());
+        Self(backend)
+    }
+}
+
+impl Drop for Occupies<'_> {
+    fn drop(&mut self) {
+        self.0.core.counters.current.dec();
+    }
 }
 
 /// Which messages are there for rules and expressions.
@@ -81,15 +105,28 @@ impl<'s> Story<'s> {
             worker,
             frontend,
             backend: None,
+            occupies: None,
             session,
             facts: StreamFacts::default(),
             request: RequestHead::default(),
             response: ResponseHead::default(),
             deadline: Deadline::new(site.clock.clone()),
+            handshake: Tick::NEVER,
             served: 0,
             logged: Logged::No,
             sent: 0,
         }
+    }
+
+    /// The stream belongs to this backend from here on.
+    pub(crate) fn enter_backend(&mut self, backend: &'s BackendSide) {
+        self.backend = Some(backend);
+        self.occupies = Some(Occupies::new(backend));
+    }
+
+    /// The stream no longer counts in its backend; its log line still names it.
+    pub(crate) fn leave_backend(&mut self) {
+        self.occupies = None;
     }
 
     /// Starts the next stream of the session. Memory is kept.
@@ -97,15 +134,17 @@ impl<'s> Story<'s> {
         let (tick, date) = (self.now(), self.site.clock.wall());
         let first = self.served == 0;
         let (begin, begin_date) = if first { self.session.accepted } else { (tick, date) };
+        let handshake = if first { self.handshake } else { Tick::NEVER };
         let mut request_line = std::mem::take(&mut self.facts.request_line);
         request_line.clear();
         self.backend = None;
+        self.occupies = None;
         self.sent = 0;
         self.logged = Logged::No;
         self.facts = StreamFacts {
             id: self.site.next_stream_id(),
             request_line,
-            timers: Timers { begin, begin_date, request_date: begin_date, ..Timers::default() },
+            timers: Timers { begin, begin_date, request_date: begin_date, handshake, ..Timers::default() },
             ..StreamFacts::default()
         };
     }
@@ -133,6 +172,29 @@ impl<'s> Story<'s> {
             response: (stage == Stage::Response).then_some(&self.response),
             payload: Payload::Unavailable,
         }
+    }
+
+    /// The scene of a connection that never came to carry a stream.
+    pub(crate) fn bare_scene(&self) -> Scene<'_> {
+        Scene { stream: None, ..self.scene(Stage::Connection, None) }
+    }
+
+    /// Remembers the two ends of the connection to the server, where somebody logs them.
+    pub(crate) fn note_server(&mut self, conn: &Conn, to: Option<Addr>) {
+        if self.frontend.log.needs().contains(Needs::SERVER_ADDRESSES) {
+            self.facts.server_addr = to.or_else(|| conn.socket.peer_addr().ok());
+            self.facts.server_source = conn.socket.local_addr().ok();
+        }
+    }
+
+    /// Where the stream's traffic comes from.
+    pub(crate) fn source(&self) -> Option<&Addr> {
+        self.facts.source.as_ref().or(self.session.source.as_ref())
+    }
+
+    /// Where the stream's traffic was sent to.
+    pub(crate) fn destination(&self) -> Option<&Addr> {
+        self.facts.destination.as_ref().or_else(|| self.session.destination.get())
     }
 
     /// The transaction for a rule set.

@@ -11,6 +11,7 @@ use net::{Deadline, More};
 
 use crate::conn::{Conn, Filled, Receiving};
 use crate::site::Common;
+use crate::splice::{Splice, Splicing, Taken};
 
 /// The timeouts of a relay; `None` waits for ever.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,6 +26,8 @@ pub(crate) struct RelayTimeouts {
     pub(crate) server_fin: Option<Duration>,
     /// Whether what is sent to a side proves that it is alive (`option independent-streams`).
     pub(crate) proof: Proof,
+    /// Whether what goes up, and what goes down, is spliced.
+    pub(crate) splicing: (Splicing, Splicing),
 }
 
 /// What proves that a side is alive.
@@ -49,6 +52,7 @@ impl RelayTimeouts {
             client_fin: front.timeouts.client_fin,
             server_fin: back.timeouts.server_fin,
             proof: if independent { Proof::Sending } else { Proof::Either },
+            splicing: front.splicing(back),
         }
     }
 }
@@ -66,6 +70,7 @@ pub(crate) struct Relayed {
 struct Direction {
     bytes: u64,
     state: State,
+    splice: Splice,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,20 +109,62 @@ impl Direction {
                     }
                 }
             }
+            if self.splice.held() > 0 || (from.receiving == Receiving::Open && self.splice.is_ready()) {
+                match self.poll_splice(cx, from, to)? {
+                    Poll::Pending => return Ok(moved),
+                    Poll::Ready(n) => moved += n,
+                }
+                continue;
+            }
             match from.poll_fill(cx, limit) {
                 Poll::Pending => return Ok(moved),
-                Poll::Ready(Ok(Filled::Bytes(_))) => {}
-                Poll::Ready(Ok(Filled::End)) => {
-                    self.state = State::Done;
-                    // The other side may have closed both ways already; then there is nobody left to tell.
-                    let _ = to.socket.shutdown_write();
-                }
+                Poll::Ready(Ok(Filled::Bytes(n))) => self.splice.read(n, limit),
+                Poll::Ready(Ok(Filled::End)) => self.finish(to),
                 Poll::Ready(Err(_)) => return Err(Fault::Source),
             }
         }
         Ok(moved)
     }
+
+    fn finish(&mut self, to: &Conn) {
+        self.state = State::Done;
+        // The other side may have closed both ways already; then there is nobody left to tell.
+        let _ = to.socket.shutdown_write();
+    }
+
+    /// One step through the pipe; tells how many bytes arrived at the other side.
+    fn poll_splice(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Conn,
+        to: &mut Conn,
+    ) -> Result<Poll<u64>, Fault> {
+        if self.splice.held() == 0 {
+            match self.splice.poll_take(cx, &from.socket, SPLICE_MAX) {
+                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Ready(Ok(Taken::Bytes(_))) => {}
+                Poll::Ready(Ok(Taken::End)) => {
+                    from.receiving = Receiving::Ended;
+                    self.finish(to);
+                    return Ok(Poll::Ready(0));
+                }
+                Poll::Ready(Err(_)) => return Err(Fault::Source),
+            }
+        }
+        let before = self.splice.held();
+        let given = self.splice.poll_give(cx, &to.socket, More::No);
+        let moved = (before - self.splice.held()) as u64;
+        self.bytes += moved;
+        match given {
+            Poll::Ready(Err(_)) => Err(Fault::Sink),
+            Poll::Pending if moved == 0 => Ok(Poll::Pending),
+            _ => Ok(Poll::Ready(moved)),
+        }
+    }
 }
+
+/// What is asked for at once: more than any pipe holds.
+const SPLICE_MAX: usize = 1 << 20;
 
 /// Both directions and their common clock.
 struct Relay<'r> {
@@ -175,8 +222,12 @@ impl Relay<'_> {
             (false, None) => (t.client, t.server),
         };
         // A side that has ended is not waited for any more.
-        let client = client.filter(|_| self.up.state == State::Flowing || !self.server.input.is_empty());
-        let server = server.filter(|_| self.down.state == State::Flowing || !self.client.input.is_empty());
+        let (left_down, left_up) = (
+            self.server.input.len() + self.down.splice.held(),
+            self.client.input.len() + self.up.splice.held(),
+        );
+        let client = client.filter(|_| self.up.state == State::Flowing || left_down > 0);
+        let server = server.filter(|_| self.down.state == State::Flowing || left_up > 0);
         let (client_at, server_at) = match t.proof {
             Proof::Sending => self.moved,
             Proof::Either => {
@@ -206,8 +257,8 @@ pub(crate) async fn relay(
     let mut relay = Relay {
         client,
         server,
-        up: Direction::default(),
-        down: Direction::default(),
+        up: Direction { splice: Splice::new(timeouts.splicing.0), ..Direction::default() },
+        down: Direction { splice: Splice::new(timeouts.splicing.1), ..Direction::default() },
         clock,
         timeouts,
         limit,
@@ -253,8 +304,9 @@ mod tests {
     use std::time::Duration;
 
     fn block_on<F: Future>(f: F) -> F::Output {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(tokio::runtime::LocalOptions::default());
         runtime.unwrap().block_on(f)
     }
 
@@ -285,6 +337,28 @@ mod tests {
                 relay(&mut near, &mut far, &clock, &mut deadline, RelayTimeouts::default(), 16384).await;
             assert_eq!((done.bytes_in, done.bytes_out), (8, 6));
             assert_eq!(done.termination, Termination::NORMAL);
+            assert_eq!(read_to_end(client).await, b"answer");
+            assert_eq!(read_to_end(server).await, b"question");
+        });
+    }
+
+    #[test]
+    fn spliced_bytes_arrive_too() {
+        block_on(async {
+            let (client, near) = Socket::pair().unwrap();
+            let (far, server) = Socket::pair().unwrap();
+            let (mut near, mut far) = (Conn::new(near), Conn::new(far));
+            send(&client, b"question").await;
+            client.shutdown_write().unwrap();
+            send(&server, b"answer").await;
+            server.shutdown_write().unwrap();
+            let clock = Clock::system();
+            let mut deadline = Deadline::new(clock.clone());
+            let timeouts =
+                RelayTimeouts { splicing: (Splicing::On, Splicing::On), ..RelayTimeouts::default() };
+            let done = relay(&mut near, &mut far, &clock, &mut deadline, timeouts, 16384).await;
+            assert_eq!((done.bytes_in, done.bytes_out), (8, 6));
+            drop((near, far));
             assert_eq!(read_to_end(client).await, b"answer");
             assert_eq!(read_to_end(server).await, b"question");
         });

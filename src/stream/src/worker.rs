@@ -11,6 +11,7 @@ use config::global::CloseSpread;
 use pool::IdleSet;
 use tokio::sync::Notify;
 
+use crate::dial::Traits;
 use crate::h1_side::H1Side;
 use crate::site::Site;
 
@@ -50,20 +51,20 @@ struct IdleConn {
     counted: CountedIdle,
 }
 
-/// Counts one idle connection of a server.
+/// Counts one idle connection of a server and of the thread that keeps it.
 #[derive(Debug)]
-struct CountedIdle(Arc<Server>);
+struct CountedIdle(Arc<Server>, usize);
 
 impl CountedIdle {
     fn new(server: &Arc<Server>) -> Self {
-        server.counters.idle.inc();
-        Self(server.clone())
+        server.counters.idle.here().inc();
+        Self(server.clone(), base::worker::index())
     }
 }
 
 impl Drop for CountedIdle {
     fn drop(&mut self) {
-        self.0.counters.idle.dec();
+        self.0.counters.idle.of(self.1).dec();
     }
 }
 
@@ -82,13 +83,15 @@ impl Worker {
         })
     }
 
-    /// Takes an idle connection to a server that is still alive.
-    pub(crate) fn take_idle(&self, server: &Arc<Server>) -> Option<H1Side> {
-        let key = key_of(server);
+    /// Takes an idle connection to a server that is still alive and just like the one wanted.
+    pub(crate) fn take_idle(&self, server: &Arc<Server>, traits: &Traits) -> Option<H1Side> {
+        let key = key_of(server, traits);
         loop {
             let IdleConn { mut side, counted } = self.idle.borrow_mut().take(key)?;
             drop(counted);
-            if side.conn.is_quiet() {
+            // Keys may coincide; connections of different kinds must not.
+            let alike = side.conn.traits.as_deref().map_or(*traits == Traits::default(), |t| t == traits);
+            if alike && side.conn.is_quiet() {
                 return Some(side);
             }
         }
@@ -99,9 +102,10 @@ impl Worker {
         if server.settings.pool_purge_delay.is_zero() || self.is_stopping() {
             return;
         }
+        let key = key_of(server, side.conn.traits.as_deref().unwrap_or(&Traits::default()));
         let idle = IdleConn { side, counted: CountedIdle::new(server) };
         // One that is refused is closed by being dropped.
-        let _ = self.idle.borrow_mut().put(key_of(server), idle, self.clock.now(), server.settings.pool_max);
+        let _ = self.idle.borrow_mut().put(key, idle, self.clock.now(), server.settings.pool_max);
     }
 
     /// Closes all idle connections.
@@ -191,6 +195,6 @@ impl Worker {
     }
 }
 
-fn key_of(server: &Arc<Server>) -> usize {
-    Arc::as_ptr(server).addr()
+fn key_of(server: &Arc<Server>, traits: &Traits) -> usize {
+    Arc::as_ptr(server).addr() ^ traits.key()
 }

@@ -1,20 +1,31 @@
 //! Commands about the process.
 
+use base::clock::Tick;
 use keyword::Answer;
 use keyword::command::CommandCx;
+use log::ring::Reading;
+use stats::info::Figure as F;
+use stats::{Descriptions, Form, Info, Value};
 use stream::Site;
 
-use crate::api::Program;
+use crate::api::{Program, Sockets};
+use crate::traffic::Traffic;
 
 pub(super) fn version(cx: &mut CommandCx<'_>) -> Answer {
     Answer::info(cx.world.get::<Program>().map(|p| p.version.clone()).unwrap_or_default())
 }
 
-pub(super) fn startup_logs(cx: &mut CommandCx<'_>) -> Answer {
-    match cx.world.get::<Program>().map(|p| p.startup_logs.clone()) {
-        Some(logs) if !logs.is_empty() => Answer::text(logs),
-        _ => Answer::info("\n"),
-    }
+pub(super) fn startup_logs(_: &mut CommandCx<'_>) -> Answer {
+    let (ring, mut text) = (log::startup_logs(), Vec::new());
+    let mut position = ring.oldest();
+    ring.read(&mut position, |message| {
+        text.extend_from_slice(message);
+        if !message.ends_with(b"\n") {
+            text.push(b'\n');
+        }
+        Reading::More
+    });
+    if text.is_empty() { Answer::info("\n") } else { Answer::Text(text) }
 }
 
 pub(super) fn env(cx: &mut CommandCx<'_>) -> Answer {
@@ -22,7 +33,9 @@ pub(super) fn env(cx: &mut CommandCx<'_>) -> Answer {
     let wanted = cx.arg(0);
     let mut text = String::new();
     for (name, value) in program.environment.iter().filter(|(n, _)| wanted.is_empty() || *n == wanted) {
-        text += &format!("{name}={value}\n");
+        for piece in [name, "=", value, "\n"] {
+            text.push_str(piece);
+        }
     }
     if text.is_empty() && !wanted.is_empty() {
         return Answer::error("Variable not found");
@@ -34,22 +47,171 @@ pub(super) fn info(cx: &mut CommandCx<'_>) -> Answer {
     let (Some(site), Some(program)) = (cx.world.get::<Site>(), cx.world.get::<Program>()) else {
         return Answer::Silence;
     };
-    let c = &site.counters;
-    let now = site.clock.now();
-    let up = now.since(base::clock::Tick(1_000_000)).as_secs();
-    let text = format!(
-        "Name: HAProxy\nVersion: {}\nRelease_date: {}\nNbthread: {}\nNbproc: 1\nProcess_num: 1\nPid: {}\nUptime: {}d {}h{:02}m{:02}s\nUptime_sec: {up}\nCurrConns: {}\nCumConns: {}\nCumReq: {}\n",
-        program.version,
-        program.date,
-        site.process.threads,
-        site.process.pid,
-        up / 86400,
-        up / 3600 % 24,
-        up / 60 % 60,
-        up % 60,
-        c.connections.get(),
-        c.connections_total.get(),
-        c.requests_total.get(),
-    );
-    Answer::text(text)
+    let (mut form, mut descriptions, mut numbers) = (Form::Plain, Descriptions::Omitted, Numbers::Whole);
+    for i in 0..cx.args.len() {
+        match cx.arg(i).as_ref() {
+            "typed" => form = Form::Typed,
+            "json" => form = Form::Json,
+            "desc" => descriptions = Descriptions::Added,
+            "float" => numbers = Numbers::Fractions,
+            _ => {}
+        }
+    }
+    let listeners = cx.world.get::<Traffic>().map_or(0, |t| t.listening()) + sockets(cx);
+    let mut gathered = Gathered { info: Info::default(), numbers, site: &site, program: &program, listeners };
+    gathered.product();
+    gathered.limits();
+    gathered.connections();
+    gathered.encryption_and_compression();
+    gathered.load();
+    gathered.memory_and_start();
+    gathered.streams();
+    Answer::text(gathered.info.render(form, descriptions))
+}
+
+fn sockets(cx: &CommandCx<'_>) -> usize {
+    cx.world.get::<Sockets>().map_or(0, |s| s.0.len())
+}
+
+/// Whether rates and times are shown with fractions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Numbers {
+    Whole,
+    Fractions,
+}
+
+struct Gathered<'a> {
+    info: Info,
+    numbers: Numbers,
+    site: &'a Site,
+    program: &'a Program,
+    listeners: usize,
+}
+
+impl Gathered<'_> {
+    fn number(&mut self, figure: F, value: u64) {
+        self.info.put(figure, Value::narrow(value));
+    }
+
+    fn wide(&mut self, figure: F, value: u64) {
+        self.info.put(figure, Value::U64(value));
+    }
+
+    fn text(&mut self, figure: F, text: String) {
+        self.info.put(figure, Value::Text(text.into()));
+    }
+
+    /// A figure that has a fraction if they are wanted.
+    fn real(&mut self, figure: F, value: f64) {
+        let value = match self.numbers {
+            Numbers::Whole => Value::narrow(value as u64),
+            Numbers::Fractions => Value::Float(value),
+        };
+        self.info.put(figure, value);
+    }
+
+    fn zeroes(&mut self, figures: &[F]) {
+        for figure in figures {
+            self.number(*figure, 0);
+        }
+    }
+
+    fn product(&mut self) {
+        self.text(F::Name, "HAProxy".to_owned());
+        self.text(F::Version, self.program.version.clone());
+        self.text(F::ReleaseDate, self.program.date.clone());
+        self.number(F::Nbthread, u64::from(self.site.process.threads));
+        self.number(F::Nbproc, 1);
+        self.number(F::ProcessNum, 1);
+        self.number(F::Pid, u64::from(self.site.process.pid));
+        let up = self.site.clock.now().since(Tick(1_000_000));
+        let s = up.as_secs();
+        self.text(F::Uptime, format!("{}d {}h{:02}m{:02}s", s / 86400, s / 3600 % 24, s / 60 % 60, s % 60));
+        self.real(F::UptimeSec, up.as_secs_f64());
+    }
+
+    fn limits(&mut self) {
+        self.zeroes(&[F::MemmaxMb, F::PoolAllocMb, F::PoolUsedMb, F::PoolFailed]);
+        let files = sys::limits::limit(sys::limits::Resource::Files).map_or(0, |l| l.soft);
+        self.number(F::UlimitN, files);
+        self.number(F::Maxsock, files);
+        self.number(F::Maxconn, self.program.maxconn);
+        self.number(F::HardMaxconn, self.program.maxconn);
+    }
+
+    fn connections(&mut self) {
+        let c = &self.site.counters;
+        let now = self.site.clock.now();
+        self.number(F::CurrConns, c.connections.get());
+        self.number(F::CumConns, c.connections_total.get());
+        self.number(F::CumReq, c.requests_total.get());
+        self.zeroes(&[F::MaxSslConns, F::CurrSslConns, F::CumSslConns]);
+        self.zeroes(&[F::Maxpipes, F::PipesUsed, F::PipesFree]);
+        self.real(F::ConnRate, f64::from(c.connection_rate.per_second(now)));
+        self.number(F::ConnRateLimit, 0);
+        self.number(F::MaxConnRate, c.connection_rate_max.get());
+        self.real(F::SessRate, f64::from(c.session_rate.per_second(now)));
+        self.number(F::SessRateLimit, 0);
+        self.number(F::MaxSessRate, c.session_rate_max.get());
+    }
+
+    fn encryption_and_compression(&mut self) {
+        self.real(F::SslRate, 0.0);
+        self.zeroes(&[F::SslRateLimit, F::MaxSslRate]);
+        self.real(F::SslFrontendKeyRate, 0.0);
+        self.number(F::SslFrontendMaxKeyRate, 0);
+        self.real(F::SslFrontendSessionReuse, 0.0);
+        self.real(F::SslBackendKeyRate, 0.0);
+        self.zeroes(&[F::SslBackendMaxKeyRate, F::SslCacheLookups, F::SslCacheMisses]);
+        self.real(F::CompressBpsIn, 0.0);
+        self.real(F::CompressBpsOut, 0.0);
+        self.number(F::CompressBpsRateLim, 0);
+    }
+
+    fn load(&mut self) {
+        let connections = self.site.counters.connections.get();
+        let threads = u64::from(self.site.process.threads);
+        // Each connection is a task, and so is each listener of each thread.
+        self.number(F::Tasks, connections + self.listeners as u64 * threads);
+        self.number(F::RunQueue, 0);
+        let (idle, bytes) = self.program.load.since_last(self.site);
+        self.number(F::IdlePct, idle);
+        self.text(F::Node, self.site.process.node.clone());
+        self.number(F::Stopping, 0);
+        self.number(F::Jobs, connections + self.listeners as u64);
+        self.number(F::UnstoppableJobs, 0);
+        self.number(F::Listeners, self.listeners as u64);
+        self.zeroes(&[F::ActivePeers, F::ConnectedPeers]);
+        let c = &self.site.counters;
+        self.number(F::DroppedLogs, c.dropped_logs.get());
+        self.number(F::BusyPolling, 0);
+        self.number(F::FailedResolutions, c.failed_resolutions.get());
+        self.wide(F::TotalBytesOut, c.bytes_out.get());
+        self.wide(F::TotalSplicedBytesOut, 0);
+        self.wide(F::BytesOutRate, bytes);
+        self.number(F::DebugCommandsIssued, 0);
+        self.number(F::CumRecvLogs, c.received_logs.get());
+    }
+
+    fn memory_and_start(&mut self) {
+        self.text(F::BuildInfo, self.program.version.clone());
+        self.number(F::MemmaxBytes, 0);
+        self.wide(F::PoolAllocBytes, 0);
+        self.wide(F::PoolUsedBytes, 0);
+        self.real(F::StartTimeSec, self.program.started.0 as f64 / 1e6);
+        self.text(F::Tainted, "0".to_owned());
+        self.number(F::TotalWarnings, self.program.warnings);
+        self.number(F::MaxconnReached, 0);
+        self.number(F::BootTimeMs, self.program.boot_millis);
+        self.number(F::NicedTasks, 0);
+    }
+
+    fn streams(&mut self) {
+        self.wide(F::CurrStreams, self.site.counters.connections.get());
+        self.wide(F::CumStreams, self.site.counters.requests_total.get());
+        self.number(F::BlockedTrafficWarnings, 0);
+        self.wide(F::PatternsAdded, 0);
+        self.wide(F::PatternsFreed, 0);
+        self.number(F::NbThreadGroups, 1);
+    }
 }

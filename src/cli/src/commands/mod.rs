@@ -1,73 +1,164 @@
 //! The commands of this room.
 
+mod find;
 mod info;
+mod proxy;
+mod server;
 mod session;
+mod stat;
+#[cfg(test)]
+mod tests;
 
 use keyword::Command;
 use keyword::command::Level::{Admin, Operator, User};
 
 /// The commands of this room.
 pub static COMMANDS: &[Command] = &[
-    Command::new("echo", "echo <text>", "print text to the output", User, session::echo).everywhere(),
+    Command::new(
+        "clear counters",
+        "clear counters [all|server <bk>/<srv> [force]]",
+        "start the maxima anew, or all counters",
+        Operator,
+        stat::clear_counters,
+    ),
+    Command::new(
+        "disable frontend",
+        "disable frontend <frontend>",
+        "accept no connections for a while",
+        Admin,
+        proxy::disable_frontend,
+    ),
+    Command::new(
+        "disable server",
+        "disable server <bk>/<srv>",
+        "older form of 'set server ... state maint'",
+        Admin,
+        server::disable,
+    ),
+    Command::new("echo", "echo <text>", "say this", User, session::echo).everywhere(),
+    Command::new(
+        "enable frontend",
+        "enable frontend <frontend>",
+        "accept connections again",
+        Admin,
+        proxy::enable_frontend,
+    ),
+    Command::new(
+        "enable server",
+        "enable server <bk>/<srv>",
+        "older form of 'set server ... state ready'",
+        Admin,
+        server::enable,
+    ),
     Command::new("experimental-mode", "", "", Admin, session::experimental_mode).everywhere(),
     Command::new("expert-mode", "", "", Admin, session::expert_mode).everywhere(),
     Command::new(
-        "operator",
-        "operator",
-        "lower the level of the current CLI session to operator",
-        Operator,
-        session::operator,
-    )
-    .everywhere(),
+        "get weight",
+        "get weight <bk>/<srv>",
+        "tell a server's weight, now and at first",
+        User,
+        server::get_weight,
+    ),
+    Command::new("operator", "operator", "give up being an admin", Operator, session::operator).everywhere(),
+    Command::new(
+        "set maxconn server",
+        "set maxconn server <bk>/<srv> <value>",
+        "limit a server's connections",
+        Admin,
+        server::set_maxconn,
+    ),
+    Command::new(
+        "set server",
+        "set server <bk>/<srv> [opts]",
+        "change a server's state, weight, or address",
+        Admin,
+        server::set_server,
+    ),
     Command::new(
         "set severity-output",
         "set severity-output [none|number|string]",
-        "set presence of severity level in feedback information",
+        "mark messages with how serious they are",
         User,
         session::severity_output,
     ),
     Command::new(
         "set timeout",
         "set timeout [cli] <delay>",
-        "change a timeout setting",
+        "change how long this session may be silent",
         User,
         session::timeout,
     ),
     Command::new(
-        "show cli level",
-        "show cli level",
-        "display the level of the current CLI session",
-        User,
-        session::level,
-    )
-    .everywhere(),
-    Command::new("show cli sockets", "show cli sockets", "dump list of cli sockets", User, session::sockets)
+        "set weight",
+        "set weight <bk>/<srv> <weight>",
+        "older form of 'set server ... weight'",
+        Admin,
+        server::set_weight,
+    ),
+    Command::new("show backend", "show backend", "list the backends", User, proxy::backends),
+    Command::new("show cli level", "show cli level", "tell what this session may do", User, session::level)
         .everywhere(),
     Command::new(
-        "show env",
-        "show env [var]",
-        "dump environment variables known to the process",
-        Operator,
-        info::env,
+        "show cli sockets",
+        "show cli sockets",
+        "list the sockets of the runtime API",
+        User,
+        session::sockets,
     )
     .everywhere(),
+    Command::new("show env", "show env [var]", "list the environment, or one variable", Operator, info::env)
+        .everywhere(),
     Command::new(
         "show info",
         "show info [desc|json|typed|float]*",
-        "report information about the running process",
+        "figures of the process",
         User,
         info::info,
+    ),
+    Command::new("show schema json", "show schema json", "the schema of the JSON forms", User, stat::schema),
+    Command::new(
+        "show servers conn",
+        "show servers conn [<backend>]",
+        "connections of servers",
+        User,
+        proxy::servers_conn,
+    ),
+    Command::new(
+        "show servers state",
+        "show servers state [<backend>]",
+        "states of servers, as the next process can load them",
+        User,
+        proxy::servers_state,
     ),
     Command::new(
         "show startup-logs",
         "show startup-logs",
-        "report logs emitted during HAProxy startup",
-        User,
+        "what was said while starting",
+        Operator,
         info::startup_logs,
     )
     .everywhere(),
-    Command::new("show version", "show version", "show version of the current process", User, info::version)
-        .everywhere(),
-    Command::new("user", "user", "lower the level of the current CLI session to user", User, session::user)
-        .everywhere(),
+    Command::new(
+        "show stat",
+        "show stat [desc|json|no-maint|typed|up]*",
+        "counters of proxies and servers",
+        User,
+        stat::show_stat,
+    ),
+    Command::new("show version", "show version", "the program's version", User, info::version).everywhere(),
+    Command::new(
+        "shutdown frontend",
+        "shutdown frontend <frontend>",
+        "stop a frontend for good",
+        Admin,
+        proxy::shutdown_frontend,
+    ),
+    Command::new("user", "user", "give up everything but looking", User, session::user).everywhere(),
+    Command::new(
+        "wait",
+        "wait {-h|<delay_ms>} cond [args...]",
+        "wait so long, or for something",
+        Operator,
+        session::wait,
+    ),
 ];

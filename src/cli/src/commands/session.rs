@@ -3,6 +3,7 @@
 use keyword::Answer;
 use keyword::command::{CommandCx, Level, SeverityOutput, Toggle};
 
+use super::find;
 use crate::api::Sockets;
 
 pub(super) fn echo(cx: &mut CommandCx<'_>) -> Answer {
@@ -86,7 +87,62 @@ pub(super) fn timeout(cx: &mut CommandCx<'_>) -> Answer {
 pub(super) fn sockets(cx: &mut CommandCx<'_>) -> Answer {
     let mut text = "# socket lvl processes\n".to_owned();
     for socket in cx.world.get::<Sockets>().map(|s| s.0.clone()).unwrap_or_default() {
-        text += &format!("{} {} all\n", socket.address, socket.level.name());
+        for piece in [&socket.address, " ", socket.level.name(), " all\n"] {
+            text.push_str(piece);
+        }
     }
     Answer::text(text)
+}
+
+const WAIT_USAGE: &str = "Usage: wait {-h|<duration>} [condition [args...]]
+  -h                       shows this text
+  <duration>               how long to wait at most, in milliseconds unless a unit
+                           among us, ms, s, m, h, d follows
+  srv-removable <px>/<sv>  ends as soon as the server could be removed
+";
+
+pub(super) fn wait(cx: &mut CommandCx<'_>) -> Answer {
+    if cx.arg(0) == "-h" {
+        return Answer::info(WAIT_USAGE);
+    }
+    let parsed = grammar::time::parse(cx.bytes(0), grammar::time::Unit::Millisecond)
+        .and_then(|t| t.in_unit(grammar::time::Unit::Microsecond, i32::MAX as u64 * 1000));
+    let Ok(micros) = parsed else { return Answer::error("Expects a duration in milliseconds.") };
+    let delay = std::time::Duration::from_micros(micros);
+    match cx.arg(1).as_ref() {
+        "" => Answer::Later(Box::pin(async move {
+            tokio::time::sleep(delay).await;
+            Answer::info("Done.")
+        })),
+        "srv-removable" => removable(cx, delay),
+        _ => Answer::error(WAIT_USAGE),
+    }
+}
+
+/// How often a condition is looked at.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(20);
+
+fn removable(cx: &CommandCx<'_>, delay: std::time::Duration) -> Answer {
+    let site = match find::site(cx) {
+        Ok(site) => site,
+        Err(answer) => return answer,
+    };
+    let server = match find::server(&site, &cx.arg(2)) {
+        Ok((_, server)) => server,
+        Err(Answer::Message(_, text)) => return Answer::error(format!("Failed. {text}")),
+        Err(answer) => return answer,
+    };
+    if server.admin() != backend::server::Admin::Maintenance {
+        return Answer::error("Failed. Only servers in maintenance mode can be deleted.");
+    }
+    let deadline = site.clock.now() + delay;
+    Answer::Later(Box::pin(async move {
+        while server.slots.served() > 0 || server.slots.waiting() > 0 {
+            if site.clock.now() >= deadline {
+                return Answer::error("Wait delay expired.");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Answer::info("Done.")
+    }))
 }

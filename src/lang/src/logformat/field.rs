@@ -153,6 +153,17 @@ impl<'o> Field<'o> {
         self.word(&room[..len]);
     }
 
+    /// A number of at least so many decimal digits, two hexadecimal ones with the flag `X`; a plain number
+    /// in encodings.
+    pub fn padded(&mut self, value: u64, width: usize) {
+        if self.style.has(Style::HEX) || self.style.encoding() != Encoding::None {
+            return self.number(value, 2);
+        }
+        let mut room = [0u8; SHORT];
+        let len = print(&mut room, 0, format_args!("{value:0width$}"));
+        self.word(&room[..len]);
+    }
+
     /// The host of an address. The flag `X` turns an IP address into hexadecimal digits.
     pub fn host(&mut self, addr: Option<&Addr>) {
         match addr {
@@ -233,29 +244,25 @@ impl<'o> Field<'o> {
 
     /// The value of an expression.
     pub(super) fn sample(&mut self, value: Option<Sample<'_>>) {
-        let Some(value) = value else {
-            // In a message the flags for quotes do not reach expressions.
-            return if self.purpose == Purpose::Message { () } else { self.missing() };
-        };
-        if self.purpose == Purpose::Message {
-            self.style.0 &= !Style::QUOTE;
-            return self.with_text(&value, |field, text| field.characters(text));
-        }
-        match self.style.encoding() {
-            Encoding::None => self.with_text(&value, Self::text),
-            encoding => self.encoded_sample(&value, encoding),
+        match (value, self.purpose, self.style.encoding()) {
+            // In a message the flag for quotes does not reach expressions.
+            (None, Purpose::Message, _) => {}
+            (Some(value), Purpose::Message, _) => self.with_text(&value, Self::characters),
+            (None, ..) => self.missing(),
+            (Some(value), _, Encoding::None) => self.with_text(&value, Self::text),
+            (Some(value), _, encoding) => self.encoded_sample(&value, encoding),
         }
     }
 
     fn encoded_sample(&mut self, value: &Sample<'_>, encoding: Encoding) {
         match (self.output, value) {
             (Some(OutputType::Raw), _) => self.raw(value),
-            (Some(OutputType::Integer), _) => match integer_of(value) {
+            (Some(OutputType::Integer), _) => match value.to_int() {
                 Some(i) => self.integer(i),
                 None => self.missing(),
             },
             (Some(OutputType::Boolean), Sample::Ipv4(_) | Sample::Ipv6(_)) => self.missing(),
-            (Some(OutputType::Boolean), _) => match integer_of(value) {
+            (Some(OutputType::Boolean), _) => match value.to_int() {
                 Some(i) => self.truth((i != 0).into()),
                 None => self.missing(),
             },
@@ -290,7 +297,9 @@ impl<'o> Field<'o> {
         let mut room = [0; SHORT];
         match value {
             Sample::Str(s) | Sample::Method(s) => then(self, s),
-            Sample::Bin(b) if self.style.has(Style::BINARY) => then(self, b),
+            Sample::Bin(b) if self.style.has(Style::BINARY) && self.output != Some(OutputType::Text) => {
+                then(self, b);
+            }
             // As text, a block of bytes ends at its first zero.
             Sample::Bin(b) => then(self, &b[..memchr::memchr(0, b).unwrap_or(b.len())]),
             Sample::Bool(b) => then(self, if *b { b"1" } else { b"0" }),
@@ -361,14 +370,6 @@ impl Pieces<'_, '_> {
         if !text.is_empty() {
             self.plain(text);
         }
-    }
-}
-
-/// A text that starts with no number counts as zero.
-fn integer_of(value: &Sample<'_>) -> Option<i64> {
-    match value {
-        Sample::Str(_) => Some(value.to_int().unwrap_or(0)),
-        other => other.to_int(),
     }
 }
 

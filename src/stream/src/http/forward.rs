@@ -48,8 +48,14 @@ pub(super) async fn forward(
     let mut lease = lease(story, backend, reuse).await?;
     loop {
         let aborts_on_close = backend.common.http.abort_on_close.is_on();
-        let mut connected =
-            Connected { backend, info, keep, upload: Pump::default(), server_done: false, aborts_on_close };
+        let mut connected = Connected {
+            backend,
+            info,
+            keep,
+            upload: Pump::spliced(story.frontend.common.splicing(&backend.common).0),
+            server_done: false,
+            aborts_on_close,
+        };
         match connected.exchange(story, client, lease).await {
             Ok(forwarded) => return Ok(forwarded),
             // The server closed an idle connection just as it was used: it never saw the request.
@@ -363,7 +369,8 @@ impl Connected<'_> {
         lease: &mut Lease,
         wanted: Persistence,
     ) -> After {
-        let mut download = Pump::default();
+        let (_, mode) = story.frontend.common.splicing(&self.backend.common);
+        let mut download = Pump::spliced(mode);
         let (client_timeout, server_timeout) =
             (story.frontend.common.timeouts.client, self.backend.common.timeouts.server);
         let now = story.now();

@@ -27,7 +27,7 @@ pub(super) fn route<'s>(story: &mut Story<'s>) -> Result<Routed<'s>, Stop> {
     let frontend = story.frontend;
     run(story, &frontend.common.rules.http_request)?;
     let backend = choose(story).ok_or(Stop::NoBackend)?;
-    story.backend = Some(backend);
+    story.enter_backend(backend);
     // The two sides of a `listen` section have one list of rules, which has been run.
     if backend.common.facts.id != frontend.common.facts.id {
         run(story, &backend.common.rules.http_request)?;
@@ -73,7 +73,7 @@ fn choose<'s>(story: &Story<'s>) -> Option<&'s BackendSide> {
 fn add_forwarded_for(story: &mut Story<'_>, backend: &BackendSide) {
     let (front, back) = (&story.frontend.common.http.forwarded_for, &backend.common.http.forwarded_for);
     let Some(option) = back.as_ref().or(front.as_ref()) else { return };
-    let Some(ip) = story.session.source.as_ref().and_then(base::addr::Addr::ip) else { return };
+    let Some(ip) = story.source().and_then(base::addr::Addr::ip) else { return };
     let ForwardedFor { header, except, if_none } = option;
     let present = *if_none == IfNone::Leave && story.request.headers.contains(header);
     if present || except.is_some_and(|net| net.contains(ip)) {

@@ -230,9 +230,9 @@ fn blocks_are_written_as_servers_expect() {
         out
     };
     assert_eq!(block(&client("1.2.3.4:11", "5.6.7.8:22")), v2(0x21, 0x11, &[INET, b"\x01\x00\x02h2"]));
-    assert_eq!(block(&Origin::Local), v2(0x20, 0, &[]));
+    assert_eq!(block(&Origin::Local), v2(0x20, 0, &[b"\x01\x00\x02h2"]));
     let unix = Origin::Client { source: Addr::unix(b"/a"), destination: Addr::unix(b"/b") };
-    assert_eq!(block(&unix), v2(0x20, 0, &[]));
+    assert_eq!(block(&unix), v2(0x20, 0, &[b"\x01\x00\x02h2"]));
     let mixed = whole(&block(&client("[2001:db8::5]:1", "127.0.0.1:2")));
     assert_eq!(mixed.origin, client("[2001:db8::5]:1", "[::ffff:127.0.0.1]:2"));
 }

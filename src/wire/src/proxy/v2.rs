@@ -108,19 +108,14 @@ impl std::error::Error for EncodeError {}
 pub(super) fn encode(origin: &Origin, tlvs: &[Tlv<'_>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let start = out.len();
     out.extend_from_slice(SIGNATURE);
-    let written = addresses(origin, out);
-    let done = if written { append_tlvs(tlvs, start, out) } else { set_length(start, out) };
-    if done.is_err() {
-        out.truncate(start);
-    }
-    done
+    addresses(origin, out);
+    append_tlvs(tlvs, start, out).inspect_err(|_| out.truncate(start))
 }
 
-/// Appends command, family, length and addresses; tells whether there were any.
-fn addresses(origin: &Origin, out: &mut Vec<u8>) -> bool {
+/// Appends command, family, length and addresses.
+fn addresses(origin: &Origin, out: &mut Vec<u8>) {
     let Origin::Client { source: Addr::Inet(s), destination: Addr::Inet(d) } = origin else {
-        out.extend_from_slice(&[VERSION | LOCAL, 0, 0, 0]);
-        return false;
+        return out.extend_from_slice(&[VERSION | LOCAL, 0, 0, 0]);
     };
     if let (SocketAddr::V4(s), SocketAddr::V4(d)) = (s, d) {
         out.extend_from_slice(&[VERSION | PROXY, TCP4, 0, 0]);
@@ -135,7 +130,6 @@ fn addresses(origin: &Origin, out: &mut Vec<u8>) -> bool {
     }
     out.extend_from_slice(&s.port().to_be_bytes());
     out.extend_from_slice(&d.port().to_be_bytes());
-    true
 }
 
 fn append_tlvs(tlvs: &[Tlv<'_>], start: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {

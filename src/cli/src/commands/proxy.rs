@@ -1,0 +1,213 @@
+//! Commands about frontends and backends.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use backend::server::{Admin, Status};
+use backend::settings::Start;
+use backend::{CheckStatus, Server};
+use base::addr::Addr;
+use keyword::Answer;
+use keyword::command::CommandCx;
+use stream::Site;
+use stream::site::BackendSide;
+
+use super::find;
+use crate::traffic::{Door, Traffic};
+
+pub(super) fn backends(cx: &mut CommandCx<'_>) -> Answer {
+    let mut text = "# name\n".to_owned();
+    match find::site(cx) {
+        Ok(site) => site.backends.iter().for_each(|b| {
+            text.push_str(&b.common.facts.name);
+            text.push('\n');
+        }),
+        Err(answer) => return answer,
+    }
+    Answer::text(text)
+}
+
+/// The backends that a command is about: the one it names, or all.
+fn chosen<'s>(cx: &CommandCx<'_>, site: &'s Site) -> Result<Vec<&'s BackendSide>, Answer> {
+    if !cx.has(0) {
+        return Ok(site.backends.iter().collect());
+    }
+    match find::backend(site, &cx.arg(0)) {
+        Some(backend) => Ok(vec![backend]),
+        None => Err(Answer::error("Can't find backend.")),
+    }
+}
+
+/// A table with a line for each server.
+fn servers(
+    cx: &CommandCx<'_>,
+    head: &str,
+    line: impl Fn(&Site, &BackendSide, &Server, &mut String),
+) -> Answer {
+    let site = match find::site(cx) {
+        Ok(site) => site,
+        Err(answer) => return answer,
+    };
+    let backends = match chosen(cx, &site) {
+        Ok(backends) => backends,
+        Err(answer) => return answer,
+    };
+    let mut text = head.to_owned();
+    for backend in backends {
+        for server in backend.core.servers.load().iter() {
+            line(&site, backend, server, &mut text);
+        }
+    }
+    Answer::text(text)
+}
+
+const STATE_HEAD: &str = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state \
+srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health \
+srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl \
+srv_check_port srv_check_addr srv_agent_addr srv_agent_port\n";
+
+pub(super) fn servers_state(cx: &mut CommandCx<'_>) -> Answer {
+    servers(cx, STATE_HEAD, |site, backend, server, out| {
+        let running = server.admin() != Admin::Maintenance && server.status() == Status::Up;
+        let configured = if server.settings.start == Start::Disabled { 4 } else { 0 };
+        let (admin, paused) = match server.admin() {
+            Admin::Ready => (configured, 0),
+            Admin::Drain => (configured + 8, 0),
+            Admin::Maintenance => (configured + 1, 8),
+        };
+        let check = check_state(server);
+        let changed = server.last_change.load(std::sync::atomic::Ordering::Relaxed);
+        let (address, port) = address_and_port(&server.address.load());
+        let _ = writeln!(
+            out,
+            "{} {} {} {} {address} {} {admin} {} {} {} {} {} 0 0 0 - {port} - 0 0 - - 0",
+            backend.common.facts.id,
+            backend.common.facts.name,
+            server.facts.id,
+            server.facts.name,
+            if running { 2 } else { 0 },
+            server.weight(),
+            server.settings.weight,
+            find::seconds_since(site, changed),
+            check.outcome,
+            check.bits + paused,
+        );
+    })
+}
+
+/// A server's checks in the numbers of the state file.
+struct CheckState {
+    /// Status, result, and level.
+    outcome: String,
+    /// 2 for a server that is checked, 4 while it is.
+    bits: u32,
+}
+
+fn check_state(server: &Server) -> CheckState {
+    if !super::stat::is_checked(server) {
+        return CheckState { outcome: "1 0 0".to_owned(), bits: 0 };
+    }
+    let ((last, _), (level, _, _)) = (server.health.last(), server.health.level());
+    let status = match last.status {
+        CheckStatus::Initializing => 1,
+        CheckStatus::SocketError => 5,
+        CheckStatus::L4Ok => 6,
+        CheckStatus::L4Timeout => 7,
+        CheckStatus::L4Connection => 8,
+        CheckStatus::L7Timeout => 12,
+        CheckStatus::L7Invalid => 13,
+        CheckStatus::L7Ok => 15,
+        CheckStatus::L7Status => 17,
+    };
+    let result = match last.status {
+        CheckStatus::Initializing => 0,
+        status if status.passed() => 3,
+        _ => 2,
+    };
+    CheckState { outcome: format!("{status} {result} {level}"), bits: 2 + 4 }
+}
+
+pub(super) fn servers_conn(cx: &mut CommandCx<'_>) -> Answer {
+    let threads = cx.world.get::<Site>().map_or(1, |s| s.process.threads);
+    let head = format!(
+        "# bkname/svname bkid/svid addr port - purge_delay served used_cur used_max need_est idle_sess \
+         unsafe_nb safe_nb idle_lim idle_cur idle_per_thr[{threads}]\n"
+    );
+    servers(cx, &head, |_, backend, server, out| {
+        let (address, port) = address_and_port(&server.address.load());
+        let used = server.counters.common.current.get();
+        let idle = server.counters.idle_now();
+        let per_thread: Vec<_> = server.counters.idle.iter().map(|n| n.get().to_string()).collect();
+        let limit = server.settings.pool_max.map_or(-1, |n| n as i64);
+        let _ = writeln!(
+            out,
+            "{}/{} {}/{} {address} {port} - {} {} {used} {} {used} 0 0 {idle} {limit} {idle} {}",
+            backend.common.facts.name,
+            server.facts.name,
+            backend.common.facts.id,
+            server.facts.id,
+            server.settings.pool_purge_delay.as_millis(),
+            server.slots.served(),
+            server.counters.common.current_max.get(),
+            per_thread.join(" "),
+        );
+    })
+}
+
+fn address_and_port(addr: &Addr) -> (String, u16) {
+    match addr {
+        Addr::Inet(inet) => (inet.ip().to_string(), inet.port()),
+        unix @ Addr::Unix(_) => (unix.to_string(), 0),
+    }
+}
+
+/// Does something with the frontend that the first argument names.
+fn with_frontend(cx: &CommandCx<'_>, run: impl FnOnce(usize, &Arc<Traffic>) -> Answer) -> Answer {
+    let (site, traffic) = match (find::site(cx), cx.world.get::<Traffic>()) {
+        (Ok(site), Some(traffic)) => (site, traffic),
+        (Err(answer), _) => return answer,
+        (Ok(_), None) => return Answer::error("No such frontend."),
+    };
+    if !cx.has(0) {
+        return Answer::error("A frontend name is expected.");
+    }
+    match find::frontend(&site, &cx.arg(0)) {
+        Some((index, _)) => run(index, &traffic),
+        None => Answer::error("No such frontend."),
+    }
+}
+
+pub(super) fn enable_frontend(cx: &mut CommandCx<'_>) -> Answer {
+    with_frontend(cx, |index, traffic| match traffic.door(index) {
+        Door::Stopped => Answer::error("Frontend was previously shut down, cannot enable."),
+        Door::Open => Answer::notice("All sockets are already enabled."),
+        Door::Paused => match traffic.set(index, Door::Open) {
+            Ok(()) => Answer::Silence,
+            Err(_) => {
+                Answer::error("Failed to resume frontend, check logs for precise cause (port conflict?).")
+            }
+        },
+    })
+}
+
+pub(super) fn disable_frontend(cx: &mut CommandCx<'_>) -> Answer {
+    with_frontend(cx, |index, traffic| match traffic.door(index) {
+        Door::Stopped => Answer::error("Frontend was previously shut down, cannot disable."),
+        Door::Paused => Answer::notice("All sockets are already disabled."),
+        Door::Open => match traffic.set(index, Door::Paused) {
+            Ok(()) => Answer::Silence,
+            Err(_) => Answer::error("Failed to pause frontend, check logs for precise cause."),
+        },
+    })
+}
+
+pub(super) fn shutdown_frontend(cx: &mut CommandCx<'_>) -> Answer {
+    with_frontend(cx, |index, traffic| match traffic.door(index) {
+        Door::Stopped => Answer::error("Frontend was already shut down."),
+        Door::Open | Door::Paused => {
+            // Stopping a listener cannot fail.
+            let _ = traffic.set(index, Door::Stopped);
+            Answer::Silence
+        }
+    })
+}

@@ -1,0 +1,189 @@
+//! Commands that change servers.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use backend::Server;
+use backend::server::{Admin, Status};
+use keyword::Answer;
+use keyword::command::{CommandCx, Severity};
+use stream::Site;
+use stream::site::BackendSide;
+
+use super::find;
+
+/// Does something with the server that the first argument names.
+fn with(cx: &CommandCx<'_>, run: impl FnOnce(&Site, &BackendSide, &Arc<Server>) -> Answer) -> Answer {
+    let site = match find::site(cx) {
+        Ok(site) => site,
+        Err(answer) => return answer,
+    };
+    match find::server(&site, &cx.arg(0)) {
+        Ok((backend, server)) => run(&site, backend, &server),
+        Err(answer) => answer,
+    }
+}
+
+pub(super) fn get_weight(cx: &mut CommandCx<'_>) -> Answer {
+    with(cx, |_, _, server| Answer::info(format!("{} (initial {})", server.weight(), server.settings.weight)))
+}
+
+pub(super) fn set_weight(cx: &mut CommandCx<'_>) -> Answer {
+    let text = cx.arg(1);
+    with(cx, |_, backend, server| change_weight(backend, server, &text))
+}
+
+fn change_weight(backend: &BackendSide, server: &Server, text: &str) -> Answer {
+    match new_weight(text, server.settings.weight) {
+        Ok(weight) => {
+            backend.core.set_weight(server, weight);
+            Answer::Silence
+        }
+        Err(message) => Answer::error(message),
+    }
+}
+
+/// A weight as it is given: absolute, or in percent of the configured one.
+fn new_weight(text: &str, initial: u32) -> Result<u32, &'static str> {
+    const RANGE: &str = "Absolute weight can only be between 0 and 256 inclusive.";
+    if text.is_empty() {
+        return Err("Require <weight> or <weight%>.");
+    }
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    if end == 0 {
+        return Err("Empty weight string empty or preceded by garbage");
+    }
+    let value: i64 = digits[..end].parse().map_err(|_| RANGE)?;
+    let value = if digits.len() == text.len() { value } else { -value };
+    match &digits[end..] {
+        "" => u32::try_from(value).ok().filter(|w| *w <= 256).ok_or(RANGE),
+        "%" => {
+            let percent = value.clamp(0, 25_600) as u64;
+            Ok((u64::from(initial) * percent / 100).min(256) as u32)
+        }
+        _ => Err("Trailing garbage in weight string"),
+    }
+}
+
+pub(super) fn enable(cx: &mut CommandCx<'_>) -> Answer {
+    with(cx, |site, backend, server| {
+        if server.admin() == Admin::Maintenance {
+            change_admin(site, backend, server, Admin::Ready);
+        }
+        Answer::Silence
+    })
+}
+
+pub(super) fn disable(cx: &mut CommandCx<'_>) -> Answer {
+    with(cx, |site, backend, server| {
+        change_admin(site, backend, server, Admin::Maintenance);
+        Answer::Silence
+    })
+}
+
+fn change_admin(site: &Site, backend: &BackendSide, server: &Server, admin: Admin) {
+    if server.admin() != admin {
+        server.last_change.store(site.clock.now().0, std::sync::atomic::Ordering::Relaxed);
+        backend.core.set_admin(server, admin);
+    }
+}
+
+pub(super) fn set_maxconn(cx: &mut CommandCx<'_>) -> Answer {
+    let text = cx.arg(1);
+    with(cx, |_, _, server| {
+        if text.is_empty() {
+            return Answer::error("Require <maxconn>.");
+        }
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        match (end, text[..end].parse::<u32>()) {
+            (0, _) => Answer::error("maxconn string empty or preceded by garbage"),
+            (_, Ok(limit)) if end == text.len() => {
+                server.slots.set_limit(u64::from(limit));
+                Answer::Silence
+            }
+            _ => Answer::error("Trailing garbage in maxconn string"),
+        }
+    })
+}
+
+const USAGE: &str = "usage: set server <backend>/<server> addr | health | state | weight";
+
+pub(super) fn set_server(cx: &mut CommandCx<'_>) -> Answer {
+    let (what, value) = (cx.arg(1), cx.arg(2));
+    with(cx, |site, backend, server| match what.as_ref() {
+        "weight" => change_weight(backend, server, &value),
+        "state" => {
+            let admin = match value.as_ref() {
+                "ready" => Admin::Ready,
+                "drain" => Admin::Drain,
+                "maint" => Admin::Maintenance,
+                _ => {
+                    return Answer::error("'set server <srv> state' expects 'ready', 'drain' and 'maint'.");
+                }
+            };
+            change_admin(site, backend, server, admin);
+            Answer::Silence
+        }
+        "health" => {
+            let status = match value.as_ref() {
+                "up" => Status::Up,
+                "down" => Status::Down,
+                _ => {
+                    return Answer::error("'set server <srv> health' expects 'up', 'stopping', or 'down'.");
+                }
+            };
+            backend.core.set_status(server, status, site.clock.now());
+            Answer::Silence
+        }
+        "addr" => set_address(cx, server),
+        _ => Answer::error(USAGE),
+    })
+}
+
+fn set_address(cx: &CommandCx<'_>, server: &Server) -> Answer {
+    if !cx.has(2) {
+        return Answer::error("set server <b>/<s> addr requires an address and optionally a port.");
+    }
+    let text = cx.arg(2);
+    let Ok(ip) = text.parse::<IpAddr>() else { return Answer::error(format!("Invalid addr '{text}'")) };
+    let old = server.address.load_full();
+    let (Some(old_ip), Some(old_port)) = (old.ip(), old.port()) else {
+        return Answer::error(format!("Invalid addr '{text}'"));
+    };
+    let port = if cx.arg(3) == "port" {
+        match cx.arg(4).parse::<u16>() {
+            Ok(port) => port,
+            Err(_) => return Answer::error(format!("problem converting port '{}' to an int", cx.arg(4))),
+        }
+    } else {
+        old_port
+    };
+    let mut changes = Vec::new();
+    if ip != old_ip {
+        changes.push(format!("IP changed from '{old_ip}' to '{ip}'"));
+    }
+    if port != old_port {
+        changes.push(format!("port changed from '{old_port}' to '{port}'"));
+    }
+    if changes.is_empty() {
+        return Answer::Message(Severity::Notice, "nothing changed".into());
+    }
+    server.address.store(Arc::new(base::addr::Addr::inet(ip, port)));
+    Answer::notice(format!("{} by 'stats socket command'", changes.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_absolute_or_relative() {
+        for (text, weight) in [("0", 0), ("256", 256), ("50%", 5), ("300%", 30), ("99999%", 256)] {
+            assert_eq!(new_weight(text, 10), Ok(weight), "{text}");
+        }
+        for text in ["257", "-1", "x", "5x", "", "%", "99999999999999999999"] {
+            assert!(new_weight(text, 10).is_err(), "{text}");
+        }
+    }
+}

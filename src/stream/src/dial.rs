@@ -1,0 +1,288 @@
+//! A new connection to a server: where it goes, where it comes from, and what is said on it first.
+
+use std::future::poll_fn;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use backend::Server;
+use backend::dial::{HeaderSettings, PortLease, ServerPort, Shown, Source};
+use base::addr::{Addr, Family};
+use net::connect::{ConnectSpec, Connecting, Target, start};
+use net::{Deadline, More, StreamOptions, Switch};
+use wire::proxy::{self, Origin, Tlv};
+use wire::{Parsed, socks4};
+
+use crate::conn::{Closing, Conn, Filled};
+use crate::settings::SmartAck;
+use crate::site::BackendSide;
+use crate::story::{Stage, Story};
+
+/// What sets a connection apart from others to the same server: it serves only streams that would have
+/// made the same one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Traits {
+    /// Where it goes to, when the server's address does not say.
+    to: Option<Addr>,
+    /// The source that the server sees, when it is the client's.
+    shown: Option<Addr>,
+    /// What is sent on it first.
+    header: Vec<u8>,
+    mark: Option<u32>,
+    tos: Option<u8>,
+}
+
+impl Traits {
+    /// The traits of the connection that the stream would make.
+    pub(crate) fn of(story: &Story<'_>, backend: &BackendSide, server: &Server) -> Self {
+        let mut traits =
+            Self { mark: story.facts.server_mark, tos: story.facts.server_tos, ..Self::default() };
+        let address = server.address.load();
+        if server.dial.port != ServerPort::Own || address.is_unspecified() {
+            traits.to = Some(target(story, &address, server.dial.port));
+        }
+        if let Some(shown) = source(backend, server).and_then(|s| s.shown.as_ref()) {
+            traits.shown = shown_source(story, shown);
+        }
+        if server.dial.header.is_sent() {
+            traits.header = header(story, server);
+        }
+        traits
+    }
+
+    /// A number for the place where such connections are kept.
+    pub(crate) fn key(&self) -> usize {
+        if *self == Self::default() {
+            return 0;
+        }
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        hasher.finish() as usize
+    }
+}
+
+/// The address to connect to: what the server's address leaves open is the client's destination.
+fn target(story: &Story<'_>, address: &Addr, port: ServerPort) -> Addr {
+    let wanted = story.destination();
+    let mut to = address.clone();
+    if to.is_unspecified()
+        && let Some(ip) = wanted.and_then(Addr::ip)
+    {
+        to = to.with_ip(ip);
+    }
+    match port {
+        ServerPort::Own => to,
+        ServerPort::Clients(offset) => {
+            let port = i32::from(wanted.and_then(Addr::port).unwrap_or(0)) + offset;
+            to.with_port(port as u16)
+        }
+    }
+}
+
+fn source<'s>(backend: &'s BackendSide, server: &'s Server) -> Option<&'s Source> {
+    server.dial.source.as_ref().or(backend.core.settings.source.as_ref())
+}
+
+/// The source that the server is to see; none when the client has none that it could.
+fn shown_source(story: &Story<'_>, shown: &Shown) -> Option<Addr> {
+    let inet = |addr: &&Addr| addr.family() != Family::Unix;
+    match shown {
+        Shown::Addr(addr) => Some(addr.clone()),
+        Shown::Client => story.source().filter(inet).cloned(),
+        Shown::ClientIp => story.source().filter(inet).map(|addr| addr.with_port(0)),
+        Shown::Header { name, occurrence } => {
+            let value = story.request.headers.nth_value(name, *occurrence)?;
+            let ip: IpAddr = std::str::from_utf8(value).ok()?.trim().parse().ok()?;
+            Some(Addr::inet(ip, 0))
+        }
+    }
+}
+
+/// The PROXY header for the stream's client.
+fn header(story: &Story<'_>, server: &Server) -> Vec<u8> {
+    let settings = &server.dial.header;
+    let origin = match (story.source(), story.destination()) {
+        (Some(source), Some(destination)) => {
+            Origin::Client { source: source.clone(), destination: destination.clone() }
+        }
+        _ => Origin::Unknown,
+    };
+    let mut out = Vec::with_capacity(128);
+    if settings.v2.is_on() {
+        let values = tlv_values(story, server, settings);
+        // One that is too long is left out rather than the whole header.
+        if proxy::encode_v2(&origin, &tlvs(story, settings, &values), &mut out).is_err() {
+            let _ = proxy::encode_v2(&origin, &[], &mut out);
+        }
+    } else {
+        proxy::encode_v1(&origin, &mut out);
+    }
+    out
+}
+
+fn tlv_values(story: &Story<'_>, server: &Server, settings: &HeaderSettings) -> Vec<(u8, Vec<u8>)> {
+    let stage = if story.frontend.common.facts.http { Stage::Request } else { Stage::Connection };
+    let scene = story.scene(stage, Some(server));
+    let render = |format: &Option<Arc<lang::LogFormat>>| {
+        let mut value = Vec::new();
+        if let Some(format) = format {
+            format.render(&scene, &mut value);
+        }
+        value
+    };
+    settings.tlvs.iter().map(|(kind, format)| (*kind, render(format))).collect()
+}
+
+fn tlvs<'a>(story: &'a Story<'_>, settings: &HeaderSettings, values: &'a [(u8, Vec<u8>)]) -> Vec<Tlv<'a>> {
+    let mut tlvs: Vec<Tlv<'a>> = values.iter().map(|(kind, value)| Tlv::Value(*kind, value)).collect();
+    if settings.checksum.is_on() {
+        tlvs.push(Tlv::Checksum);
+    }
+    if settings.authority.is_on() {
+        let received = story.session.introduction.as_deref();
+        let authority = received.and_then(|i| i.values(proxy::kind::AUTHORITY).next());
+        tlvs.extend(authority.map(|value| Tlv::Value(proxy::kind::AUTHORITY, value)));
+    }
+    if settings.unique_id.is_on() {
+        let id = story.facts.unique_id.as_deref().unwrap_or_default();
+        tlvs.push(Tlv::Value(proxy::kind::UNIQUE_ID, id));
+    }
+    tlvs
+}
+
+/// Why there is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DialError {
+    /// The server, or the proxy before it, did not let us in.
+    Refused,
+    /// It took too long.
+    Late,
+}
+
+/// Connects to a server, and says first what has to be said. The story's deadline bounds it all.
+pub(crate) async fn dial(
+    story: &mut Story<'_>,
+    backend: &BackendSide,
+    server: &Server,
+    traits: Traits,
+) -> Result<Conn, DialError> {
+    let to = traits.to.clone().unwrap_or_else(|| Addr::clone(&server.address.load()));
+    let first = server.dial.socks4.as_ref().unwrap_or(&to);
+    let (mut spec, lease) = spec(backend, server, &traits, first)?;
+    let buffers = story.site.buffers.server;
+    spec.stream.receive_buffer = buffers.receive;
+    spec.stream.send_buffer = buffers.send;
+    spec.stream.notsent_lowat = buffers.notsent_lowat;
+    let mut connecting = start(&spec).map_err(|_| DialError::Refused)?;
+    established(&mut connecting, &mut story.deadline).await?;
+    let mut conn = Conn::new(connecting.into_socket());
+    if backend.common.sockets.no_linger.is_on() {
+        conn.closing = Closing::Reset;
+    }
+    conn.port = lease;
+    if server.dial.socks4.is_some() {
+        ask_for(&mut conn, &to, &mut story.deadline).await?;
+    }
+    if !traits.header.is_empty() {
+        send(&mut conn, &traits.header, &mut story.deadline).await?;
+    }
+    story.note_server(&conn, Some(to));
+    if traits != Traits::default() {
+        conn.traits = Some(Box::new(traits));
+    }
+    Ok(conn)
+}
+
+fn spec(
+    backend: &BackendSide,
+    server: &Server,
+    traits: &Traits,
+    to: &Addr,
+) -> Result<(ConnectSpec, Option<PortLease>), DialError> {
+    let (dial, sockets) = (&server.dial, &backend.common.sockets);
+    let mut spec = ConnectSpec {
+        to: Target::Addr(to.clone()),
+        transport: dial.transport.into(),
+        namespace: dial.namespace.clone(),
+        user_timeout: dial.user_timeout,
+        congestion: dial.congestion.clone(),
+        md5_key: dial.md5_key.clone(),
+        fast_open: dial.fast_open.into(),
+        delay_ack: if sockets.smart_connect == SmartAck::On { Switch::On } else { Switch::Off },
+        mark: traits.mark,
+        tos: traits.tos,
+        stream: StreamOptions {
+            keep_alive: sockets.server_keepalive.is_on().then_some(sockets.server_probes),
+            ..StreamOptions::default()
+        },
+        ..ConnectSpec::to(to.clone())
+    };
+    let mut lease = None;
+    if let Some(source) = source(backend, server) {
+        spec.interface.clone_from(&source.interface);
+        spec.transparent = if traits.shown.is_some() { Switch::On } else { Switch::Off };
+        let own = Some(source.addr.clone()).filter(|a| !a.is_unspecified() || a.port() != Some(0));
+        spec.source = traits.shown.clone().or(own);
+        if traits.shown.is_none()
+            && let Some(pool) = &source.ports
+        {
+            let port = pool.lease().ok_or(DialError::Refused)?;
+            spec.source = Some(source.addr.with_port(port.port()));
+            lease = Some(port);
+        }
+    }
+    Ok((spec, lease))
+}
+
+async fn established(connecting: &mut Connecting, deadline: &mut Deadline) -> Result<(), DialError> {
+    poll_fn(|cx| match connecting.poll_established(cx) {
+        Poll::Ready(done) => Poll::Ready(done.map_err(|_| DialError::Refused)),
+        Poll::Pending => late(cx, deadline),
+    })
+    .await
+}
+
+/// Sends what comes before everything else.
+async fn send(conn: &mut Conn, bytes: &[u8], deadline: &mut Deadline) -> Result<(), DialError> {
+    conn.output.ensure_capacity(bytes.len());
+    conn.output.extend(bytes);
+    poll_fn(|cx| match conn.poll_flush(cx, More::No) {
+        Poll::Ready(done) => Poll::Ready(done.map_err(|_| DialError::Refused)),
+        Poll::Pending => late(cx, deadline),
+    })
+    .await
+}
+
+/// Asks a SOCKS4 proxy for a connection.
+async fn ask_for(conn: &mut Conn, to: &Addr, deadline: &mut Deadline) -> Result<(), DialError> {
+    // The protocol knows no other addresses.
+    let Addr::Inet(SocketAddr::V4(to)) = to else { return Err(DialError::Refused) };
+    let mut request = Vec::with_capacity(32);
+    socks4::encode_request(*to, &mut request);
+    send(conn, &request, deadline).await?;
+    poll_fn(|cx| poll_reply(cx, conn, deadline)).await
+}
+
+fn poll_reply(cx: &mut Context<'_>, conn: &mut Conn, deadline: &mut Deadline) -> Poll<Result<(), DialError>> {
+    loop {
+        match socks4::decode_reply(conn.input.data()) {
+            Ok(Parsed::Complete((), len)) => {
+                conn.input.consume(len);
+                return Poll::Ready(Ok(()));
+            }
+            Ok(Parsed::Partial) => {}
+            Err(_) => return Poll::Ready(Err(DialError::Refused)),
+        }
+        match conn.poll_fill(cx, socks4::REPLY_LEN) {
+            Poll::Ready(Ok(Filled::Bytes(_))) => {}
+            Poll::Ready(_) => return Poll::Ready(Err(DialError::Refused)),
+            Poll::Pending => return late(cx, deadline),
+        }
+    }
+}
+
+fn late(cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Result<(), DialError>> {
+    ready!(deadline.poll_expired(cx));
+    Poll::Ready(Err(DialError::Late))
+}
