@@ -1,5 +1,6 @@
 //! Opening the listeners, taking them over from an old process where there is one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +10,13 @@ use config::global::SocketBuffers;
 use config::{Draft, ProxyDraft};
 use net::bind::BindDraft;
 use net::listen::{BindError, Later};
-use net::{BindDrafts, BoundListener, Inherited, ListenAddr, ListenSpec, ListenerSettings};
+use net::{BindDrafts, BoundListener, Inherited, ListenAddr, ListenSpec, ListenerSettings, Shards};
 use stream::{ListenerFacts, Site};
 use sys::signal::{self, Signal};
 
 use crate::options::{Farewell, Old};
 use crate::plan::Plan;
-use crate::settings::{Shards, Sockets};
+use crate::settings::Sockets;
 
 /// How often a port is tried that an old process still holds, and the pause in between.
 const ATTEMPTS: usize = 200;
@@ -100,17 +101,35 @@ type Refused = Vec<(Request, BindError)>;
 
 fn attempt(requests: Vec<Request>, before: &mut Predecessors<'_>, opened: &mut Opened) -> Refused {
     let mut refused = Vec::new();
-    for request in requests {
-        match before.inherited.bind(&request.spec) {
-            Ok(listener) => {
-                let told = listener.warnings().iter();
-                opened.warnings.extend(told.map(|w| format!("{} {}: {}.", w.step, request.place, w.text)));
-                opened.listeners.push(request.bound(listener));
+    for mut request in requests {
+        // The sockets of one address are one listener.
+        let mut facts = None;
+        while let Some(threads) = request.shards.pop() {
+            match before.inherited.bind(&request.spec) {
+                Ok(listener) => {
+                    let told = listener.warnings().iter();
+                    opened
+                        .warnings
+                        .extend(told.map(|w| format!("{} {}: {}.", w.step, request.place, w.text)));
+                    let facts = facts.get_or_insert_with(|| Arc::new(request.facts(&listener))).clone();
+                    opened.listeners.push(Bound { listener: Arc::new(listener), facts, threads });
+                }
+                Err(e) => {
+                    request.shards.push(threads);
+                    refused.push((request, e));
+                    break;
+                }
             }
-            Err(e) => refused.push((request, e)),
         }
     }
     refused
+}
+
+impl Request {
+    fn facts(&self, listener: &BoundListener) -> ListenerFacts {
+        let address = listener.local_addr().unwrap_or(Addr::any(base::addr::Family::V4));
+        ListenerFacts::new(self.frontend, self.id, &self.settings, address)
+    }
 }
 
 /// Ports that an old process holds: it is asked to let go of them for a moment.
@@ -146,8 +165,8 @@ impl Request {
 fn requests(draft: &Draft, site: &Site, plan: &Plan, problems: &mut Vec<String>) -> Vec<Request> {
     let (sockets, buffers): (Sockets, SocketBuffers) = (draft.global(), draft.global());
     let mut requests = Vec::new();
-    for (index, frontend) in site.frontends.iter().enumerate() {
-        let proxy = &draft.proxies[frontend.proxy];
+    for (frontend, side) in site.frontends.iter().enumerate() {
+        let proxy = &draft.proxies[side.proxy];
         if proxy.slots.get_or_default::<config::Notes>().state == config::State::Disabled {
             continue;
         }
@@ -169,6 +188,9 @@ fn requests(draft: &Draft, site: &Site, plan: &Plan, problems: &mut Vec<String>)
                         threads,
                     });
                 }
+                let place = place(line, proxy, &spec);
+                let settings = settings.clone();
+                requests.push(Request { spec, place, frontend, settings, id, shards });
             }
         }
     }
@@ -190,10 +212,13 @@ pub(crate) fn count(draft: &Draft, plan: &Plan) -> usize {
 /// What a line asks for; addresses that are unknown are reported.
 fn specs(line: &BindDraft, problems: &mut Vec<String>) -> Vec<ListenSpec> {
     line.specs().unwrap_or_else(|e| {
-        let (file, number) = (&line.place.file, line.place.line);
-        problems.push(format!("config : parsing [{file}:{number}] : 'bind' : '{}' : {e}.", line.written));
+        problems.push(format!("{} : 'bind' : '{}' : {e}.", at(line), line.written));
         Vec::new()
     })
+}
+
+fn at(line: &BindDraft) -> String {
+    format!("config : parsing [{}:{}]", line.place.file, line.place.line)
 }
 
 fn place(line: &BindDraft, proxy: &ProxyDraft, spec: &ListenSpec) -> String {
@@ -208,11 +233,10 @@ fn place(line: &BindDraft, proxy: &ProxyDraft, spec: &ListenSpec) -> String {
 }
 
 /// Adds what `global` says of all listeners.
-fn prepare(spec: &mut ListenSpec, sockets: &Sockets, buffers: &SocketBuffers, max_accept: usize) {
+fn prepare(spec: &mut ListenSpec, sockets: &Sockets, buffers: &SocketBuffers) {
     if sockets.reuse_port == Switch::Off {
         spec.reuse_port = net::Switch::Off;
     }
-    spec.max_accept = u32::try_from(max_accept).unwrap_or(u32::MAX);
     spec.stream.receive_buffer = spec.stream.receive_buffer.or(buffers.client.receive);
     spec.stream.send_buffer = spec.stream.send_buffer.or(buffers.client.send);
     spec.stream.notsent_lowat = spec.stream.notsent_lowat.or(buffers.client.notsent_lowat);
@@ -280,6 +304,10 @@ mod tests {
         ListenSpec::at(Addr::inet([127, 0, 0, 1], 0))
     }
 
+    fn spread(spec: &ListenSpec, shards: Shards, plan: &Plan) -> Vec<Vec<usize>> {
+        super::shards(spec, &ListenerSettings::default(), shards, plan)
+    }
+
     #[test]
     fn sockets_are_shared_as_told() {
         let (plan, any) = (plan(&[0, 0, 1]), ListenerSettings::default());
@@ -307,9 +335,9 @@ mod tests {
         };
         let mut spec = ListenSpec::at(Addr::unix(b"/x"));
         spec.unix.uid = Some(7);
-        prepare(&mut spec, &sockets, &SocketBuffers::default(), 9);
+        prepare(&mut spec, &sockets, &SocketBuffers::default());
         assert_eq!(spec.addr, ListenAddr::Addr(Addr::unix(b"/run/x")));
-        assert_eq!((spec.unix.mode, spec.unix.uid, spec.max_accept), (Some(0o600), Some(7), 9));
+        assert_eq!((spec.unix.mode, spec.unix.uid), (Some(0o600), Some(7)));
     }
 
     #[test]
@@ -321,7 +349,7 @@ mod tests {
             frontend: 0,
             settings: ListenerSettings::default(),
             id: 1,
-            threads: vec![0],
+            shards: vec![vec![0]],
         };
         let old = Old::default();
         let mut before = Predecessors { old: &old, inherited: Inherited::default() };

@@ -54,7 +54,7 @@ fn await_child(mut reader: PipeReader) -> ExitCode {
 
 impl Child {
     /// Leaves the terminal and lets the parent go.
-    pub(crate) fn is_ready(mut self) -> Result<(), String> {
+    pub(crate) fn announce(mut self) -> Result<(), String> {
         self.nothing.replace_stdio().map_err(|e| e.to_string())?;
         // A parent that has gone needs no word.
         let _ = self.ready.write_all(b"1");

@@ -170,11 +170,11 @@ impl Running {
 
     /// Lets another process have the ports for a while.
     fn pause(&mut self) {
-        self.each_frontend("Paused", "pause", |listener| listener.pause());
+        self.each_frontend("Paused", "pause", BoundListener::pause);
     }
 
     fn resume(&mut self) {
-        self.each_frontend("Resumed", "resume", |listener| listener.resume());
+        self.each_frontend("Resumed", "resume", BoundListener::resume);
     }
 
     fn each_frontend(&mut self, done: &str, what: &str, act: impl Fn(&BoundListener) -> std::io::Result<()>) {

@@ -52,6 +52,14 @@ pub(crate) struct ThreadPlan {
 }
 
 impl Plan {
+    /// A thread's number as configurations count.
+    pub(crate) fn number(&self, thread: usize) -> net::ThreadNumber {
+        let group = self.threads[thread].group;
+        let within = self.threads[..=thread].iter().filter(|t| t.group == group).count();
+        let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        net::ThreadNumber { absolute: narrow(thread + 1), group: narrow(group + 1), within: narrow(within) }
+    }
+
     /// Decides; the error is for the operator.
     pub(crate) fn new(settings: &Threads, machine: &Machine) -> Result<Self, String> {
         let mut warnings = Vec::new();
@@ -226,7 +234,7 @@ fn groups_of<'c>(policy: Policy, cpus: &[&'c Cpu]) -> Vec<Vec<&'c Cpu>> {
 }
 
 /// Divides sets that are too large into equal parts; each part comes with the set it was taken from.
-fn split<'c>(sets: Vec<Vec<&'c Cpu>>, most: usize) -> Vec<(Vec<&'c Cpu>, Vec<&'c Cpu>)> {
+fn split(sets: Vec<Vec<&Cpu>>, most: usize) -> Vec<(Vec<&Cpu>, Vec<&Cpu>)> {
     let mut parts = Vec::new();
     for set in sets.into_iter().filter(|s| !s.is_empty()) {
         let pieces = set.len().div_ceil(most);

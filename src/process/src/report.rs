@@ -18,8 +18,14 @@ pub(crate) struct Reporter {
     introduced: bool,
     warnings: usize,
     alerts: usize,
-    /// What `show startup-logs` shows, while the process starts.
-    log: Option<String>,
+    phase: Phase,
+}
+
+/// What the process is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Start,
+    Life,
 }
 
 impl Default for Reporter {
@@ -31,7 +37,7 @@ impl Default for Reporter {
 impl Reporter {
     /// A reporter that says what the command line lets it say.
     pub(crate) fn new(verbosity: Verbosity, advice: Advice) -> Self {
-        Self { verbosity, advice, introduced: false, warnings: 0, alerts: 0, log: Some(String::new()) }
+        Self { verbosity, advice, introduced: false, warnings: 0, alerts: 0, phase: Phase::Start }
     }
 
     /// Prints a message, and whose message it is before the first that matters.
@@ -54,8 +60,8 @@ impl Reporter {
             }
         }
         text.push_str(&message.render(pid));
-        if let Some(log) = &mut self.log {
-            log.push_str(&text);
+        if self.phase == Phase::Start {
+            log::startup_logs().push(text.as_bytes());
         }
         if self.verbosity != Verbosity::Quiet {
             // With standard error gone there is nobody to tell.
@@ -103,9 +109,9 @@ impl Reporter {
         self.alerts
     }
 
-    /// Ends the start: gives away everything that was said, or would have been.
-    pub(crate) fn take_log(&mut self) -> String {
-        self.log.take().unwrap_or_default()
+    /// From now on nothing belongs to what `show startup-logs` shows.
+    pub(crate) fn end_start(&mut self) {
+        self.phase = Phase::Life;
     }
 }
 
@@ -128,28 +134,32 @@ pub(crate) fn here(text: impl std::fmt::Display) -> String {
 mod tests {
     use super::*;
 
+    fn said() -> String {
+        let (ring, mut text) = (log::startup_logs(), Vec::new());
+        let mut position = ring.oldest();
+        ring.read(&mut position, |message| {
+            text.extend_from_slice(message);
+            log::ring::Reading::More
+        });
+        String::from_utf8(text).unwrap()
+    }
+
+    /// One test, since what a start says is remembered for the whole process.
     #[test]
-    fn the_introduction_comes_before_the_first_warning_only() {
+    fn what_the_start_says_is_remembered() {
         let mut reporter = Reporter::new(Verbosity::Quiet, Advice::Quiet);
+        reporter.advise("advice that nobody wants");
         reporter.note("n");
-        assert!(!reporter.log.as_deref().unwrap().contains("version is"));
+        assert!(!said().contains("version is") && !said().contains("advice"));
         reporter.warn("w");
         reporter.alert("a");
         assert_eq!((reporter.warnings(), reporter.alerts()), (1, 1));
-        let log = reporter.take_log();
-        assert_eq!(log.matches("haproxy version is").count(), 1);
-        assert!(log.ends_with(" : a\n"));
+        assert_eq!(said().matches("haproxy version is").count(), 1);
+        assert!(said().ends_with(" : a\n"));
+        reporter.end_start();
         reporter.warn("later");
-        assert_eq!(reporter.take_log(), "", "only the start is remembered");
-    }
-
-    #[test]
-    fn advice_is_given_only_when_wanted() {
-        let mut reporter = Reporter::new(Verbosity::Quiet, Advice::Quiet);
-        reporter.advise("d");
-        assert_eq!(reporter.take_log(), "");
-        let mut reporter = Reporter::new(Verbosity::Quiet, Advice::Given);
-        reporter.advise("d");
-        assert!(reporter.take_log().starts_with("[DIAG]"));
+        assert!(said().ends_with(" : a\n"));
+        Reporter::new(Verbosity::Quiet, Advice::Given).advise("advice");
+        assert!(said().contains("[DIAG]"));
     }
 }

@@ -55,7 +55,9 @@ pub(crate) fn run(
     match put_to_work(&prepared, registry, options, settled, child, reporter) {
         Ok(running) => running.live(),
         Err((mut reporter, problems)) => {
-            problems.into_iter().for_each(|problem| reporter.alert(problem));
+            for problem in problems {
+                reporter.alert(problem);
+            }
             ExitCode::FAILURE
         }
     }
@@ -132,7 +134,9 @@ fn open<'o>(
     };
     let mut before = Predecessors { old: &options.old, inherited };
     let opened = binding::open_all(draft, &site, plan, &mut before).map_err(failed_to_start)?;
-    opened.warnings.iter().for_each(|text| reporter.warn(text));
+    for text in &opened.warnings {
+        reporter.warn(text);
+    }
     let api = Api::bind(draft, registry, site.tuning.buffer_size).map_err(failed_to_start)?;
     if opened.listeners.is_empty() {
         return Err(vec![here("No enabled listener found (check for 'bind' directives) ! Exiting.")]);
@@ -213,6 +217,7 @@ impl Ready<'_> {
             Err(problem) => return Err((reporter, vec![here(problem)])),
         }
         set_panic_hook(&site, reporter.verbosity());
+        reporter.end_start();
         let sockets = api.listeners();
         // `show startup-logs` tells them line by line.
         for line in reporter.take_log().split_inclusive('\n') {
@@ -235,7 +240,7 @@ impl Ready<'_> {
         before.dismiss();
         identity::forbid_forks(&identity);
         if let Some(child) = child
-            && let Err(problem) = child.is_ready()
+            && let Err(problem) = child.announce()
         {
             return Err((reporter, vec![here(problem)]));
         }
@@ -265,10 +270,17 @@ fn take_leave(
     if in_background && let Some(file) = options.pidfile.as_ref().or(life.pidfile.as_ref()) {
         daemon::write_pidfile(file)?;
     }
-    identity::advice(identity).into_iter().for_each(|text| reporter.warn(here(text)));
-    identity::assume(identity)?.into_iter().for_each(|text| reporter.warn(text));
+    for text in identity::advice(identity) {
+        reporter.warn(here(text));
+    }
+    for text in identity::assume(identity)? {
+        reporter.warn(text);
+    }
     Ok(())
 }
+
+/// Where a clock starts, in microseconds.
+const FIRST_TICK: u64 = 1_000_000;
 
 /// What the runtime API works on.
 fn world(draft: &Draft, site: &Arc<Site>, listeners: &[Bound], sockets: &[BoundListener]) -> World {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use config::Setting;
 use config::directive::Switch;
+use net::Shards;
 use net::listen::UnixPermissions;
 use sys::cpu::CpuSet;
 use sys::ids::Capability;
@@ -120,23 +121,11 @@ impl Default for Sockets {
     fn default() -> Self {
         Self {
             reuse_port: Switch::On,
-            shards: Shards::default(),
+            shards: Shards::ByGroup,
             unix_prefix: None,
             unix: UnixPermissions::default(),
         }
     }
-}
-
-/// Among how many sockets the connections to one address are spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Shards {
-    /// One.
-    ByProcess,
-    /// One for each thread group.
-    #[default]
-    ByGroup,
-    /// One for each thread.
-    ByThread,
 }
 
 /// Threads and processors.

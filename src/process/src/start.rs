@@ -69,7 +69,7 @@ fn condition(text: &str) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let joined = words.iter().map(|w| w.bytes()).collect::<Vec<_>>().join(&b' ');
+    let joined = words.iter().map(grammar::line::Word::bytes).collect::<Vec<_>>().join(&b' ');
     match grammar::conditional::parse(&joined).and_then(|e| e.evaluate(&ProgramFacts)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -109,18 +109,20 @@ pub(crate) struct Prepared {
 }
 
 fn prepare(registry: &Registry, options: &Options, reporter: &mut Reporter) -> Result<Prepared, Stop> {
+    let clock = Clock::system();
     let draft = read(registry, options, reporter)?;
     let life: Life = draft.global();
     if life.quiet.is_on() && options.verbosity != Verbosity::Verbose {
         reporter.hush(Verbosity::Quiet);
     }
-    let clock = Clock::system();
     let machine = Machine::detect();
     let plan = Plan::new(&draft.global::<Threads>(), &machine).map_err(|problem| {
         reporter.alert(problem);
         Stop
     })?;
-    plan.warnings.iter().for_each(|text| reporter.warn(text));
+    for text in &plan.warnings {
+        reporter.warn(text);
+    }
     reporter.advise(format!("Created {} threads split into {} groups", plan.threads.len(), plan.groups));
     print_listings(registry, options, &machine, &plan);
     if options.task == Task::Check {
@@ -140,7 +142,9 @@ fn resolve(draft: &Draft, plan: &Plan, clock: &Clock, reporter: &mut Reporter) -
     match Site::build(draft, facts, clock.clone(), plan.threads.len()) {
         Ok(_) => Ok(()),
         Err(errors) => {
-            errors.iter().for_each(|e| reporter.alert(run::at(&e.place, &e.message)));
+            for e in &errors {
+                reporter.alert(run::at(&e.place, &e.message));
+            }
             reporter.alert("config : Fatal errors found in configuration.");
             Err(Stop)
         }
@@ -207,7 +211,9 @@ fn read(registry: &Registry, options: &Options, reporter: &mut Reporter) -> Resu
     }
     if bad.is_empty() {
         let (mut draft, diagnostics) = reader.finish();
-        diagnostics.messages().iter().for_each(|message| reporter.print(message));
+        for message in diagnostics.messages() {
+            reporter.print(message);
+        }
         if reporter.alerts() == 0 {
             apply_late(&mut draft, options);
             return Ok(draft);

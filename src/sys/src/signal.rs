@@ -202,7 +202,7 @@ mod tests {
             raw::raise(raw::Signal::SIGALRM).unwrap();
             assert_eq!(held.wait(None).unwrap(), Some(Signal::Alarm));
             raw::raise(raw::Signal::SIGALRM).unwrap();
-            assert_eq!(held.wait(Some(Duration::from_secs(60))).unwrap(), Some(Signal::Alarm));
+            assert_eq!(held.wait(Some(Duration::from_mins(1))).unwrap(), Some(Signal::Alarm));
         })
         .join()
         .unwrap();

@@ -49,15 +49,13 @@ pub(super) fn thread_group(s: &mut Statement<'_>) -> Result<(), Refusal> {
         let text = s.arg(i);
         let (low, high) = text.split_once('-').unwrap_or((&text, &text));
         let number = |t: &str| t.parse().ok().filter(|n| (1..=MAX_THREADS).contains(n));
-        match (number(low), number(high)) {
-            (Some(low), Some(high)) => ranges.push(low.min(high)..=low.max(high)),
-            _ => {
-                let text = format!(
-                    "'thread-group {group}' passed an unparsable or invalid thread number '{text}' (valid range is 1 to {MAX_THREADS})"
-                );
-                return Err(s.refuse(i, text));
-            }
-        }
+        let (Some(low), Some(high)) = (number(low), number(high)) else {
+            let text = format!(
+                "'thread-group {group}' passed an unparsable or invalid thread number '{text}' (valid range is 1 to {MAX_THREADS})"
+            );
+            return Err(s.refuse(i, text));
+        };
+        ranges.push(low.min(high)..=low.max(high));
     }
     let assigned = &mut s.slot::<Threads>().assigned;
     assigned.retain(|(other, _)| *other != group);

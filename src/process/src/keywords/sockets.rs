@@ -3,7 +3,9 @@
 use config::directive::Switch;
 use config::{Refusal, Statement};
 
-use crate::settings::{Resources, Shards, Sockets};
+use net::Shards;
+
+use crate::settings::{Resources, Sockets};
 
 #[expect(clippy::unnecessary_wraps, reason = "the tables want one kind of function")]
 pub(super) fn no_reuse_port(s: &mut Statement<'_>) -> Result<(), Refusal> {
@@ -26,7 +28,7 @@ pub(super) fn pipe_size(s: &mut Statement<'_>) -> Result<(), Refusal> {
 
 pub(super) fn default_shards(s: &mut Statement<'_>) -> Result<(), Refusal> {
     s.slot::<Sockets>().shards = match s.arg(0).as_ref() {
-        "by-process" => Shards::ByProcess,
+        "by-process" => Shards::Count(1),
         "by-group" => Shards::ByGroup,
         "by-thread" => Shards::ByThread,
         other => {
@@ -70,7 +72,7 @@ pub(super) fn unix_bind(s: &mut Statement<'_>) -> Result<(), Refusal> {
             "gid" => unix.unix.gid = Some(value.parse().map_err(|_| invalid("is not a number"))?),
             "user" => unix.unix.uid = Some(sys::ids::user_id(&value).map_err(|_| invalid("unknown user"))?),
             "group" => {
-                unix.unix.gid = Some(sys::ids::group_id(&value).map_err(|_| invalid("unknown group"))?)
+                unix.unix.gid = Some(sys::ids::group_id(&value).map_err(|_| invalid("unknown group"))?);
             }
             _ => {
                 let text = "'unix-bind' only supports the 'prefix', 'mode', 'uid', 'gid', 'user' and 'group' options.";

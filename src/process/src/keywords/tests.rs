@@ -3,13 +3,14 @@ use config::directive::Switch;
 use config::draft::Readings;
 use config::global::{CloseSpread, Demand, EventLoop, Exposure, ProcessLimits, SocketBuffers, Waiting};
 use config::{Draft, Environment, Reader, Severity};
+use net::Shards;
 use proptest::prelude::*;
 use sys::cpu::CpuSet;
 
 use super::DIRECTIVES;
 use crate::facts::ProgramFacts;
 use crate::settings::{
-    Affinity, CpuMap, Identity, Jail, Level, Life, PerCore, Permission, Policy, Resources, Selection, Shards,
+    Affinity, CpuMap, Identity, Jail, Level, Life, PerCore, Permission, Policy, Resources, Selection,
     Sockets, Spread, Threads,
 };
 

@@ -1,5 +1,7 @@
 //! The table of options, which the parser and the usage read.
 
+use std::fmt::Write as _;
+
 use super::{
     ConfigurationListing, Ground, Mistake, Options, Override, Task, Verbosity, VersionForm, Warnings, Wish,
 };
@@ -225,7 +227,7 @@ pub(crate) fn usage() -> String {
             Next(what) => format!("{} {what}", flag.name),
             Attached(what) => format!("{}{what}", flag.name),
         };
-        text.push_str(&format!("        {name:<22} {}\n", flag.about));
+        let _ = writeln!(text, "        {name:<22} {}", flag.about);
     }
     text.push_str("        -sf <pid>*             lets these processes finish, once this one is ready\n");
     text.push_str("        -st <pid>*             ends these processes, once this one is ready\n");
