@@ -46,9 +46,10 @@ struct Request {
     frontend: usize,
     settings: ListenerSettings,
     id: u32,
-    /// Its figures, where they are kept (`option socket-stats`); its shards share them.
+    /// Its figures, where they are kept (`option socket-stats`).
     counters: Option<Arc<stats::ListenerCounters>>,
-    threads: Vec<usize>,
+    /// The threads of each socket that is still to be opened.
+    shards: Vec<Vec<usize>>,
 }
 
 /// The processes whose sockets are wanted.
@@ -128,7 +129,8 @@ fn attempt(requests: Vec<Request>, before: &mut Predecessors<'_>, opened: &mut O
 impl Request {
     fn facts(&self, listener: &BoundListener) -> ListenerFacts {
         let address = listener.local_addr().unwrap_or(Addr::any(base::addr::Family::V4));
-        ListenerFacts::new(self.frontend, self.id, &self.settings, address)
+        let counters = self.counters.clone();
+        ListenerFacts { counters, ..ListenerFacts::new(self.frontend, self.id, &self.settings, address) }
     }
 }
 
@@ -153,15 +155,6 @@ fn insist(mut refused: Refused, before: &mut Predecessors<'_>, opened: &mut Open
     refused
 }
 
-impl Request {
-    fn bound(self, listener: BoundListener) -> Bound {
-        let address = listener.local_addr().unwrap_or(Addr::any(base::addr::Family::V4));
-        let facts = ListenerFacts::new(self.frontend, self.id, &self.settings, address);
-        let facts = ListenerFacts { counters: self.counters, ..facts };
-        Bound { listener: Arc::new(listener), facts: Arc::new(facts), threads: self.threads }
-    }
-}
-
 fn requests(draft: &Draft, site: &Site, plan: &Plan, problems: &mut Vec<String>) -> Vec<Request> {
     let (sockets, buffers): (Sockets, SocketBuffers) = (draft.global(), draft.global());
     let mut requests = Vec::new();
@@ -175,22 +168,16 @@ fn requests(draft: &Draft, site: &Site, plan: &Plan, problems: &mut Vec<String>)
         for (line, ids) in drafts.0.iter().zip(drafts.ids()) {
             let settings: ListenerSettings = line.slots.get_or_default();
             for (mut spec, id) in specs(line, problems).into_iter().zip(ids) {
-                let counters = frontend.listener_counters();
-                prepare(&mut spec, &sockets, &buffers, site.tuning.max_accept);
-                for threads in shards(&spec, &settings, sockets.shards, plan) {
-                    requests.push(Request {
-                        place: place(line, proxy, &spec),
-                        spec: spec.clone(),
-                        frontend: index,
-                        settings: settings.clone(),
-                        id,
-                        counters: counters.clone(),
-                        threads,
-                    });
+                prepare(&mut spec, &sockets, &buffers);
+                let shards = shards(&spec, &settings, sockets.shards, plan);
+                if shards.is_empty() {
+                    let text = "'thread' : none of these threads exists";
+                    problems.push(format!("{} : {text}.", at(line)));
                 }
                 let place = place(line, proxy, &spec);
                 let settings = settings.clone();
-                requests.push(Request { spec, place, frontend, settings, id, shards });
+                let counters = side.listener_counters();
+                requests.push(Request { spec, place, frontend, settings, id, counters, shards });
             }
         }
     }
@@ -201,7 +188,8 @@ fn requests(draft: &Draft, site: &Site, plan: &Plan, problems: &mut Vec<String>)
 pub(crate) fn count(draft: &Draft, plan: &Plan) -> usize {
     let sockets: Sockets = draft.global();
     let of_line = |line: &Arc<BindDraft>| {
-        let (specs, settings) = (line.specs().unwrap_or_default(), line.slots.get_or_default());
+        let settings: ListenerSettings = line.slots.get_or_default();
+        let specs = line.specs().unwrap_or_default();
         specs.iter().map(|spec| shards(spec, &settings, sockets.shards, plan).len()).sum::<usize>()
     };
     let of_proxy =
@@ -251,43 +239,32 @@ fn prepare(spec: &mut ListenSpec, sockets: &Sockets, buffers: &SocketBuffers) {
     }
 }
 
-/// The threads of each socket that is opened for one address.
-fn shards(spec: &ListenSpec, line: &ListenerSettings, default: Shards, plan: &Plan) -> Vec<Vec<usize>> {
-    let mine = threads_of(line, plan);
+/// The threads of each socket that is opened for one address; none when no thread may accept from it.
+fn shards(spec: &ListenSpec, settings: &ListenerSettings, usual: Shards, plan: &Plan) -> Vec<Vec<usize>> {
+    let allowed: Vec<usize> = (0..plan.threads.len())
+        .filter(|thread| settings.threads.as_ref().is_none_or(|set| set.contains(plan.number(*thread))))
+        .collect();
+    let mut by_group: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for &thread in &allowed {
+        by_group.entry(plan.threads[thread].group).or_default().push(thread);
+    }
     let shareable =
         matches!(spec.addr, ListenAddr::Addr(Addr::Inet(_))) && spec.reuse_port == net::Switch::On;
-    let wanted = match default {
-        Shards::ByProcess => net::Shards::Count(1),
-        Shards::ByGroup => net::Shards::ByGroup,
-        Shards::ByThread => net::Shards::ByThread,
-    };
-    if !shareable {
-        return vec![mine];
+    let wanted = if shareable { settings.shards.unwrap_or(usual) } else { Shards::Count(1) };
+    match (wanted, wanted.sockets(allowed.len(), by_group.len())) {
+        _ if allowed.is_empty() => Vec::new(),
+        (Shards::ByGroup, _) => by_group.into_values().collect(),
+        (_, sockets) => {
+            let (size, larger) = (allowed.len() / sockets, allowed.len() % sockets);
+            let mut rest = &allowed[..];
+            let take = |socket| {
+                let (own, more) = rest.split_at(size + usize::from(socket < larger));
+                rest = more;
+                own.to_vec()
+            };
+            (0..sockets).map(take).collect()
+        }
     }
-    let mut split: Vec<Vec<usize>> = match line.shards.unwrap_or(wanted) {
-        net::Shards::ByThread => mine.into_iter().map(|t| vec![t]).collect(),
-        net::Shards::ByGroup => {
-            let of = |group| mine.iter().copied().filter(|t| plan.threads[*t].group == group).collect();
-            (0..plan.groups).map(of).collect()
-        }
-        net::Shards::Count(n) => {
-            let size = mine.len().div_ceil(n.clamp(1, mine.len().max(1))).max(1);
-            mine.chunks(size).map(<[usize]>::to_vec).collect()
-        }
-    };
-    split.retain(|threads| !threads.is_empty());
-    split
-}
-
-/// The threads that a line is for: all, unless it says which.
-fn threads_of(line: &ListenerSettings, plan: &Plan) -> Vec<usize> {
-    let number = |t: usize| {
-        let group = plan.threads[t].group;
-        let within = plan.threads[..=t].iter().filter(|other| other.group == group).count();
-        net::ThreadNumber { absolute: t as u32 + 1, group: group as u32 + 1, within: within as u32 }
-    };
-    let wanted = |t: &usize| line.threads.as_ref().is_none_or(|set| set.contains(number(*t)));
-    (0..plan.threads.len()).filter(wanted).collect()
 }
 
 #[cfg(test)]
@@ -310,19 +287,33 @@ mod tests {
 
     #[test]
     fn sockets_are_shared_as_told() {
-        let (plan, any) = (plan(&[0, 0, 1]), ListenerSettings::default());
-        assert_eq!(shards(&inet(), &any, Shards::ByProcess, &plan), [vec![0, 1, 2]]);
-        assert_eq!(shards(&inet(), &any, Shards::ByGroup, &plan), [vec![0, 1], vec![2]]);
-        assert_eq!(shards(&inet(), &any, Shards::ByThread, &plan), [vec![0], vec![1], vec![2]]);
+        let plan = plan(&[0, 0, 1]);
+        assert_eq!(spread(&inet(), Shards::Count(1), &plan), [vec![0, 1, 2]]);
+        assert_eq!(spread(&inet(), Shards::Count(2), &plan), [vec![0, 1], vec![2]]);
+        assert_eq!(spread(&inet(), Shards::Count(9), &plan).len(), 3, "a socket has a thread");
+        assert_eq!(spread(&inet(), Shards::ByGroup, &plan), [vec![0, 1], vec![2]]);
+        assert_eq!(spread(&inet(), Shards::ByThread, &plan), [vec![0], vec![1], vec![2]]);
+    }
+
+    #[test]
+    fn a_line_has_its_own_threads_and_sockets() {
+        let plan = plan(&[0, 0, 1]);
+        let threads = |text| Some(net::ThreadSet::parse(text).unwrap());
+        let second = ListenerSettings { threads: threads("2/1"), ..ListenerSettings::default() };
+        assert_eq!(shards(&inet(), &second, Shards::ByGroup, &plan), [vec![2]]);
+        let own = ListenerSettings { shards: Some(Shards::ByThread), ..ListenerSettings::default() };
+        assert_eq!(shards(&inet(), &own, Shards::Count(1), &plan).len(), 3);
+        let nobody = ListenerSettings { threads: threads("5"), ..ListenerSettings::default() };
+        assert!(shards(&inet(), &nobody, Shards::ByGroup, &plan).is_empty());
     }
 
     #[test]
     fn what_cannot_be_opened_twice_is_shared_by_all() {
-        let (plan, any) = (plan(&[0, 1]), ListenerSettings::default());
+        let plan = plan(&[0, 1]);
         let alone = ListenSpec { reuse_port: net::Switch::Off, ..inet() };
         let unix = ListenSpec::at(Addr::unix(b"/x"));
         for spec in [alone, unix] {
-            assert_eq!(shards(&spec, &any, Shards::ByThread, &plan), [vec![0, 1]]);
+            assert_eq!(spread(&spec, Shards::ByThread, &plan), [vec![0, 1]]);
         }
     }
 

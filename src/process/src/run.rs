@@ -219,11 +219,7 @@ impl Ready<'_> {
         set_panic_hook(&site, reporter.verbosity());
         reporter.end_start();
         let sockets = api.listeners();
-        // `show startup-logs` tells them line by line.
-        for line in reporter.take_log().split_inclusive('\n') {
-            log::startup_logs().push(line.as_bytes());
-        }
-        let mut world = world(draft, &site, &opened.listeners, &sockets);
+        let mut world = world(draft, &site, &opened.listeners, &sockets, reporter.warnings() as u64);
         let started = Held::hold(&SIGNALS)
             .and_then(|signals| Ok((signals, spawn(&site, &opened.listeners, &prepared.plan)?)))
             .and_then(|(signals, workers)| {
@@ -283,13 +279,19 @@ fn take_leave(
 const FIRST_TICK: u64 = 1_000_000;
 
 /// What the runtime API works on.
-fn world(draft: &Draft, site: &Arc<Site>, listeners: &[Bound], sockets: &[BoundListener]) -> World {
+fn world(
+    draft: &Draft,
+    site: &Arc<Site>,
+    listeners: &[Bound],
+    sockets: &[BoundListener],
+    warnings: u64,
+) -> World {
     let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let traffic = listeners.iter().map(|bound| BoundListener::clone(&bound.listener));
     let mut world = World::default();
     world.put(Arc::clone(site));
-    let handles: Vec<_> = listeners.iter().map(|b| (b.listener.clone(), b.facts.clone())).collect();
-    world.put(Arc::new(Traffic::new(site.frontends.len(), &handles)));
+    let bound: Vec<_> = listeners.iter().map(|bound| (bound.listener.clone(), bound.facts.clone())).collect();
+    world.put(Arc::new(Traffic::new(site.frontends.len(), &bound)));
     world.put(Arc::new(Sinks(log::sinks(draft))));
     let maxconn = draft.global::<ProcessLimits>().maxconn;
     site.gate.set_limit(maxconn);
@@ -300,6 +302,8 @@ fn world(draft: &Draft, site: &Arc<Site>, listeners: &[Bound], sockets: &[BoundL
         listeners: traffic.chain(sockets.iter().cloned()).collect(),
         maxconn,
         started: site.clock.wall(),
+        boot_millis: site.clock.now().0.saturating_sub(FIRST_TICK) / 1000,
+        warnings,
         ..Program::default()
     }));
     world
