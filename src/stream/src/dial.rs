@@ -216,7 +216,7 @@ fn spec(
     };
     let mut lease = None;
     if let Some(source) = source(backend, server) {
-        spec.interface = source.interface.clone();
+        spec.interface.clone_from(&source.interface);
         spec.transparent = if traits.shown.is_some() { Switch::On } else { Switch::Off };
         let own = Some(source.addr.clone()).filter(|a| !a.is_unspecified() || a.port() != Some(0));
         spec.source = traits.shown.clone().or(own);
