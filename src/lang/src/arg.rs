@@ -128,6 +128,17 @@ pub enum Arg {
     Ipv6(Ipv6Addr),
 }
 
+impl Arg {
+    /// The argument as an address, if it is one.
+    pub fn to_ip(&self) -> Option<std::net::IpAddr> {
+        match self {
+            Self::Ipv4(a) => Some((*a).into()),
+            Self::Ipv6(a) => Some((*a).into()),
+            Self::Str(_) | Self::Int(_) | Self::Time(_) | Self::Size(_) => None,
+        }
+    }
+}
+
 /// The arguments of one use of a fetch or a converter; missing optional ones are simply not there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Args(pub Vec<Arg>);
@@ -213,6 +224,9 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         ArgKind::Ipv6 => word.parse().map(Arg::Ipv6).map_err(|_| bad()),
         ArgKind::Mask4 => mask4(&word).map(Arg::Ipv4).ok_or_else(bad),
         ArgKind::Mask6 => mask6(&word).map(Arg::Ipv6).ok_or_else(bad),
+        ArgKind::Var => {
+            crate::vars::VarName::parse(&word).map(|_| Arg::Str(text.into())).map_err(|e| e.to_string())
+        }
         ArgKind::Str
         | ArgKind::Frontend
         | ArgKind::Backend
@@ -220,7 +234,6 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         | ArgKind::Server
         | ArgKind::Userlist
         | ArgKind::Regex
-        | ArgKind::Var
         | ArgKind::Delimiter => Ok(Arg::Str(text.into())),
     }
 }

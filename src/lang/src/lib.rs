@@ -1,11 +1,13 @@
 //! The language of expressions: samples and their types, typed arguments, fetches, converters, log-format.
 
 pub mod arg;
+pub mod converters;
 pub mod expr;
 pub mod facts;
 pub mod fetches;
 pub mod logformat;
 pub mod sample;
+pub mod vars;
 
 pub use arg::{Arg, ArgKind, Args, Signature};
 pub use expr::{CompileError, Contexts, Converter, Cursor, Expr, Fetch, Fetched};

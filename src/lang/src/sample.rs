@@ -206,6 +206,20 @@ impl<'a> Sample<'a> {
         })
     }
 
+    /// The same value, borrowing its bytes from this one.
+    #[must_use]
+    pub fn borrowed(&'a self) -> Self {
+        match self {
+            Self::Bool(b) => Self::Bool(*b),
+            Self::Int(i) => Self::Int(*i),
+            Self::Ipv4(a) => Self::Ipv4(*a),
+            Self::Ipv6(a) => Self::Ipv6(*a),
+            Self::Str(s) => Self::Str(Cow::Borrowed(s)),
+            Self::Bin(s) => Self::Bin(Cow::Borrowed(s)),
+            Self::Method(s) => Self::Method(Cow::Borrowed(s)),
+        }
+    }
+
     /// The same value, owning all of its bytes.
     pub fn into_owned(self) -> Sample<'static> {
         match self {

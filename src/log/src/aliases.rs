@@ -37,7 +37,7 @@ pub static ALIASES: &[Alias] = &[
     any("Tl", PLAIN, NONE, |s, f| local(begin_date(s), f)),
     any("Ts", NUMERIC, NONE, |s, f| f.number(begin_date(s).seconds(), 2)),
     any("t", PLAIN, NONE, |s, f| precise(begin_date(s), f)),
-    any("ms", PLAIN, NONE, |s, f| f.number(u64::from(begin_date(s).subsec_millis()), 2)),
+    any("ms", PLAIN, NONE, |s, f| f.padded(u64::from(begin_date(s).subsec_millis()), 3)),
     http("tr", PLAIN, NONE, |s, f| precise(request_date(s), f)),
     http("trg", PLAIN, NONE, |s, f| utc(request_date(s), f)),
     http("trl", PLAIN, NONE, |s, f| local(request_date(s), f)),

@@ -11,6 +11,7 @@ mod keywords;
 mod reply;
 pub mod set;
 mod txn;
+mod var_actions;
 mod verdict;
 
 pub use acl::{Acls, Condition, Truth};
@@ -21,4 +22,5 @@ pub use keywords::{ACL_KEYWORDS, PREDEFINED_ACLS};
 pub use reply::{Closing, Reply};
 pub use set::{Rule, RuleList, Rules};
 pub use txn::Txn;
+pub use var_actions::VAR_ACTIONS;
 pub use verdict::{Ending, Verdict};

@@ -9,6 +9,8 @@ use backend::{Server, Slot};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 
+use lang::facts::ServerConnection;
+
 use crate::conn::Conn;
 use crate::dial::{DialError, Traits, dial};
 use crate::h1_side::H1Side;
@@ -69,6 +71,7 @@ pub(crate) async fn lease(
         {
             held.0.counters.common.events.here().reuses.inc();
             story.facts.timers.connected = story.facts.timers.queued;
+            story.facts.server_connection = ServerConnection::Reused;
             story.note_server(&side.conn, None);
             return Ok(Lease { side, held, origin: Origin::Reused });
         }

@@ -10,6 +10,7 @@ use crate::story::{Logged, Stage, Story};
 
 /// Ends a stream that got as far as a request.
 pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
+    story.leave_backend();
     story.facts.timers.end = story.now();
     let status = story.facts.status;
     let front = story.frontend.counters.events.here();
@@ -39,6 +40,7 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
 
 /// Ends a TCP session.
 pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
+    story.leave_backend();
     story.facts.timers.end = story.now();
     let front = story.frontend.counters.events.here();
     front.bytes_in.add(story.facts.bytes_in);

@@ -1,7 +1,7 @@
 //! The story of one session, told by phase.
 //!
 //! A [`Site`] is a checked configuration made ready for traffic; [`run`] carries the traffic of one
-//! worker thread. In between, each connection is a task that goes through the phases of [`http`] or [`tcp`].
+//! worker thread. In between, each connection is a task that goes through the phases of `http` or `tcp`.
 
 mod accept;
 mod actions;

@@ -132,6 +132,7 @@ impl Drop for Counted<'_> {
 /// A session in TCP mode.
 async fn tcp(mut story: Story<'_>, mut client: Conn) {
     story.begin();
+    story.identify(Stage::Connection);
     finish::step(&mut story, None, Stage::Connection, Step::Accept);
     let server = match run_tcp(&mut story, &mut client).await {
         Ok(server) => Some(server),
@@ -156,7 +157,7 @@ async fn run_tcp(
     }
     let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
     let backend: &BackendSide = route(story).ok_or((no_backend, None))?;
-    story.backend = Some(backend);
+    story.enter_backend(backend);
     let mut lease = lease(story, backend, Reuse::No).await?;
     finish::step(story, Some(&*lease.held.0), Stage::Connection, Step::Connect);
     let timeouts = RelayTimeouts::of(&story.frontend.common, &backend.common);

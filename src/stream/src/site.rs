@@ -21,7 +21,7 @@ use stats::{FrontendCounters, ProcessCounters};
 use crate::gate::Gate;
 use crate::settings::{
     ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
-    SpliceOptions, Timeouts, Tuning,
+    SpliceOptions, Timeouts, Tuning, UniqueId,
 };
 use crate::splice::Splicing;
 
@@ -97,6 +97,8 @@ pub struct Frontend {
     pub routes: Vec<CompiledRoute>,
     /// `default_backend`, or the backend side of a `listen` section.
     pub default_backend: Option<usize>,
+    /// How its streams are identified.
+    pub unique_id: UniqueId,
     /// Its limits.
     pub limits: Limits,
     /// Connections that it serves at once, and may serve.
@@ -214,6 +216,7 @@ impl Site {
             routes: routes.rules.iter().map(compile).collect(),
             default_backend: named.or(own),
             gate: Gate::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(0)),
+            unique_id: proxy.slots.get_or_default(),
             limits: proxy.slots.get_or_default(),
             counters: FrontendCounters { events: PerWorker::new(workers), ..FrontendCounters::default() },
         }

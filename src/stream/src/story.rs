@@ -22,6 +22,8 @@ pub(crate) struct Story<'s> {
     pub(crate) worker: &'s Worker,
     pub(crate) frontend: &'s Frontend,
     pub(crate) backend: Option<&'s BackendSide>,
+    /// Counts the stream in its backend, until it is finished.
+    occupies: Option<Occupies<'s>>,
     pub(crate) session: SessionFacts,
     pub(crate) facts: StreamFacts,
     pub(crate) request: RequestHead,
@@ -42,6 +44,23 @@ pub(crate) struct Story<'s> {
 pub(crate) enum Logged {
     No,
     Yes,
+}
+
+/// One stream of a backend.
+struct Occupies<'s>(&'s BackendSide);
+
+impl<'s> Occupies<'s> {
+    fn new(backend: &'s BackendSide) -> Self {
+        let counters = &backend.core.counters;
+        counters.current_max.raise(counters.current.inc());
+        Self(backend)
+    }
+}
+
+impl Drop for Occupies<'_> {
+    fn drop(&mut self) {
+        self.0.core.counters.current.dec();
+    }
 }
 
 /// Which messages are there for rules and expressions.
@@ -86,6 +105,7 @@ impl<'s> Story<'s> {
             worker,
             frontend,
             backend: None,
+            occupies: None,
             session,
             facts: StreamFacts::default(),
             request: RequestHead::default(),
@@ -98,6 +118,26 @@ impl<'s> Story<'s> {
         }
     }
 
+    /// Gives the stream its unique id, where the frontend has a format for it.
+    pub(crate) fn identify(&mut self, stage: Stage) {
+        let frontend = self.frontend;
+        let Some(format) = &frontend.unique_id.format else { return };
+        let mut id = Vec::new();
+        format.render(&self.scene(stage, None), &mut id);
+        self.facts.unique_id = Some(id.into());
+    }
+
+    /// The stream belongs to this backend from here on.
+    pub(crate) fn enter_backend(&mut self, backend: &'s BackendSide) {
+        self.backend = Some(backend);
+        self.occupies = Some(Occupies::new(backend));
+    }
+
+    /// The stream no longer counts in its backend; its log line still names it.
+    pub(crate) fn leave_backend(&mut self) {
+        self.occupies = None;
+    }
+
     /// Starts the next stream of the session. Memory is kept.
     pub(crate) fn begin(&mut self) {
         let (tick, date) = (self.now(), self.site.clock.wall());
@@ -107,10 +147,12 @@ impl<'s> Story<'s> {
         let mut request_line = std::mem::take(&mut self.facts.request_line);
         request_line.clear();
         self.backend = None;
+        self.occupies = None;
         self.sent = 0;
         self.logged = Logged::No;
         self.facts = StreamFacts {
             id: self.site.next_stream_id(),
+            earlier_requests: self.served,
             request_line,
             timers: Timers { begin, begin_date, request_date: begin_date, handshake, ..Timers::default() },
             ..StreamFacts::default()

@@ -304,8 +304,9 @@ mod tests {
     use std::time::Duration;
 
     fn block_on<F: Future>(f: F) -> F::Output {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(tokio::runtime::LocalOptions::default());
         runtime.unwrap().block_on(f)
     }
 

@@ -153,6 +153,17 @@ impl<'o> Field<'o> {
         self.word(&room[..len]);
     }
 
+    /// A number of at least so many decimal digits, two hexadecimal ones with the flag `X`; a plain number
+    /// in encodings.
+    pub fn padded(&mut self, value: u64, width: usize) {
+        if self.style.has(Style::HEX) || self.style.encoding() != Encoding::None {
+            return self.number(value, 2);
+        }
+        let mut room = [0u8; SHORT];
+        let len = print(&mut room, 0, format_args!("{value:0width$}"));
+        self.word(&room[..len]);
+    }
+
     /// The host of an address. The flag `X` turns an IP address into hexadecimal digits.
     pub fn host(&mut self, addr: Option<&Addr>) {
         match addr {

@@ -58,7 +58,7 @@ static ALIASES: &[Alias] = &[
     alias("B", Needs::END, |_, f| f.growing(80)),
     alias("rc", Needs::END, |_, f| f.prefixed(Prefix::Plus, 1)),
     alias("Ts", Needs::NONE, |_, f| f.number(0x6b02_e87f, 2)),
-    alias("ms", Needs::NONE, |_, f| f.number(6, 2)),
+    alias("ms", Needs::NONE, |_, f| f.padded(6, 3)),
     alias("CC", Needs::COOKIES, |_, f| f.text(b"S=\"z]")),
     alias("CS", Needs::COOKIES, Field::missing_of),
     alias("hs", Needs::RESPONSE_CAPTURES, |_, f| f.null()),
@@ -147,7 +147,8 @@ fn value(text: &str) -> String {
 fn flags_of_single_items() {
     for (text, expected) in [
         ("%ci %{+Q}ci %{+X}ci %{+Q,+X}ci %{+E}ci", r#"127.0.0.1 "127.0.0.1" 7F000001 7F000001 127.0.0.1"#),
-        ("%cp %{+Q}cp %{+X}cp %Ts %{+X}Ts %{+X}ms", "50918 50918 C6E6 1795352703 6B02E87F 06"),
+        ("%cp %{+Q}cp %{+X}cp %Ts %{+X}Ts", "50918 50918 C6E6 1795352703 6B02E87F"),
+        ("%ms %{+X}ms %{+json}ms %{+cbor}ms", "006 06 6 06"),
         ("%{+json}ci %{+json}cp %{+json,+X}cp %{+json,+X}ci", r#""127.0.0.1" 50918 "C6E6" "7F000001""#),
         ("%{+cbor}ci %{+cbor}cp %{+cbor}Ts", "693132372E302E302E31 19C6E6 1A6B02E87F"),
         ("%f %{+Q}f %{+json}f %{+cbor}f", r#"fe "fe" "fe" 626665"#),

@@ -12,6 +12,7 @@ use rule::{Ending, Reply};
 use super::request::Stop;
 use super::{After, persistence};
 use crate::h1_side::H1Side;
+use crate::settings::ErrorPage;
 use crate::story::{Failure, Stage, Story};
 
 /// Answers a request that rules, or the lack of a backend, kept from being forwarded.
@@ -128,8 +129,12 @@ pub(super) async fn failure(
     let backend_page = story.backend.and_then(|b| b.common.error_pages.get(status));
     let page = backend_page.or_else(|| story.frontend.common.error_pages.get(status)).cloned();
     if let Some(page) = page {
-        story.response = page.head.clone();
-        return send(story, client, wanted, &page.body).await;
+        let ErrorPage::Response { head, body } = &*page else {
+            story.facts.status = status;
+            return After::Abandon;
+        };
+        story.response.clone_from(head);
+        return send(story, client, wanted, body).await;
     }
     let Some(page) = h1::errors::find(Status(status)).or_else(|| h1::errors::find(Status(500))) else {
         return After::Abandon;

@@ -61,6 +61,7 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side) -> After {
     if !client.has_all() && receive::skip_body(story, client).await.is_err() {
         return After::Abandon;
     }
+    finish::step(story, None, Stage::Connection, Step::Accept);
     let received = match receive::request(story, client).await {
         Ok(received) => received,
         Err(receive::NoRequest::Idle) => return After::Close,
