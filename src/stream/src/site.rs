@@ -368,7 +368,7 @@ impl ListenerFacts {
     }
 
     /// Whether a worker thread, by its number from 0, accepts from it.
-    pub(crate) fn is_for(&self, worker: usize) -> bool {
+    pub fn is_for(&self, worker: usize) -> bool {
         let number = u32::try_from(worker).unwrap_or(u32::MAX).saturating_add(1);
         let number = ThreadNumber { absolute: number, group: 1, within: number };
         self.threads.as_ref().is_none_or(|threads| threads.contains(number))
