@@ -39,8 +39,8 @@ pub fn main(rooms: &[Tables]) -> ExitCode {
 
 fn explain(mistake: &Mistake) -> ExitCode {
     match mistake {
-        Mistake::Refused(text) => Reporter::default().alert(text),
-        Mistake::Unknown(text) | Mistake::Invalid(text) => {
+        Mistake::Refused(text) | Mistake::Invalid(text) => Reporter::default().alert(text),
+        Mistake::Unknown(text) => {
             println!("{}", version::line());
             eprintln!("{text}\n\n{}", usage());
         }
