@@ -46,6 +46,8 @@ struct Request {
     frontend: usize,
     settings: ListenerSettings,
     id: u32,
+    /// Its figures, where they are kept (`option socket-stats`).
+    counters: Option<Arc<stats::ListenerCounters>>,
     /// The threads of each socket that is still to be opened.
     shards: Vec<Vec<usize>>,
 }
@@ -127,7 +129,8 @@ fn attempt(requests: Vec<Request>, before: &mut Predecessors<'_>, opened: &mut O
 impl Request {
     fn facts(&self, listener: &BoundListener) -> ListenerFacts {
         let address = listener.local_addr().unwrap_or(Addr::any(base::addr::Family::V4));
-        ListenerFacts::new(self.frontend, self.id, &self.settings, address)
+        let counters = self.counters.clone();
+        ListenerFacts { counters, ..ListenerFacts::new(self.frontend, self.id, &self.settings, address) }
     }
 }
 
@@ -173,7 +176,8 @@ fn requests(draft: &Draft, site: &Site, plan: &Plan, problems: &mut Vec<String>)
                 }
                 let place = place(line, proxy, &spec);
                 let settings = settings.clone();
-                requests.push(Request { spec, place, frontend, settings, id, shards });
+                let counters = side.listener_counters();
+                requests.push(Request { spec, place, frontend, settings, id, counters, shards });
             }
         }
     }

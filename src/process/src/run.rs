@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::registry::Registry;
-use cli::{Api, Program, Traffic};
+use cli::{Api, Program, Sinks, Traffic};
 use config::diagnostic::Message;
 use config::global::{Instance, ProcessLimits};
 use config::{Draft, Place, Severity};
 use keyword::World;
 use lang::facts::ProcessFacts;
 use net::{BoundListener, Inherited};
-use stream::{Control, Site};
+use stream::{Control, Crew, Site};
 use sys::limits::Resource;
 use sys::signal::{Held, Signal};
 
@@ -219,10 +219,14 @@ impl Ready<'_> {
         set_panic_hook(&site, reporter.verbosity());
         reporter.end_start();
         let sockets = api.listeners();
-        let world = world(draft, &site, &opened.listeners, &sockets, reporter.warnings() as u64);
+        let mut world = world(draft, &site, &opened.listeners, &sockets, reporter.warnings() as u64);
         let started = Held::hold(&SIGNALS)
             .and_then(|signals| Ok((signals, spawn(&site, &opened.listeners, &prepared.plan)?)))
-            .and_then(|started| api.start(world, site.clock.clone()).map(|()| started));
+            .and_then(|(signals, workers)| {
+                let controls = workers.all.iter().map(|w| w.control.clone()).collect();
+                world.put(Arc::new(Crew::new(controls)));
+                api.start(world, site.clock.clone()).map(|()| (signals, workers))
+            });
         let (signals, workers) = match started {
             Ok(started) => started,
             Err(e) => {
@@ -287,12 +291,15 @@ fn world(
     world.put(Arc::clone(site));
     let bound: Vec<_> = listeners.iter().map(|bound| (bound.listener.clone(), bound.facts.clone())).collect();
     world.put(Arc::new(Traffic::new(site.frontends.len(), &bound)));
+    world.put(Arc::new(Sinks(log::sinks(draft))));
+    let maxconn = draft.global::<ProcessLimits>().maxconn;
+    site.gate.set_limit(maxconn);
     world.put(Arc::new(Program {
         version: version::full(),
         date: version::DATE.to_owned(),
         environment: draft.environment.sorted().into_iter().map(own).collect(),
         listeners: traffic.chain(sockets.iter().cloned()).collect(),
-        maxconn: draft.global::<ProcessLimits>().maxconn,
+        maxconn,
         started: site.clock.wall(),
         boot_millis: site.clock.now().0.saturating_sub(FIRST_TICK) / 1000,
         warnings,

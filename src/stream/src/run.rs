@@ -26,7 +26,7 @@ pub enum Order {
 }
 
 /// The near end of a worker's orders.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Control(mpsc::Sender<Order>);
 
 impl Control {
@@ -40,6 +40,16 @@ impl Control {
     #[must_use]
     pub fn give(&self, order: Order) -> bool {
         self.0.try_send(order).is_ok()
+    }
+}
+
+impl std::fmt::Debug for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::SoftStop => "SoftStop",
+            Self::HardStop => "HardStop",
+            Self::Run(_) => "Run",
+        })
     }
 }
 

@@ -14,17 +14,19 @@ use check::ProxyChecks;
 use config::diagnostic::Message;
 use config::directive::Switch;
 use config::draft::Resolution;
-use config::global::{CloseSpread, EventLoop, ProcessLimits, SocketBuffers};
+use config::global::{CloseSpread, EventLoop, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
 use net::{AcceptProxy, ListenerSettings};
 use rule::Rules;
-use stats::{FrontendCounters, ProcessCounters};
+use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 
+use crate::captures::{CaptureCount, Captures};
 use crate::gate::Gate;
+use crate::live::StreamCounters;
 use crate::settings::{
     ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
-    SpliceOptions, Timeouts, Tuning,
+    SpliceOptions, StatsOptions, Timeouts, Tuning, UniqueId,
 };
 use crate::splice::Splicing;
 
@@ -35,20 +37,24 @@ pub struct Site {
     pub process: ProcessFacts,
     /// Its counters.
     pub counters: ProcessCounters,
+    /// Its streams, counted.
+    pub live: StreamCounters,
+    /// The number of invalid messages.
+    pub captures: CaptureCount,
     /// The time.
     pub clock: Clock,
     /// `global` tuning.
     pub tuning: Tuning,
+    /// Connections that the process serves at once, and may serve.
+    pub gate: Gate,
+    /// How many connections and sessions begin each second at most.
+    pub rates: Rates,
     /// How the threads' event loops go about their work.
     pub event_loop: EventLoop,
     /// The kernel's buffers of connections.
     pub buffers: SocketBuffers,
     /// How client connections end when the process stops.
     pub close_spread: CloseSpread,
-    /// Connections that the process serves at once, and may serve.
-    pub gate: Gate,
-    /// How many connections and sessions begin each second at most.
-    pub rates: Rates,
     /// The frontends, `listen` sections among them, in the order of the configuration.
     pub frontends: Vec<Frontend>,
     /// The backends, `listen` sections among them.
@@ -75,6 +81,8 @@ pub struct Common {
     pub sockets: SocketOptions,
     /// Its error pages.
     pub error_pages: ErrorPages,
+    /// Its last invalid messages.
+    pub captures: Captures,
     /// What of its traffic is spliced.
     pub splice: SpliceOptions,
 }
@@ -106,12 +114,26 @@ pub struct Frontend {
     pub routes: Vec<CompiledRoute>,
     /// `default_backend`, or the backend side of a `listen` section.
     pub default_backend: Option<usize>,
+    /// How its streams are identified.
+    pub unique_id: UniqueId,
     /// Its limits.
     pub limits: Limits,
     /// Connections that it serves at once, and may serve.
     pub gate: Gate,
     /// Its counters.
     pub counters: FrontendCounters,
+    /// Whether its listeners are counted apart.
+    stats: StatsOptions,
+    workers: usize,
+}
+
+impl Frontend {
+    /// Counters for one of its listeners, if they are counted apart.
+    pub fn listener_counters(&self) -> Option<Arc<ListenerCounters>> {
+        let counters =
+            || ListenerCounters { events: PerWorker::new(self.workers), ..ListenerCounters::default() };
+        self.stats.sockets.is_on().then(|| Arc::new(counters()))
+    }
 }
 
 /// A `use_backend` rule with its target looked up.
@@ -165,13 +187,15 @@ impl Site {
         let mut site = Self {
             process,
             counters: ProcessCounters::default(),
+            live: StreamCounters::new(workers),
+            captures: CaptureCount::default(),
             clock,
             tuning: draft.global(),
+            gate: Gate::default(),
+            rates: Rates::new(draft.global()),
             event_loop: draft.global(),
             buffers: draft.global(),
             close_spread: draft.global(),
-            gate: Gate::new(draft.global::<ProcessLimits>().maxconn),
-            rates: Rates::new(draft.global()),
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -226,8 +250,11 @@ impl Site {
             routes: routes.rules.iter().map(compile).collect(),
             default_backend: named.or(own),
             gate: Gate::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(0)),
+            unique_id: proxy.slots.get_or_default(),
             limits: proxy.slots.get_or_default(),
             counters: FrontendCounters { events: PerWorker::new(workers), ..FrontendCounters::default() },
+            stats: proxy.slots.get_or_default(),
+            workers,
         }
     }
 }
@@ -241,6 +268,7 @@ fn common(proxy: &ProxyDraft) -> Common {
         http: proxy.slots.get_or_default(),
         sockets: proxy.slots.get_or_default(),
         error_pages: proxy.slots.get_or_default(),
+        captures: Captures::default(),
         splice: proxy.slots.get_or_default(),
     }
 }
@@ -266,7 +294,9 @@ fn backend_side(
     let drafts = proxy.slots.get::<ServerDrafts>().unwrap_or(&none);
     let mut servers = Vec::with_capacity(drafts.list.len());
     let mut homeless = Vec::new();
-    for line in &drafts.list {
+    // A disabled proxy is checked like any other, and serves nobody.
+    let enabled = proxy.slots.get_or_default::<config::Notes>().state == config::State::Enabled;
+    for line in drafts.list.iter().filter(|_| enabled) {
         let settings: ServerSettings = line.slots.get_or_default();
         let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
         let server =
@@ -350,6 +380,8 @@ pub struct ListenerFacts {
     pub id: u32,
     /// The bound address; streams ask the system for theirs when it is a wildcard.
     pub address: Addr,
+    /// Its counters, if it is counted apart.
+    pub counters: Option<Arc<ListenerCounters>>,
     /// What its connections begin with.
     pub expected: Expected,
     /// The magic number of `accept-netscaler-cip`.
@@ -373,6 +405,7 @@ impl ListenerFacts {
             expected,
             client_ip_magic: settings.client_ip_magic.unwrap_or(0),
             gate: Gate::new(settings.maxconn),
+            counters: None,
         }
     }
 }

@@ -21,6 +21,7 @@ use h1::{Persistence, RequestInfo};
 use crate::conn::Conn;
 use crate::finish;
 use crate::h1_side::{H1Side, Reading};
+use crate::live::unless_condemned;
 use crate::story::{Stage, Story};
 use log::Step;
 
@@ -70,8 +71,13 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side) -> After {
             return after;
         }
     };
+    story.enlist();
     finish::step(story, None, Stage::Request, Step::Request);
-    let Left::Done(after, server) = handle(story, client, &received).await;
+    let live = story.live.share();
+    let (after, server) = match unless_condemned(&live, handle(story, client, &received)).await {
+        Some(Left::Done(after, server)) => (after, server),
+        None => (After::Abandon, finish::killed_http(story)),
+    };
     finish::http(story, server.as_deref());
     after
 }

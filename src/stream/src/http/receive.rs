@@ -9,6 +9,7 @@ use h1::{Progress, RequestInfo, Side, Strictness};
 use http::BodyLength;
 use lang::logformat::Needs;
 
+use crate::captures::{self, Fault};
 use crate::conn::Filled;
 use crate::exchange::{Piece, Source};
 use crate::h1_side::H1Side;
@@ -63,12 +64,16 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
             story.facts.timers.request = now;
             client.expect_body(info.body, Side::Request, options);
             story.facts.bytes_in = size::of_request(&story.request);
-            if info.body == BodyLength::Chunked && client.body_is_malformed() {
+            if info.body == BodyLength::Chunked
+                && let Some(fault) = client.fault_of_body(info.head_len)
+            {
+                captures::request(story, client.conn.input.data(), fault);
                 story.facts.timers.request = Tick::NEVER;
                 story.facts.request_line.clear();
                 let failure = Failure::new(400, Termination::new(Cause::Proxy, Phase::Request));
                 return Err(NoRequest::Failed(failure));
             }
+            client.conn.input.consume(info.head_len);
             Ok(info)
         }
         Polled::Failed(failure) => Err(NoRequest::Failed(failure)),
@@ -131,11 +136,11 @@ fn poll(
             {
                 Ok(Progress::Complete(info)) => {
                     keep_request_line(story);
-                    client.conn.input.consume(info.head_len);
                     return Poll::Ready(Polled::Complete(info));
                 }
                 Ok(Progress::Partial) => {}
                 Err(e) => {
+                    captures::request(story, client.conn.input.data(), Fault::of_head(e));
                     let failure = Failure::new(e.status().0, Termination::new(Cause::Proxy, Phase::Request));
                     return Poll::Ready(Polled::Failed(failure));
                 }
