@@ -4,9 +4,10 @@ use keyword::Tables;
 
 /// The rooms, in the order in which their checks run.
 pub(crate) const ROOMS: &[Tables] = &[
-    Tables { fetches: lang::fetches::FETCHES, ..Tables::NONE },
+    Tables { fetches: lang::fetches::FETCHES, converters: lang::converters::CONVERTERS, ..Tables::NONE },
     Tables { fetches: lang::fetches::connection::FETCHES, ..Tables::NONE },
     Tables { directives: config::DIRECTIVES, checks: config::CHECKS, ..Tables::NONE },
+    Tables { directives: config::global::DIRECTIVES, checks: config::global::CHECKS, ..Tables::NONE },
     Tables {
         acl_keywords: rule::ACL_KEYWORDS,
         predefined_acls: rule::PREDEFINED_ACLS,
@@ -48,4 +49,5 @@ pub(crate) const ROOMS: &[Tables] = &[
         commands: cli::COMMANDS,
         ..Tables::NONE
     },
+    Tables { directives: process::DIRECTIVES, ..Tables::NONE },
 ];

@@ -127,14 +127,13 @@ fn tlv_format(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
     };
     let number = number.map_err(|_| cx.refuse("could not convert TLV ID"))?;
     let kind = u8::try_from(number).map_err(|_| cx.refuse("the maximum allowed TLV ID is 255"))?;
-    let format = match cx.peek() {
-        None => None,
-        Some(_) => {
-            let text = cx.take_bytes()?;
-            let context = FormatContext { mode: AliasMode::Any };
-            let format = LogFormat::parse(text, cx.statement.registry, &context);
-            Some(Arc::new(format.map_err(|e| cx.refuse(e.message))?))
-        }
+    let format = if cx.peek().is_some() {
+        let text = cx.take_bytes()?;
+        let context = FormatContext { mode: AliasMode::Any };
+        let format = LogFormat::parse(text, cx.statement.registry, &context);
+        Some(Arc::new(format.map_err(|e| cx.refuse(e.message))?))
+    } else {
+        None
     };
     cx.slot::<DialSettings>().header.tlvs.push((kind, format));
     Ok(())

@@ -28,7 +28,7 @@ pub struct Program {
     pub environment: Vec<(String, String)>,
     /// Every listening socket of the process, for the next process to take.
     pub listeners: Vec<BoundListener>,
-    /// `maxconn` of the process.
+    /// `maxconn` of the process as it started; what it is now is the site's.
     pub maxconn: u64,
     /// When the process started.
     pub started: base::clock::WallTime,

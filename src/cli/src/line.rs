@@ -15,6 +15,13 @@ pub(crate) struct Wire {
     max: usize,
 }
 
+/// Whether the other side said anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    Yes,
+    No,
+}
+
 /// Why a session ends.
 #[derive(Debug)]
 pub(crate) enum End {
@@ -63,6 +70,22 @@ impl Wire {
             }
             self.write(hint, patience).await?;
             self.fill(patience).await?;
+        }
+    }
+
+    /// Waits for that long for the other side to say anything, which is forgotten.
+    pub(crate) async fn speaks_within(&mut self, delay: Duration) -> Result<Speaks, End> {
+        if !self.input.is_empty() {
+            self.input.clear();
+            return Ok(Speaks::Yes);
+        }
+        let mut piece = [0; 4096];
+        let read = poll_fn(|cx| self.socket.poll_recv_slice(cx, &mut piece));
+        match tokio::time::timeout(delay, read).await {
+            Err(_) => Ok(Speaks::No),
+            Ok(Ok(0)) => Err(End::Closed),
+            Ok(Ok(_)) => Ok(Speaks::Yes),
+            Ok(Err(e)) => Err(e.into()),
         }
     }
 

@@ -11,11 +11,14 @@ use net::Socket;
 use crate::api::Shared;
 use crate::builtin;
 use crate::directives::Expose;
-use crate::line::{End, Wire};
+use crate::line::{End, Speaks, Wire};
 use crate::suggest;
 
 /// Longer answers are sent in pieces of about this size.
 const PIECE: usize = 16384;
+
+/// How often something that may come is looked for.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 
 const TOO_LONG: &str = "The command line is too big for the buffer size. \
 Please change 'tune.bufsize' in the configuration to use a bigger command.\n";
@@ -136,7 +139,13 @@ impl Talk<'_> {
                 if progress == Progress::Done {
                     break;
                 }
-                if out.len() >= PIECE {
+                if progress == Progress::Waiting {
+                    self.wire.write(&out, patience).await?;
+                    out.clear();
+                    if self.wire.speaks_within(LOOK).await? == Speaks::Yes {
+                        break;
+                    }
+                } else if out.len() >= PIECE {
                     self.wire.write(&out, patience).await?;
                     out.clear();
                     // A reader that is always ready must not keep the other sessions waiting.

@@ -88,6 +88,7 @@ pub(crate) fn shared(text: &str) -> Shared {
     let draft = draft(text).unwrap();
     let site = Site::build(&draft, ProcessFacts { threads: 2, ..ProcessFacts::default() }, clock.clone(), 2);
     let site = site.unwrap();
+    site.gate.set_limit(1000);
     let mut world = World::default();
     world.put(Arc::new(Traffic::new(site.frontends.len(), &[])));
     world.put(Arc::new(site));

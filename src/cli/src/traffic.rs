@@ -26,7 +26,7 @@ pub struct Traffic {
 
 #[derive(Debug, Default)]
 struct Listeners {
-    bound: Vec<Arc<BoundListener>>,
+    bound: Vec<(Arc<BoundListener>, Arc<ListenerFacts>)>,
     door: AtomicU8,
 }
 
@@ -36,7 +36,7 @@ impl Traffic {
         let mut all: Vec<Listeners> = (0..frontends).map(|_| Listeners::default()).collect();
         for (listener, facts) in bound {
             if let Some(frontend) = all.get_mut(facts.frontend) {
-                frontend.bound.push(Arc::clone(listener));
+                frontend.bound.push((Arc::clone(listener), Arc::clone(facts)));
             }
         }
         Self { frontends: all }
@@ -46,6 +46,11 @@ impl Traffic {
     pub(crate) fn listening(&self) -> usize {
         let open = |i: &usize| self.door(*i) != Door::Stopped;
         (0..self.frontends.len()).filter(open).map(|i| self.frontends[i].bound.len()).sum()
+    }
+
+    /// What is known of a frontend's listeners.
+    pub(crate) fn listeners(&self, frontend: usize) -> impl Iterator<Item = &ListenerFacts> {
+        self.frontends.get(frontend).into_iter().flat_map(|f| f.bound.iter().map(|(_, facts)| &**facts))
     }
 
     /// What a frontend's listeners do.
@@ -60,7 +65,7 @@ impl Traffic {
     /// Makes them accept, wait, or leave.
     pub(crate) fn set(&self, frontend: usize, door: Door) -> std::io::Result<()> {
         let Some(listeners) = self.frontends.get(frontend) else { return Ok(()) };
-        for listener in &listeners.bound {
+        for (listener, _) in &listeners.bound {
             match door {
                 Door::Open => listener.resume()?,
                 Door::Paused => listener.pause()?,

@@ -74,7 +74,11 @@ pub struct Reader<'r> {
     skipping: bool,
     /// First words of keywords that have several, for better messages.
     families: HashSet<&'static str>,
+    watcher: Option<Watcher<'r>>,
 }
+
+/// Sees every logical line that is not empty, before it is read.
+pub type Watcher<'r> = Box<dyn FnMut(&Line<'_>) + 'r>;
 
 impl<'r> Reader<'r> {
     /// A reader over these tables; `facts` answers the predicates of conditional blocks.
@@ -93,7 +97,18 @@ impl<'r> Reader<'r> {
             defaults: None,
             skipping: false,
             families,
+            watcher: None,
         }
+    }
+
+    /// Lets somebody see the lines.
+    pub fn watch(&mut self, watcher: Watcher<'r>) {
+        self.watcher = Some(watcher);
+    }
+
+    /// The draft so far.
+    pub fn draft(&self) -> &Draft {
+        &self.draft
     }
 
     /// Reads one file.
@@ -144,6 +159,9 @@ impl<'r> Reader<'r> {
     }
 
     fn line(&mut self, line: &Line<'_>, place: Place, blocks: &mut Blocks) {
+        if let Some(watcher) = &mut self.watcher {
+            watcher(line);
+        }
         match blocks.next(line, self.facts) {
             Ok(Step::Content) => {}
             Ok(Step::Skipped | Step::Directive) => return,
@@ -154,7 +172,7 @@ impl<'r> Reader<'r> {
                     Level::Warning => Severity::Warning,
                     Level::Alert => Severity::Alert,
                 };
-                return self.push(severity, place, text.lossy().into_owned(), None);
+                return self.push(severity, place, format!("'{}'.", text.lossy()), None);
             }
             Err(e) => return self.syntax(place, e, line.text),
         }

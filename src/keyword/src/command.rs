@@ -289,6 +289,8 @@ pub trait Dump: Send {
 pub enum Progress {
     /// There is more.
     More,
+    /// There is nothing now, and may be later, until the other side says anything or leaves.
+    Waiting,
     /// That was all.
     Done,
 }

@@ -128,6 +128,17 @@ pub enum Arg {
     Ipv6(Ipv6Addr),
 }
 
+impl Arg {
+    /// The argument as an address, if it is one.
+    pub fn to_ip(&self) -> Option<std::net::IpAddr> {
+        match self {
+            Self::Ipv4(a) => Some((*a).into()),
+            Self::Ipv6(a) => Some((*a).into()),
+            Self::Str(_) | Self::Int(_) | Self::Time(_) | Self::Size(_) => None,
+        }
+    }
+}
+
 /// The arguments of one use of a fetch or a converter; missing optional ones are simply not there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Args(pub Vec<Arg>);

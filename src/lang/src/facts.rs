@@ -317,6 +317,10 @@ pub struct StreamFacts {
     pub response_cookie: Option<Box<[u8]>>,
     /// The unique id, once made.
     pub unique_id: Option<Box<[u8]>>,
+    /// How many requests came before this one on the client's connection.
+    pub earlier_requests: u32,
+    /// Whether the connection to the server had served before.
+    pub server_connection: ServerConnection,
     /// `txn.`, `req.` and `res.` variables.
     pub variables: crate::vars::StreamVariables,
     /// `set-log-level`.
@@ -339,6 +343,16 @@ pub struct StreamFacts {
     pub http_version: u8,
     /// The name of the rule that ended the stream with its place (`last_rule_file`, `last_rule_line`).
     pub last_rule: Option<(Arc<str>, u32)>,
+}
+
+/// Where the connection to the server comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServerConnection {
+    /// It was made for this stream.
+    #[default]
+    New,
+    /// It had been waiting for its next use.
+    Reused,
 }
 
 /// `set-log-level` for one stream.

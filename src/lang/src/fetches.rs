@@ -7,14 +7,15 @@ use std::borrow::Cow;
 use base::addr::Addr;
 use http::{RequestHead, ResponseHead};
 
-use crate::arg::{ArgKind, Args, Signature};
+use crate::arg::{Arg, ArgKind, Args, Signature};
 use crate::expr::{Contexts, Cursor, Fetch, Fetched, Values};
-use crate::facts::{Encryption, Scene};
+use crate::facts::{Encryption, Scene, ServerConnection};
 use crate::sample::{Sample, Type};
 
 const ANY: Contexts = Contexts::ANY;
 const SESSION: Contexts = Contexts::of("YYYYYYYYYYYYYYYYYYYY..");
 const REQUEST: Contexts = Contexts::of("..YYYYYYYYY...........");
+const SERVER: Contexts = Contexts::of("...........YYYYYYYYY..");
 const RESPONSE: Contexts = Contexts::of("...........YYYYYYYY...");
 
 const fn one(
@@ -39,6 +40,9 @@ const NAME_OCC: Signature = Signature::optional(&[ArgKind::Str, ArgKind::Int]);
 pub static FETCHES: &[Fetch] = &[
     one("always_false", NONE, Type::Bool, ANY, "7.3.2", |_, _, c| single(c, || Some(Sample::Bool(false)))),
     one("always_true", NONE, Type::Bool, ANY, "7.3.2", |_, _, c| single(c, || Some(Sample::Bool(true)))),
+    one("bc_reused", NONE, Type::Bool, SERVER, "7.3.3", |s, _, c| {
+        single(c, || Some(Sample::Bool(s.stream?.server_connection == ServerConnection::Reused)))
+    }),
     one("bool", Signature::all(&[ArgKind::Str]), Type::Bool, ANY, "7.3.2", |_, a, c| {
         single(c, || Some(Sample::Bool(matches!(a.str(0), b"true" | b"1"))))
     }),
@@ -50,8 +54,17 @@ pub static FETCHES: &[Fetch] = &[
     }),
     many("hdr", REQUEST, |s, a, c| of_request(s, |r| values(&r.headers, a, c))),
     one("hdr_cnt", Signature::optional(&[ArgKind::Str]), Type::Int, REQUEST, "7.3.6", header_count),
+    one("http_first_req", NONE, Type::Bool, REQUEST.or(RESPONSE), "7.3.6", |s, _, c| {
+        single(c, || Some(Sample::Bool(s.stream?.earlier_requests == 0)))
+    }),
     one("int", Signature::all(&[ArgKind::Int]), Type::Int, ANY, "7.3.2", |_, a, c| {
         single(c, || a.int(0).map(Sample::Int))
+    }),
+    one("ipv4", Signature::all(&[ArgKind::Ipv4]), Type::Ipv4, ANY, "7.3.2", |_, a, c| {
+        single(c, || a.0.first().and_then(Arg::to_ip).map(Sample::ip))
+    }),
+    one("ipv6", Signature::all(&[ArgKind::Ipv6]), Type::Ipv6, ANY, "7.3.2", |_, a, c| {
+        single(c, || a.0.first().and_then(Arg::to_ip).map(Sample::ip))
     }),
     one("method", NONE, Type::Method, REQUEST, "7.3.6", |s, _, c| {
         of_request(s, |r| single(c, || Some(Sample::Method(Cow::Borrowed(r.method.as_bytes())))))
@@ -87,6 +100,9 @@ pub static FETCHES: &[Fetch] = &[
         single(c, || Some(Sample::text(a.str(0))))
     }),
     one("var", Signature::some(1, &[ArgKind::Var, ArgKind::Str]), Type::Any, ANY, "7.3.2", variable),
+    one("unique-id", NONE, Type::Str, SESSION, "7.3.6", |s, _, c| {
+        single(c, || s.stream?.unique_id.as_deref().map(Sample::text))
+    }),
     one("url", NONE, Type::Str, REQUEST, "7.3.6", |s, _, c| {
         of_request(s, |r| single(c, || Some(Sample::text(&r.target))))
     }),

@@ -1,6 +1,7 @@
 //! The language of expressions: samples and their types, typed arguments, fetches, converters, log-format.
 
 pub mod arg;
+pub mod converters;
 pub mod expr;
 pub mod facts;
 pub mod fetches;

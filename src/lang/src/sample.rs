@@ -207,6 +207,7 @@ impl<'a> Sample<'a> {
     }
 
     /// The same value, borrowing its bytes from this one.
+    #[must_use]
     pub fn borrowed(&'a self) -> Self {
         match self {
             Self::Bool(b) => Self::Bool(*b),

@@ -33,6 +33,7 @@ pub use sections::SECTIONS;
 pub use sink::{Sink, SinkKind, sinks};
 pub use step::{Step, Steps};
 pub use target::dropped;
+pub use time::local_date;
 
 #[cfg(test)]
 mod tests;

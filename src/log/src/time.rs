@@ -139,6 +139,12 @@ pub(crate) fn stamp(date: WallTime) -> Stamp {
     })
 }
 
+/// A date in local time with its milliseconds, as log lines show it: `22/Nov/2026:13:05:03.123`.
+pub fn local_date(date: WallTime) -> String {
+    let stamp = stamp(date);
+    format!("{}.{:03}", String::from_utf8_lossy(stamp.local()), date.subsec_millis())
+}
+
 /// The date now, for messages that belong to no scene.
 pub(crate) fn now() -> WallTime {
     thread_local! {

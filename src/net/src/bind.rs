@@ -192,3 +192,6 @@ fn check_id(s: &mut Statement<'_>, draft: &BindDraft) -> Result<(), Refusal> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,12 @@ use backend::{Server, Slot};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 
+use lang::facts::ServerConnection;
+
 use crate::conn::Conn;
 use crate::dial::{DialError, Traits, dial};
 use crate::h1_side::H1Side;
+use crate::live::Stage;
 use crate::site::BackendSide;
 use crate::story::{Failure, Story};
 
@@ -63,18 +66,23 @@ pub(crate) async fn lease(
     loop {
         let held = slot(story, backend, failed.as_ref()).await.map_err(|f| (f, failed.clone()))?;
         story.facts.timers.queued = story.now();
+        story.live.reach(Stage::Connecting);
+        story.live.assign(held.0.facts.id, story.facts.retries);
         let traits = Traits::of(story, backend, &held.0);
         if reuse == Reuse::Yes
             && let Some(side) = story.worker.take_idle(&held.0, &traits)
         {
             held.0.counters.common.events.here().reuses.inc();
             story.facts.timers.connected = story.facts.timers.queued;
+            story.live.connect(side.conn.socket.number());
+            story.facts.server_connection = ServerConnection::Reused;
             story.note_server(&side.conn, None);
             return Ok(Lease { side, held, origin: Origin::Reused });
         }
         match connect(story, backend, &held.0, traits).await {
             Ok(conn) => {
                 story.facts.timers.connected = story.now();
+                story.live.connect(conn.socket.number());
                 let side = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response);
                 return Ok(Lease { side, held, origin: Origin::New });
             }
@@ -104,6 +112,8 @@ async fn slot(
         Ok(Slot::Taken) => {}
         Ok(Slot::Waiting(receiver, ahead)) => {
             story.facts.server_queue = ahead;
+            story.live.reach(Stage::Queued);
+            story.live.assign(server.facts.id, story.facts.retries);
             wait_for_slot(story, backend, &server, receiver).await?;
         }
         Err(_) => return Err(Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Queue))),
@@ -124,25 +134,65 @@ async fn wait_for_slot(
     story: &mut Story<'_>,
     backend: &BackendSide,
     server: &Arc<Server>,
-    mut receiver: tokio::sync::oneshot::Receiver<()>,
+    receiver: tokio::sync::oneshot::Receiver<()>,
 ) -> Result<(), Failure> {
     let timeouts = &backend.common.timeouts;
     let now = story.now();
     story.expire(now, timeouts.queue.or(timeouts.connect));
-    let waiting = backend.core.counters.queued.inc();
-    backend.core.counters.queued_max.raise(waiting);
-    let admitted = poll_fn(|cx| match std::pin::Pin::new(&mut receiver).poll(cx) {
+    let mut waiting = Waiting::new(backend, server, receiver);
+    let admitted = poll_fn(|cx| match std::pin::Pin::new(&mut waiting.receiver).poll(cx) {
         Poll::Ready(told) => Poll::Ready(told.is_ok()),
         Poll::Pending => story.deadline.poll_expired(cx).map(|()| false),
     })
     .await;
-    backend.core.counters.queued.dec();
+    waiting.admission = if admitted { Admission::Used } else { Admission::Wanted };
     if admitted {
         return Ok(());
     }
-    drop(receiver);
-    server.slots.forget_gone();
     Err(Failure::new(503, Termination::new(Cause::ServerTimeout, Phase::Queue)))
+}
+
+/// A place in a server's queue, left properly also by a stream that is ended there.
+struct Waiting<'w> {
+    backend: &'w BackendSide,
+    server: &'w Server,
+    receiver: tokio::sync::oneshot::Receiver<()>,
+    admission: Admission,
+}
+
+/// Whether the slot that was waited for has been taken over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Admission {
+    Wanted,
+    Used,
+}
+
+impl<'w> Waiting<'w> {
+    fn new(
+        backend: &'w BackendSide,
+        server: &'w Server,
+        receiver: tokio::sync::oneshot::Receiver<()>,
+    ) -> Self {
+        let waiting = backend.core.counters.queued.inc();
+        backend.core.counters.queued_max.raise(waiting);
+        Self { backend, server, receiver, admission: Admission::Wanted }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.backend.core.counters.queued.dec();
+        if self.admission == Admission::Used {
+            return;
+        }
+        self.receiver.close();
+        // The slot may have come just now, to nobody.
+        if self.receiver.try_recv().is_ok() {
+            self.server.slots.give_back();
+        } else {
+            self.server.slots.forget_gone();
+        }
+    }
 }
 
 /// Whether the next attempt goes to another server.

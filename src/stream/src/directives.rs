@@ -15,9 +15,10 @@ use rule::condition_after;
 
 use crate::settings::{
     AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits,
-    LogOptions, RateLimits, Route, RouteTarget, Routes, SmartAck, SocketOptions, Timeouts, Tuning,
+    LogOptions, RateLimits, Route, RouteTarget, Routes, SmartAck, SocketOptions, StatsOptions, Timeouts,
+    Tuning,
 };
-use crate::settings::{SpliceOptions, Violations};
+use crate::settings::{SpliceOptions, UniqueId, Violations};
 
 const FRONT: Sections = Sections::FRONT;
 const BACK: Sections = Sections::BACK;
@@ -145,6 +146,7 @@ pub static DIRECTIVES: &[Directive] = &[
     switch("option log-separate-errors", FRONT, set_switch!(LogOptions, separate_errors)),
     switch("option logasap", FRONT, set_switch!(LogOptions, as_soon_as_possible)),
     switch("option nolinger", ALL, set_switch!(SocketOptions, no_linger)),
+    switch("option socket-stats", FRONT, set_switch!(StatsOptions, sockets)),
     switch("option splice-auto", ALL, set_switch!(SpliceOptions, auto)),
     switch("option splice-request", ALL, set_switch!(SpliceOptions, request)),
     switch("option splice-response", ALL, set_switch!(SpliceOptions, response)),
@@ -238,6 +240,18 @@ pub static DIRECTIVES: &[Directive] = &[
     tune("tune.maxrewrite", |s| {
         let value = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<Tuning>().max_rewrite = value as usize;
+        Ok(())
+    }),
+    proxy("unique-id-format", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+        let format = LogFormat::parse(s.bytes(0), s.registry, &FormatContext { mode: AliasMode::Http });
+        let format =
+            format.map_err(|e| s.refuse_part(0, e.span, format!("'unique-id-format' : {}.", e.message)))?;
+        s.slot::<UniqueId>().format = Some(Arc::new(format));
+        Ok(())
+    }),
+    proxy("unique-id-header", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+        let name = s.bytes(0).into();
+        s.slot::<UniqueId>().header = Some(name);
         Ok(())
     }),
     proxy(
@@ -346,6 +360,9 @@ fn errorfile(s: &mut Statement<'_>) -> Result<(), Refusal> {
 
 /// Reads a file that holds a whole response; a line feed alone ends its lines too.
 fn parse_page(bytes: &[u8]) -> Result<ErrorPage, String> {
+    if bytes.is_empty() {
+        return Ok(ErrorPage::Nothing);
+    }
     let mut head = http::ResponseHead::default();
     let parsed = h1::parse_response(
         bytes,
@@ -359,11 +376,11 @@ fn parse_page(bytes: &[u8]) -> Result<ErrorPage, String> {
         Ok(h1::Progress::Partial) => return Err("the headers do not end with an empty line".to_owned()),
         Err(e) => return Err(e.to_string()),
     };
-    let body = &bytes[head_len..];
+    let body = http::Bytes::copy_from_slice(&bytes[head_len..]);
     if head.headers.find(b"content-length").is_some_and(|n| n != body.len().to_string().as_bytes()) {
         return Err("its content-length is not the length of its body".to_owned());
     }
-    Ok(ErrorPage { head, body: http::Bytes::copy_from_slice(body) })
+    Ok(ErrorPage::Response { head: Box::new(head), body })
 }
 
 fn use_backend(s: &mut Statement<'_>) -> Result<(), Refusal> {

@@ -1,6 +1,9 @@
 //! The end of a stream: its counters and its log line.
 
+use std::sync::Arc;
+
 use backend::Server;
+use base::termination::{Cause, Phase, Termination};
 use lang::facts::{ConnFault, LevelOverride, Load};
 use lang::logformat::Completeness;
 use log::{Due, Level, Step};
@@ -8,16 +11,42 @@ use log::{Due, Level, Step};
 use crate::introduction;
 use crate::story::{Logged, Stage, Story};
 
+/// How a stream ends that an operator wanted to end.
+const KILLED: Termination = Termination::new(Cause::Killed, Phase::Connect);
+
+/// Notes that an operator ended the stream; tells the server that it belonged to.
+pub(crate) fn killed_http(story: &mut Story<'_>) -> Option<Arc<Server>> {
+    story.facts.termination = KILLED;
+    // The log has a status, though the client was not told.
+    story.facts.status = 500;
+    server_of(story)
+}
+
+/// The same for a session in TCP mode, whose bytes nobody else has counted.
+pub(crate) fn killed_tcp(story: &mut Story<'_>) -> Option<Arc<Server>> {
+    story.facts.termination = KILLED;
+    (story.facts.bytes_in, story.facts.bytes_out) = story.live.carried();
+    story.sent = story.facts.bytes_out;
+    server_of(story)
+}
+
+fn server_of(story: &Story<'_>) -> Option<Arc<Server>> {
+    let id = story.live.server()?;
+    let servers = story.backend?.core.servers.load();
+    servers.iter().find(|s| s.facts.id == id).cloned()
+}
+
 /// Ends a stream that got as far as a request.
 pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
     story.leave_backend();
     story.facts.timers.end = story.now();
     let status = story.facts.status;
-    let front = story.frontend.counters.events.here();
-    front.requests.inc();
-    front.statuses.count(status);
-    front.bytes_in.add(story.facts.bytes_in);
-    front.bytes_out.add(story.sent);
+    story.count(|front| {
+        front.requests.inc();
+        front.statuses.count(status);
+        front.bytes_in.add(story.facts.bytes_in);
+        front.bytes_out.add(story.sent);
+    });
     story.site.counters.requests_total.inc();
     if let Some(backend) = story.backend {
         let counters = &backend.core.counters;
@@ -36,15 +65,17 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
         events.bytes_out.add(story.facts.bytes_out);
     }
     log_line(story, server, Stage::Response);
+    story.live.leave();
 }
 
 /// Ends a TCP session.
 pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
     story.leave_backend();
     story.facts.timers.end = story.now();
-    let front = story.frontend.counters.events.here();
-    front.bytes_in.add(story.facts.bytes_in);
-    front.bytes_out.add(story.sent);
+    story.count(|front| {
+        front.bytes_in.add(story.facts.bytes_in);
+        front.bytes_out.add(story.sent);
+    });
     let sides = [story.backend.map(|b| &b.core.counters), server.map(|s| &s.counters.common)];
     for counters in sides.into_iter().flatten() {
         let events = counters.events.here();
@@ -53,18 +84,20 @@ pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
         events.bytes_out.add(story.facts.bytes_out);
     }
     log_line(story, server, Stage::Connection);
+    story.live.leave();
 }
 
 /// Ends a stream whose request never was one.
 pub(crate) fn unparsed(story: &mut Story<'_>) {
     story.facts.timers.end = story.now();
-    let front = story.frontend.counters.events.here();
-    front.requests.inc();
-    front.failed_requests.inc();
-    if story.facts.status > 0 {
-        front.statuses.count(story.facts.status);
-    }
-    front.bytes_out.add(story.sent);
+    story.count(|front| {
+        front.requests.inc();
+        front.failed_requests.inc();
+        if story.facts.status > 0 {
+            front.statuses.count(story.facts.status);
+        }
+        front.bytes_out.add(story.sent);
+    });
     let nothing_came = !story.facts.timers.first_byte.is_set();
     if nothing_came && story.frontend.log_options.dont_log_null.is_on() {
         return;

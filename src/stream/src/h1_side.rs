@@ -4,10 +4,11 @@ use std::io::IoSlice;
 use std::ops::Range;
 use std::task::{Context, Poll};
 
-use h1::{BodyDecoder, BodyEvent, Cursor, Decoded, NameCase, Options, Side};
+use h1::{BodyDecoder, BodyEvent, Cursor, Decoded, NameCase, Options, ParseError, Side};
 use http::{BodyLength, Headers};
 use net::{More, Socket};
 
+use crate::captures::Fault;
 use crate::conn::{Conn, Filled, Receiving};
 use crate::exchange::{Piece, Sink, SinkError, Source, SourceError};
 
@@ -26,6 +27,7 @@ pub(crate) struct H1Side {
     decoded: Option<(Range<usize>, usize)>,
     trailers: Headers,
     reading: Reading,
+    fault: Option<ParseError>,
     outgoing: Framing,
     names: Names,
 }
@@ -64,6 +66,7 @@ impl H1Side {
             decoded: None,
             trailers: Headers::new(),
             reading: Reading::Sound,
+            fault: None,
             outgoing: Framing::Plain,
             names: Names::Lower,
         }
@@ -101,17 +104,30 @@ impl H1Side {
         crate::size::of_trailers(&self.trailers)
     }
 
-    /// Whether the part of a body that has arrived is certain to be malformed.
-    pub(crate) fn body_is_malformed(&self) -> bool {
+    /// What is certain to be wrong with the part of a body that has arrived behind a head of this length.
+    pub(crate) fn fault_of_body(&self, head: usize) -> Option<Fault> {
         let (mut decoder, mut trailers) = (self.incoming.clone(), Headers::new());
-        let mut rest = self.conn.input.data();
+        let (mut at, mut body) = (head, 0);
         loop {
-            match decoder.decode(rest, &mut trailers) {
-                Err(_) => return true,
-                Ok(Decoded { event: BodyEvent::Data(_), consumed }) => rest = &rest[consumed..],
-                Ok(_) => return false,
+            match decoder.decode(&self.conn.input.data()[at..], &mut trailers) {
+                Err(e) => return Some(Fault { kind: e.kind, position: at + e.position, body }),
+                Ok(Decoded { event: BodyEvent::Data(range), consumed }) => {
+                    body += range.len() as u64;
+                    at += consumed;
+                }
+                Ok(_) => return None,
             }
         }
+    }
+
+    /// Notes what is wrong with what came.
+    pub(crate) fn note_fault(&mut self, error: ParseError) {
+        self.fault = Some(error);
+    }
+
+    /// What is wrong with what came; told once.
+    pub(crate) fn take_fault(&mut self) -> Option<ParseError> {
+        self.fault.take()
     }
 
     /// Whether what comes can still be told apart.
@@ -127,8 +143,9 @@ impl H1Side {
 
     /// Decodes the next piece of what has been received; `None` when more must come first.
     fn decode(&mut self) -> Result<Option<Step>, SourceError> {
-        let decoded = self.incoming.decode(self.conn.input.data(), &mut self.trailers).map_err(|_| {
+        let decoded = self.incoming.decode(self.conn.input.data(), &mut self.trailers).map_err(|e| {
             self.reading = Reading::Lost;
+            self.fault = Some(e);
             SourceError::Malformed
         })?;
         match decoded.event {

@@ -156,8 +156,9 @@ mod tests {
 
     /// What comes of a client that sends these pieces, then closes or waits.
     fn outcome(pieces: &[&[u8]], close: bool) -> (Result<proxy::Header, ConnFault>, Vec<u8>) {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(tokio::runtime::LocalOptions::default());
         runtime.unwrap().block_on(async {
             let (client, near) = Socket::pair().unwrap();
             let mut conn = Conn::new(near);

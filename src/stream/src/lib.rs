@@ -1,12 +1,14 @@
 //! The story of one session, told by phase.
 //!
 //! A [`Site`] is a checked configuration made ready for traffic; [`run`] carries the traffic of one
-//! worker thread. In between, each connection is a task that goes through the phases of [`http`] or [`tcp`].
+//! worker thread. In between, each connection is a task that goes through the phases of `http` or `tcp`.
 
 mod accept;
 mod actions;
+pub mod captures;
 mod conn;
 mod connect;
+mod crew;
 mod dial;
 mod directives;
 mod exchange;
@@ -16,6 +18,7 @@ mod h1_side;
 mod http;
 mod introduction;
 mod listeners;
+pub mod live;
 mod run;
 mod session;
 pub mod settings;
@@ -27,6 +30,7 @@ mod tcp;
 mod worker;
 
 pub use actions::ACTIONS;
+pub use crew::Crew;
 pub use directives::{CHECKS, DIRECTIVES};
 pub use run::{Control, Order, run};
 pub use site::{ListenerFacts, Site};

@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn the_backlog_comes_from_the_nearest_word_on_it() {
         let line = |backlog, maxconn| ListenerSettings { backlog, maxconn, ..ListenerSettings::default() };
-        let proxy = |backlog, maxconn| Limits { backlog, maxconn, ..Limits::default() };
+        let proxy = |backlog, maxconn| Limits { maxconn, backlog, ..Limits::default() };
         assert_eq!(backlog(&line(0, 0), &proxy(0, None)), DEFAULT_BACKLOG);
         assert_eq!(backlog(&line(0, 0), &proxy(0, Some(9))), 9);
         assert_eq!(backlog(&line(0, 8), &proxy(0, Some(9))), 8);

@@ -11,12 +11,14 @@ use lang::facts::{LocalAddr, SessionFacts};
 use net::{Accepted, Socket};
 use rule::RuleList;
 use rule::set::Outcome;
+use stats::ListenerCounters;
 
 use crate::accept::Permit;
 use crate::conn::{Closing, Conn};
 use crate::connect::{Reuse, lease};
 use crate::finish;
 use crate::introduction;
+use crate::live::unless_condemned;
 use crate::site::{BackendSide, Frontend, ListenerFacts, Site};
 use crate::story::{Failure, Stage, Story};
 use crate::tcp::{RelayTimeouts, relay};
@@ -28,7 +30,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted
     let site = worker.site.clone();
     let listener = &permit.listener;
     let frontend = &site.frontends[listener.frontend];
-    let _counted = Counted::new(&worker, &site, frontend);
+    let _counted = Counted::new(&worker, &site, frontend, listener.counters.as_deref());
     let now = (site.clock.now(), site.clock.wall());
     let (socket, source) = (accepted.socket.attach(), accepted.source);
     let session = facts(&site, listener, &socket, source, now);
@@ -37,11 +39,12 @@ pub(crate) async fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted
         conn.closing = Closing::Reset;
     }
     let mut story = Story::new(&site, &worker, frontend, session);
+    story.listener.clone_from(&listener.counters);
     if !begin(&mut story, &mut conn, listener.client_ip_magic).await {
         return;
     }
-    let events = frontend.counters.events.here();
-    events.sessions.inc();
+    story.live.open(frontend.common.facts.id, &story.session, conn.socket.number());
+    story.count(|front| front.sessions.inc());
     frontend.counters.session_rate_max.raise(u64::from(frontend.counters.session_rate.hit(now.0)));
     site.counters.session_rate.hit(now.0);
     match frontend.common.mode {
@@ -54,7 +57,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted
 async fn begin(story: &mut Story<'_>, conn: &mut Conn, magic: u32) -> bool {
     let frontend = story.frontend;
     if refuses(story, &frontend.common.rules.tcp_connection) {
-        frontend.counters.events.here().denied_connections.inc();
+        story.count(|front| front.denied_connections.inc());
         return false;
     }
     if let Err(fault) = introduction::read(story, conn, magic).await {
@@ -63,7 +66,7 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, magic: u32) -> bool {
         return false;
     }
     if refuses(story, &frontend.common.rules.tcp_session) {
-        frontend.counters.events.here().denied_sessions.inc();
+        story.count(|front| front.denied_sessions.inc());
         return false;
     }
     true
@@ -104,10 +107,16 @@ struct Counted<'s> {
     worker: &'s Worker,
     site: &'s Site,
     frontend: &'s Frontend,
+    listener: Option<&'s ListenerCounters>,
 }
 
 impl<'s> Counted<'s> {
-    fn new(worker: &'s Worker, site: &'s Site, frontend: &'s Frontend) -> Self {
+    fn new(
+        worker: &'s Worker,
+        site: &'s Site,
+        frontend: &'s Frontend,
+        listener: Option<&'s ListenerCounters>,
+    ) -> Self {
         let now = site.clock.now();
         site.counters.connections.inc();
         site.counters.connections_total.inc();
@@ -116,8 +125,12 @@ impl<'s> Counted<'s> {
         counters.current_max.raise(counters.current.inc());
         counters.connection_rate_max.raise(u64::from(counters.connection_rate.hit(now)));
         counters.events.here().connections.inc();
+        if let Some(listener) = listener {
+            listener.current_max.raise(listener.current.inc());
+            listener.events.here().connections.inc();
+        }
         worker.enter();
-        Self { worker, site, frontend }
+        Self { worker, site, frontend, listener }
     }
 }
 
@@ -125,6 +138,9 @@ impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.site.counters.connections.dec();
         self.frontend.counters.current.dec();
+        if let Some(listener) = self.listener {
+            listener.current.dec();
+        }
         self.worker.leave();
     }
 }
@@ -132,10 +148,14 @@ impl Drop for Counted<'_> {
 /// A session in TCP mode.
 async fn tcp(mut story: Story<'_>, mut client: Conn) {
     story.begin();
+    story.identify(Stage::Connection);
+    story.enlist();
     finish::step(&mut story, None, Stage::Connection, Step::Accept);
-    let server = match run_tcp(&mut story, &mut client).await {
-        Ok(server) => Some(server),
-        Err((failure, server)) => {
+    let live = story.live.share();
+    let server = match unless_condemned(&live, run_tcp(&mut story, &mut client)).await {
+        None => finish::killed_tcp(&mut story),
+        Some(Ok(server)) => Some(server),
+        Some(Err((failure, server))) => {
             story.facts.termination = failure.termination;
             server
         }
@@ -151,7 +171,7 @@ async fn run_tcp(
     if !content.is_empty()
         && matches!(content.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..))
     {
-        story.frontend.counters.events.here().denied_requests.inc();
+        story.count(|front| front.denied_requests.inc());
         return Err((Failure::silent(Termination::new(Cause::Proxy, Phase::Request)), None));
     }
     let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
@@ -161,8 +181,10 @@ async fn run_tcp(
     finish::step(story, Some(&*lease.held.0), Stage::Connection, Step::Connect);
     let timeouts = RelayTimeouts::of(&story.frontend.common, &backend.common);
     let limit = story.site.tuning.buffer_size;
+    story.live.reach(crate::live::Stage::Relaying);
+    let (clock, live) = (&story.site.clock, &*story.live);
     let relayed =
-        relay(client, &mut lease.side.conn, &story.site.clock, &mut story.deadline, timeouts, limit).await;
+        relay(client, &mut lease.side.conn, (clock, live), &mut story.deadline, timeouts, limit).await;
     story.facts.bytes_in += relayed.bytes_in;
     story.facts.bytes_out += relayed.bytes_out;
     story.sent += relayed.bytes_out;

@@ -74,6 +74,17 @@ pub enum RouteTarget {
     Format(LogFormat),
 }
 
+/// `unique-id-format`, `unique-id-header`.
+#[derive(Clone, Debug, Default)]
+pub struct UniqueId {
+    /// How ids are made; none without.
+    pub format: Option<Arc<LogFormat>>,
+    /// The request header that carries them.
+    pub header: Option<Box<[u8]>>,
+}
+
+impl Setting for UniqueId {}
+
 /// The limits of a proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -198,6 +209,15 @@ pub struct SocketOptions {
 
 impl Setting for SocketOptions {}
 
+/// What a proxy counts beyond what all do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatsOptions {
+    /// `option socket-stats`.
+    pub sockets: Switch,
+}
+
+impl Setting for StatsOptions {}
+
 /// Whether acknowledgements wait for data to travel with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SmartAck {
@@ -274,13 +294,18 @@ impl Setting for Tuning {}
 #[derive(Clone, Debug, Default)]
 pub struct ErrorPages(pub Vec<(u16, Arc<ErrorPage>)>);
 
-/// A response from a file.
+/// What is sent for an error.
 #[derive(Debug)]
-pub struct ErrorPage {
-    /// Its head.
-    pub head: http::ResponseHead,
-    /// Its body.
-    pub body: http::Bytes,
+pub enum ErrorPage {
+    /// Nothing: the connection is closed (`/dev/null`).
+    Nothing,
+    /// A response from a file.
+    Response {
+        /// Its head.
+        head: Box<http::ResponseHead>,
+        /// Its body.
+        body: http::Bytes,
+    },
 }
 
 impl Setting for ErrorPages {}

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use backend::server::Admin;
 use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
 use base::addr::Addr;
 use base::clock::Clock;
@@ -12,16 +13,20 @@ use base::worker::PerWorker;
 use check::ProxyChecks;
 use config::diagnostic::Message;
 use config::directive::Switch;
+use config::draft::Resolution;
+use config::global::{CloseSpread, EventLoop, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
-use net::{AcceptProxy, ListenerSettings, ThreadNumber, ThreadSet};
+use net::{AcceptProxy, ListenerSettings};
 use rule::Rules;
-use stats::{FrontendCounters, ProcessCounters};
+use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 
+use crate::captures::{CaptureCount, Captures};
 use crate::gate::Gate;
+use crate::live::StreamCounters;
 use crate::settings::{
     ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
-    SpliceOptions, Timeouts, Tuning,
+    SpliceOptions, StatsOptions, Timeouts, Tuning, UniqueId,
 };
 use crate::splice::Splicing;
 
@@ -32,6 +37,10 @@ pub struct Site {
     pub process: ProcessFacts,
     /// Its counters.
     pub counters: ProcessCounters,
+    /// Its streams, counted.
+    pub live: StreamCounters,
+    /// The number of invalid messages.
+    pub captures: CaptureCount,
     /// The time.
     pub clock: Clock,
     /// `global` tuning.
@@ -40,6 +49,12 @@ pub struct Site {
     pub gate: Gate,
     /// How many connections and sessions begin each second at most.
     pub rates: Rates,
+    /// How the threads' event loops go about their work.
+    pub event_loop: EventLoop,
+    /// The kernel's buffers of connections.
+    pub buffers: SocketBuffers,
+    /// How client connections end when the process stops.
+    pub close_spread: CloseSpread,
     /// The frontends, `listen` sections among them, in the order of the configuration.
     pub frontends: Vec<Frontend>,
     /// The backends, `listen` sections among them.
@@ -66,6 +81,8 @@ pub struct Common {
     pub sockets: SocketOptions,
     /// Its error pages.
     pub error_pages: ErrorPages,
+    /// Its last invalid messages.
+    pub captures: Captures,
     /// What of its traffic is spliced.
     pub splice: SpliceOptions,
 }
@@ -97,12 +114,26 @@ pub struct Frontend {
     pub routes: Vec<CompiledRoute>,
     /// `default_backend`, or the backend side of a `listen` section.
     pub default_backend: Option<usize>,
+    /// How its streams are identified.
+    pub unique_id: UniqueId,
     /// Its limits.
     pub limits: Limits,
     /// Connections that it serves at once, and may serve.
     pub gate: Gate,
     /// Its counters.
     pub counters: FrontendCounters,
+    /// Whether its listeners are counted apart.
+    stats: StatsOptions,
+    workers: usize,
+}
+
+impl Frontend {
+    /// Counters for one of its listeners, if they are counted apart.
+    pub fn listener_counters(&self) -> Option<Arc<ListenerCounters>> {
+        let counters =
+            || ListenerCounters { events: PerWorker::new(self.workers), ..ListenerCounters::default() };
+        self.stats.sockets.is_on().then(|| Arc::new(counters()))
+    }
 }
 
 /// A `use_backend` rule with its target looked up.
@@ -156,10 +187,15 @@ impl Site {
         let mut site = Self {
             process,
             counters: ProcessCounters::default(),
+            live: StreamCounters::new(workers),
+            captures: CaptureCount::default(),
             clock,
             tuning: draft.global(),
             gate: Gate::default(),
             rates: Rates::new(draft.global()),
+            event_loop: draft.global(),
+            buffers: draft.global(),
+            close_spread: draft.global(),
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -214,8 +250,11 @@ impl Site {
             routes: routes.rules.iter().map(compile).collect(),
             default_backend: named.or(own),
             gate: Gate::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(0)),
+            unique_id: proxy.slots.get_or_default(),
             limits: proxy.slots.get_or_default(),
             counters: FrontendCounters { events: PerWorker::new(workers), ..FrontendCounters::default() },
+            stats: proxy.slots.get_or_default(),
+            workers,
         }
     }
 }
@@ -229,6 +268,7 @@ fn common(proxy: &ProxyDraft) -> Common {
         http: proxy.slots.get_or_default(),
         sockets: proxy.slots.get_or_default(),
         error_pages: proxy.slots.get_or_default(),
+        captures: Captures::default(),
         splice: proxy.slots.get_or_default(),
     }
 }
@@ -253,18 +293,18 @@ fn backend_side(
     let none = ServerDrafts::default();
     let drafts = proxy.slots.get::<ServerDrafts>().unwrap_or(&none);
     let mut servers = Vec::with_capacity(drafts.list.len());
+    let mut homeless = Vec::new();
     for line in &drafts.list {
         let settings: ServerSettings = line.slots.get_or_default();
+        let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
+        let server =
+            |address| Arc::new(Server::new(facts, settings, line.slots.inherited(), address, workers));
         match line.address.as_ref().map(net::resolve) {
-            Some(Ok(address)) => {
-                let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
-                servers.push(Arc::new(Server::new(
-                    facts,
-                    settings,
-                    line.slots.inherited(),
-                    address,
-                    workers,
-                )));
+            Some(Ok(address)) => servers.push(server(address)),
+            Some(Err(_)) if draft.readings.resolution == Resolution::Optional => {
+                let server = server(Addr::any(base::addr::Family::V4));
+                homeless.push(server.clone());
+                servers.push(server);
             }
             Some(Err(e)) => errors.push(BuildError {
                 place: line.place.clone(),
@@ -277,6 +317,9 @@ fn backend_side(
         }
     }
     let core = Arc::new(Backend::new(facts(proxy), settings, servers, workers));
+    for server in homeless {
+        core.set_admin(&server, Admin::Maintenance);
+    }
     BackendSide {
         common: common(proxy),
         proxy: index,
@@ -335,12 +378,12 @@ pub struct ListenerFacts {
     pub id: u32,
     /// The bound address; streams ask the system for theirs when it is a wildcard.
     pub address: Addr,
+    /// Its counters, if it is counted apart.
+    pub counters: Option<Arc<ListenerCounters>>,
     /// What its connections begin with.
     pub expected: Expected,
     /// The magic number of `accept-netscaler-cip`.
     pub client_ip_magic: u32,
-    /// The threads that it is for, when not all.
-    pub threads: Option<ThreadSet>,
     /// Connections that it serves at once, and may serve.
     pub gate: Gate,
 }
@@ -359,15 +402,8 @@ impl ListenerFacts {
             address,
             expected,
             client_ip_magic: settings.client_ip_magic.unwrap_or(0),
-            threads: settings.threads.clone(),
             gate: Gate::new(settings.maxconn),
+            counters: None,
         }
-    }
-
-    /// Whether a worker thread, by its number from 0, accepts from it.
-    pub(crate) fn is_for(&self, worker: usize) -> bool {
-        let number = u32::try_from(worker).unwrap_or(u32::MAX).saturating_add(1);
-        let number = ThreadNumber { absolute: number, group: 1, within: number };
-        self.threads.as_ref().is_none_or(|threads| threads.contains(number))
     }
 }

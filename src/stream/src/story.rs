@@ -1,5 +1,6 @@
 //! What the phases of one session share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backend::Server;
@@ -11,8 +12,11 @@ use lang::facts::{Payload, Scene, SessionFacts, StreamFacts, Timers};
 use lang::logformat::Needs;
 use net::Deadline;
 use rule::Txn;
+use stats::ListenerCounters;
+use stats::counters::FrontendEvents;
 
 use crate::conn::Conn;
+use crate::live::{Begun, Seat};
 use crate::site::{BackendSide, Frontend, Site};
 use crate::worker::Worker;
 
@@ -37,6 +41,10 @@ pub(crate) struct Story<'s> {
     pub(crate) logged: Logged,
     /// Bytes that the current stream sent to the client, whoever made them.
     pub(crate) sent: u64,
+    /// The counters of its listener, if it is counted apart.
+    pub(crate) listener: Option<Arc<ListenerCounters>>,
+    /// The session's place in the list of live streams.
+    pub(crate) live: Seat<'s>,
 }
 
 /// Whether the line of a stream has been written before its end.
@@ -115,13 +123,25 @@ impl<'s> Story<'s> {
             served: 0,
             logged: Logged::No,
             sent: 0,
+            listener: None,
+            live: Seat::take(&site.live),
         }
+    }
+
+    /// Gives the stream its unique id, where the frontend has a format for it.
+    pub(crate) fn identify(&mut self, stage: Stage) {
+        let frontend = self.frontend;
+        let Some(format) = &frontend.unique_id.format else { return };
+        let mut id = Vec::new();
+        format.render(&self.scene(stage, None), &mut id);
+        self.facts.unique_id = Some(id.into());
     }
 
     /// The stream belongs to this backend from here on.
     pub(crate) fn enter_backend(&mut self, backend: &'s BackendSide) {
         self.backend = Some(backend);
         self.occupies = Some(Occupies::new(backend));
+        self.live.route(backend.common.facts.id);
     }
 
     /// The stream no longer counts in its backend; its log line still names it.
@@ -143,10 +163,29 @@ impl<'s> Story<'s> {
         self.logged = Logged::No;
         self.facts = StreamFacts {
             id: self.site.next_stream_id(),
+            earlier_requests: self.served,
             request_line,
             timers: Timers { begin, begin_date, request_date: begin_date, handshake, ..Timers::default() },
             ..StreamFacts::default()
         };
+    }
+
+    /// Counts something for the frontend, and for the listener if it is counted apart.
+    pub(crate) fn count(&self, what: impl Fn(&FrontendEvents)) {
+        what(self.frontend.counters.events.here());
+        if let Some(listener) = &self.listener {
+            what(listener.events.here());
+        }
+    }
+
+    /// Puts the current stream on the list of those that live.
+    pub(crate) fn enlist(&self) {
+        let timers = &self.facts.timers;
+        let (since, date) = match timers.first_byte {
+            Tick::NEVER => (timers.begin, timers.begin_date),
+            first => (first, timers.request_date),
+        };
+        self.live.enter(Begun { id: self.facts.id, since, date }, &self.facts.request_line);
     }
 
     pub(crate) fn now(&self) -> Tick {
@@ -155,7 +194,9 @@ impl<'s> Story<'s> {
 
     /// Sets the deadline so far from `from`; none at all lifts it.
     pub(crate) fn expire(&mut self, from: Tick, after: Option<Duration>) {
-        self.deadline.set(after.map_or(Tick::NEVER, |d| from + d));
+        let due = after.map_or(Tick::NEVER, |d| from + d);
+        self.deadline.set(due);
+        self.live.expire(due);
     }
 
     /// The scene for log lines and expressions outside of rule sets.

@@ -10,6 +10,7 @@ use base::termination::{Cause, Phase, Termination};
 use net::{Deadline, More};
 
 use crate::conn::{Conn, Filled, Receiving};
+use crate::live::Live;
 use crate::site::Common;
 use crate::splice::{Splice, Splicing, Taken};
 
@@ -173,6 +174,7 @@ struct Relay<'r> {
     up: Direction,
     down: Direction,
     clock: &'r Clock,
+    live: &'r Live,
     timeouts: RelayTimeouts,
     limit: usize,
     /// When bytes last moved up, and down.
@@ -195,6 +197,7 @@ impl Relay<'_> {
                 let now = self.clock.now();
                 self.moved.0 = if up > 0 { now } else { self.moved.0 };
                 self.moved.1 = if down > 0 { now } else { self.moved.1 };
+                self.live.carry(self.up.bytes, self.down.bytes);
             }
         }
         if self.up.state == State::Done && self.down.state == State::Done {
@@ -203,6 +206,7 @@ impl Relay<'_> {
         loop {
             let (due, cause) = self.due();
             deadline.set(due);
+            self.live.expire(due);
             if deadline.poll_expired(cx).is_pending() {
                 return Poll::Pending;
             }
@@ -248,7 +252,7 @@ impl Relay<'_> {
 pub(crate) async fn relay(
     client: &mut Conn,
     server: &mut Conn,
-    clock: &Clock,
+    (clock, live): (&Clock, &Live),
     deadline: &mut Deadline,
     timeouts: RelayTimeouts,
     limit: usize,
@@ -260,6 +264,7 @@ pub(crate) async fn relay(
         up: Direction { splice: Splice::new(timeouts.splicing.0), ..Direction::default() },
         down: Direction { splice: Splice::new(timeouts.splicing.1), ..Direction::default() },
         clock,
+        live,
         timeouts,
         limit,
         moved: (now, now),
@@ -304,8 +309,9 @@ mod tests {
     use std::time::Duration;
 
     fn block_on<F: Future>(f: F) -> F::Output {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(tokio::runtime::LocalOptions::default());
         runtime.unwrap().block_on(f)
     }
 
@@ -331,9 +337,10 @@ mod tests {
             send(&server, b"answer").await;
             server.shutdown_write().unwrap();
             let clock = Clock::system();
-            let mut deadline = Deadline::new(clock.clone());
+            let (mut deadline, live) = (Deadline::new(clock.clone()), Live::default());
             let done =
-                relay(&mut near, &mut far, &clock, &mut deadline, RelayTimeouts::default(), 16384).await;
+                relay(&mut near, &mut far, (&clock, &live), &mut deadline, RelayTimeouts::default(), 16384)
+                    .await;
             assert_eq!((done.bytes_in, done.bytes_out), (8, 6));
             assert_eq!(done.termination, Termination::NORMAL);
             assert_eq!(read_to_end(client).await, b"answer");
@@ -370,13 +377,13 @@ mod tests {
             let (far, _server) = Socket::pair().unwrap();
             let (mut near, mut far) = (Conn::new(near), Conn::new(far));
             let clock = Clock::system();
-            let mut deadline = Deadline::new(clock.clone());
+            let (mut deadline, live) = (Deadline::new(clock.clone()), Live::default());
             let timeouts = RelayTimeouts {
                 client: Some(Duration::from_mins(1)),
                 server: Some(Duration::from_millis(10)),
                 ..RelayTimeouts::default()
             };
-            let done = relay(&mut near, &mut far, &clock, &mut deadline, timeouts, 16384).await;
+            let done = relay(&mut near, &mut far, (&clock, &live), &mut deadline, timeouts, 16384).await;
             assert_eq!(done.termination.letters(), *b"sD");
         });
     }

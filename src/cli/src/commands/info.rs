@@ -1,6 +1,7 @@
 //! Commands about the process.
 
 use base::clock::Tick;
+use base::counter::{Counter, Gauge};
 use keyword::Answer;
 use keyword::command::CommandCx;
 use log::ring::Reading;
@@ -8,6 +9,7 @@ use stats::info::Figure as F;
 use stats::{Descriptions, Form, Info, Value};
 use stream::Site;
 
+use super::find;
 use crate::api::{Program, Sockets};
 use crate::traffic::Traffic;
 
@@ -135,7 +137,7 @@ impl Gathered<'_> {
         let files = sys::limits::limit(sys::limits::Resource::Files).map_or(0, |l| l.soft);
         self.number(F::UlimitN, files);
         self.number(F::Maxsock, files);
-        self.number(F::Maxconn, self.program.maxconn);
+        self.number(F::Maxconn, find::maxconn(self.site, self.program));
         self.number(F::HardMaxconn, self.program.maxconn);
     }
 
@@ -148,10 +150,10 @@ impl Gathered<'_> {
         self.zeroes(&[F::MaxSslConns, F::CurrSslConns, F::CumSslConns]);
         self.zeroes(&[F::Maxpipes, F::PipesUsed, F::PipesFree]);
         self.real(F::ConnRate, f64::from(c.connection_rate.per_second(now)));
-        self.number(F::ConnRateLimit, 0);
+        self.number(F::ConnRateLimit, u64::from(self.site.rates.connections()));
         self.number(F::MaxConnRate, c.connection_rate_max.get());
         self.real(F::SessRate, f64::from(c.session_rate.per_second(now)));
-        self.number(F::SessRateLimit, 0);
+        self.number(F::SessRateLimit, u64::from(self.site.rates.sessions()));
         self.number(F::MaxSessRate, c.session_rate_max.get());
     }
 
@@ -183,7 +185,7 @@ impl Gathered<'_> {
         self.number(F::Listeners, self.listeners as u64);
         self.zeroes(&[F::ActivePeers, F::ConnectedPeers]);
         let c = &self.site.counters;
-        self.number(F::DroppedLogs, c.dropped_logs.get());
+        self.number(F::DroppedLogs, log::dropped());
         self.number(F::BusyPolling, 0);
         self.number(F::FailedResolutions, c.failed_resolutions.get());
         self.wide(F::TotalBytesOut, c.bytes_out.get());
@@ -207,8 +209,8 @@ impl Gathered<'_> {
     }
 
     fn streams(&mut self) {
-        self.wide(F::CurrStreams, self.site.counters.connections.get());
-        self.wide(F::CumStreams, self.site.counters.requests_total.get());
+        self.wide(F::CurrStreams, self.site.live.current.sum(Gauge::get));
+        self.wide(F::CumStreams, self.site.live.total.sum(Counter::get));
         self.number(F::BlockedTrafficWarnings, 0);
         self.wide(F::PatternsAdded, 0);
         self.wide(F::PatternsFreed, 0);

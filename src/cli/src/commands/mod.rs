@@ -1,14 +1,21 @@
 //! The commands of this room.
 
+mod errors;
+mod events;
 mod find;
+mod human;
 mod info;
+mod limits;
+mod listener;
 mod proxy;
 mod server;
+mod sess;
 mod session;
 mod stat;
 #[cfg(test)]
 mod tests;
 
+pub use events::Sinks;
 use keyword::Command;
 use keyword::command::Level::{Admin, Operator, User};
 
@@ -61,11 +68,32 @@ pub static COMMANDS: &[Command] = &[
     ),
     Command::new("operator", "operator", "give up being an admin", Operator, session::operator).everywhere(),
     Command::new(
+        "set maxconn frontend",
+        "set maxconn frontend <frontend> <value>",
+        "limit a frontend's connections",
+        Admin,
+        limits::maxconn_frontend,
+    ),
+    Command::new(
+        "set maxconn global",
+        "set maxconn global <value>",
+        "limit the connections of the process",
+        Admin,
+        limits::maxconn_global,
+    ),
+    Command::new(
         "set maxconn server",
         "set maxconn server <bk>/<srv> <value>",
         "limit a server's connections",
         Admin,
         server::set_maxconn,
+    ),
+    Command::new(
+        "set rate-limit",
+        "set rate-limit <setting> <value>",
+        "limit what comes in a second",
+        Admin,
+        limits::rate,
     ),
     Command::new(
         "set server",
@@ -109,6 +137,21 @@ pub static COMMANDS: &[Command] = &[
     Command::new("show env", "show env [var]", "list the environment, or one variable", Operator, info::env)
         .everywhere(),
     Command::new(
+        "show errors",
+        "show errors [<px>] [request|response]",
+        "the last invalid messages of each proxy",
+        Operator,
+        errors::show,
+    ),
+    Command::new(
+        "show events",
+        "show events [<sink>] [-w] [-n] [-0]",
+        "list the rings, or what one holds",
+        Operator,
+        events::show,
+    )
+    .everywhere(),
+    Command::new(
         "show info",
         "show info [desc|json|typed|float]*",
         "figures of the process",
@@ -129,6 +172,13 @@ pub static COMMANDS: &[Command] = &[
         "states of servers, as the next process can load them",
         User,
         proxy::servers_state,
+    ),
+    Command::new(
+        "show sess",
+        "show sess [help|<id>|all] [opts...]",
+        "list the streams that live now",
+        Operator,
+        sess::show,
     ),
     Command::new(
         "show startup-logs",
@@ -152,6 +202,14 @@ pub static COMMANDS: &[Command] = &[
         "stop a frontend for good",
         Admin,
         proxy::shutdown_frontend,
+    ),
+    Command::new("shutdown session", "shutdown session [id]", "end a stream", Admin, sess::shutdown_one),
+    Command::new(
+        "shutdown sessions server",
+        "shutdown sessions server <bk>/<srv>",
+        "end all streams of a server",
+        Admin,
+        sess::shutdown_of_server,
     ),
     Command::new("user", "user", "give up everything but looking", User, session::user).everywhere(),
     Command::new(

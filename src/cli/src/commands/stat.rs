@@ -16,10 +16,10 @@ use stats::columns::Column as C;
 use stats::counters::{BackendEvents, FrontendEvents, TimeFigures};
 use stats::rows::{head, tail};
 use stats::{BackendCounters, Descriptions, First, Form, Object, Row, Value};
-use stream::Site;
 use stream::site::{BackendSide, Frontend};
+use stream::{ListenerFacts, Site};
 
-use super::find;
+use super::{find, listener};
 use crate::api::Program;
 use crate::traffic::{Door, Traffic};
 
@@ -119,7 +119,7 @@ pub(super) fn show_stat(cx: &mut CommandCx<'_>) -> Answer {
     sides.sort_by_key(|(proxy, _)| *proxy);
     Answer::Dump(Box::new(StatDump {
         traffic: cx.world.get::<Traffic>(),
-        maxconn: cx.world.get::<Program>().map_or(0, |p| p.maxconn),
+        maxconn: cx.world.get::<Program>().map_or(0, |p| find::maxconn(&site, &p)),
         level: cx.session.level,
         site,
         query,
@@ -176,6 +176,14 @@ impl StatDump {
                 if wants_proxy(frontend.common.facts.id) && self.query.wants(Object::Frontend, 0) {
                     rows.push(self.frontend(i, frontend));
                 }
+                if wants_proxy(frontend.common.facts.id)
+                    && let Some(traffic) = &self.traffic
+                {
+                    let wanted = |f: &&ListenerFacts| self.query.wants(Object::Listener, f.id);
+                    let listeners = traffic.listeners(i).filter(wanted);
+                    let door = traffic.door(i);
+                    rows.extend(listeners.filter_map(|f| listener::row(frontend, f, door, self.level)));
+                }
             }
             Side::Back(i) => {
                 let backend = &self.site.backends[i];
@@ -195,11 +203,19 @@ impl StatDump {
         rows
     }
 
+    /// The connections that a frontend may have now: its own limit, else the process's.
+    fn maxconn_of(&self, frontend: &Frontend) -> u64 {
+        match frontend.gate.limit() {
+            0 => self.maxconn,
+            own => own,
+        }
+    }
+
     fn frontend(&self, index: usize, frontend: &Frontend) -> Row {
         let mut row = Row::new(Object::Frontend, frontend.common.facts.id, 0);
         let c = &frontend.counters;
         let now = self.site.clock.now();
-        let limit = frontend.limits.maxconn.unwrap_or(self.maxconn);
+        let limit = self.maxconn_of(frontend);
         let status = match self.traffic.as_ref().map_or(Door::Open, |t| t.door(index)) {
             Door::Stopped => "STOP",
             Door::Paused => "PAUSED",
@@ -279,7 +295,7 @@ impl StatDump {
             f.default_backend == Some(index) || f.routes.iter().any(|r| r.backend.is_none_or(|b| b == index))
         };
         let frontends = self.site.frontends.iter().filter(leads_here);
-        let total: u64 = frontends.map(|f| f.limits.maxconn.unwrap_or(self.maxconn)).sum();
+        let total: u64 = frontends.map(|f| self.maxconn_of(f)).sum();
         total.div_ceil(10).max(1)
     }
 
@@ -509,7 +525,7 @@ fn algorithm(algorithm: Algorithm) -> &'static str {
     }
 }
 
-fn with_port(addr: &base::addr::Addr) -> String {
+pub(super) fn with_port(addr: &base::addr::Addr) -> String {
     match addr {
         base::addr::Addr::Inet(inet) => inet.to_string(),
         base::addr::Addr::Unix(_) => "unix".to_owned(),

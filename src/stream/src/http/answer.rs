@@ -12,6 +12,7 @@ use rule::{Ending, Reply};
 use super::request::Stop;
 use super::{After, persistence};
 use crate::h1_side::H1Side;
+use crate::settings::ErrorPage;
 use crate::story::{Failure, Stage, Story};
 
 /// Answers a request that rules, or the lack of a backend, kept from being forwarded.
@@ -21,28 +22,27 @@ pub(super) async fn stop(
     info: &RequestInfo,
     stop: Stop,
 ) -> After {
-    let events = story.frontend.counters.events.here();
     match stop {
         Stop::NoBackend => {
             let termination = Termination::new(Cause::ServerAbort, Phase::Connect);
             failure(story, client, Some(info), Failure::new(503, termination)).await
         }
         Stop::Fault => {
-            events.internal_errors.inc();
+            story.count(|front| front.internal_errors.inc());
             let termination = Termination::new(Cause::Internal, Phase::Request);
             failure(story, client, Some(info), Failure::new(500, termination)).await
         }
         Stop::Rule(Ending::Answer(answer)) => {
-            events.intercepted.inc();
+            story.count(|front| front.intercepted.inc());
             story.facts.termination = Termination::new(Cause::Local, Phase::Request);
             reply(story, client, info, *answer).await
         }
         Stop::Rule(Ending::Deny(status, page)) => {
-            events.denied_requests.inc();
+            story.count(|front| front.denied_requests.inc());
             denied(story, client, info, status, page, Phase::Request).await
         }
         Stop::Rule(Ending::Tarpit(status, page)) => {
-            events.denied_requests.inc();
+            story.count(|front| front.denied_requests.inc());
             tarpit(story).await;
             // The log shows the time in the tarpit as time in a queue, and no request.
             story.facts.timers.request = Tick::NEVER;
@@ -50,7 +50,7 @@ pub(super) async fn stop(
             denied(story, client, info, status, page, Phase::Tarpit).await
         }
         Stop::Rule(Ending::Reject | Ending::RejectAfter(_)) => {
-            events.denied_requests.inc();
+            story.count(|front| front.denied_requests.inc());
             story.facts.timers.request = Tick::NEVER;
             story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
             After::Abandon
@@ -128,8 +128,12 @@ pub(super) async fn failure(
     let backend_page = story.backend.and_then(|b| b.common.error_pages.get(status));
     let page = backend_page.or_else(|| story.frontend.common.error_pages.get(status)).cloned();
     if let Some(page) = page {
-        story.response = page.head.clone();
-        return send(story, client, wanted, &page.body).await;
+        let ErrorPage::Response { head, body } = &*page else {
+            story.facts.status = status;
+            return After::Abandon;
+        };
+        story.response.clone_from(head);
+        return send(story, client, wanted, body).await;
     }
     let Some(page) = h1::errors::find(Status(status)).or_else(|| h1::errors::find(Status(500))) else {
         return After::Abandon;

@@ -15,6 +15,7 @@ use rule::{Ending, Verdict};
 
 use super::request::Routed;
 use super::{After, answer, persistence, receive};
+use crate::captures::{self, Fault};
 use crate::conn::Filled;
 use crate::connect::{Lease, Origin, Reuse, lease};
 use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
@@ -121,10 +122,12 @@ impl Connected<'_> {
             Ok(head) => head,
             Err((failure, unseen)) => {
                 count_failure(self.backend, &server, failure);
+                keep_faults(story, client, &mut lease.side, &server, (self.upload.bytes, 0));
                 return Err(Broken { failure, server, unseen });
             }
         };
         server.counters.common.events.here().statuses.count(story.response.status.0);
+        story.live.reach(crate::live::Stage::Relaying);
         story.facts.server_status = story.response.status.0;
         let after = match self.rules(story, &server) {
             Ok(()) => {
@@ -154,7 +157,7 @@ impl Connected<'_> {
 
     fn denied(&self, story: &mut Story<'_>) {
         story.facts.termination = Termination::new(Cause::Proxy, Phase::Headers);
-        story.frontend.counters.events.here().denied_responses.inc();
+        story.count(|front| front.denied_responses.inc());
         self.backend.core.counters.events.here().denied_responses.inc();
     }
 
@@ -377,13 +380,16 @@ impl Connected<'_> {
         story.expire(now, server_timeout.or(client_timeout));
         let server = &mut lease.side;
         let outcome = poll_fn(|cx| {
-            let before = download.bytes + self.upload.bytes;
+            let (downloaded, before) = (download.bytes, download.bytes + self.upload.bytes);
             if !self.upload.is_done() && !self.server_done {
                 let uploaded = self.upload.bytes;
                 self.server_done |= self.upload.poll(cx, client, server).is_err();
                 story.facts.bytes_in += self.upload.bytes - uploaded;
             }
-            match download.poll(cx, server, client) {
+            let pumped = download.poll(cx, server, client);
+            story.facts.bytes_out += download.bytes - downloaded;
+            story.sent += download.bytes - downloaded;
+            match pumped {
                 Ok(Pumped::Done) => Poll::Ready(Ok(())),
                 Ok(Pumped::Waiting(_)) if self.client_left(cx, client) => {
                     Poll::Ready(Err(Termination::new(Cause::ClientAbort, Phase::Data)))
@@ -394,6 +400,7 @@ impl Connected<'_> {
                         let after =
                             if waiting == Waiting::ForSource { server_timeout } else { client_timeout };
                         story.expire(now, after);
+                        story.live.carry(story.facts.bytes_in, story.facts.bytes_out);
                     }
                     story.deadline.poll_expired(cx).map(|()| Err(stalled(waiting)))
                 }
@@ -401,12 +408,13 @@ impl Connected<'_> {
             }
         })
         .await;
-        story.facts.bytes_out += download.bytes + lease.side.trailer_size();
-        story.sent += download.bytes;
+        story.facts.bytes_out += lease.side.trailer_size();
         match outcome {
             Ok(()) if wanted == Persistence::KeepAlive => After::KeepAlive,
             Ok(()) => After::Close,
             Err(termination) => {
+                let (held, bodies) = (lease.held.0.clone(), (self.upload.bytes, download.bytes));
+                keep_faults(story, client, &mut lease.side, &held, bodies);
                 story.facts.termination = termination;
                 self.keep = Persistence::Close;
                 // The client gets what came of the body, and sees by the end of the connection that the rest will not.
@@ -434,10 +442,11 @@ impl Connected<'_> {
             story.facts.termination = Termination::new(Cause::ClientAbort, Phase::Data);
             return After::Abandon;
         }
-        let clock = &story.site.clock;
+        let observers = (&story.site.clock, &*story.live);
         let limit = story.site.tuning.buffer_size;
         let relayed =
-            relay(&mut client.conn, &mut lease.side.conn, clock, &mut story.deadline, timeouts, limit).await;
+            relay(&mut client.conn, &mut lease.side.conn, observers, &mut story.deadline, timeouts, limit)
+                .await;
         story.facts.bytes_in += relayed.bytes_in;
         story.facts.bytes_out += relayed.bytes_out;
         story.sent += relayed.bytes_out;
@@ -499,7 +508,31 @@ fn read_head(
             server.conn.input.consume(info.head_len);
             Ok(Some(info))
         }
-        Err(_) => Err(Failure::new(502, Termination::new(Cause::Proxy, Phase::Headers))),
+        Err(e) => {
+            server.note_fault(e);
+            Err(Failure::new(502, Termination::new(Cause::Proxy, Phase::Headers)))
+        }
+    }
+}
+
+/// Keeps what is invalid in either side's input, to be looked at; with the bytes of bodies that came before.
+fn keep_faults(
+    story: &Story<'_>,
+    client: &mut H1Side,
+    upstream: &mut H1Side,
+    server: &Server,
+    (up, down): (u64, u64),
+) {
+    if let Some(e) = client.take_fault() {
+        captures::request(story, client.conn.input.data(), Fault { body: up, ..Fault::of_head(e) });
+    }
+    if let Some(e) = upstream.take_fault() {
+        captures::response(
+            story,
+            server,
+            upstream.conn.input.data(),
+            Fault { body: down, ..Fault::of_head(e) },
+        );
     }
 }
 

@@ -21,8 +21,8 @@ use h1::{Persistence, RequestInfo};
 use crate::conn::Conn;
 use crate::finish;
 use crate::h1_side::{H1Side, Reading};
+use crate::live::unless_condemned;
 use crate::story::{Stage, Story};
-use crate::worker::Stopping;
 use log::Step;
 
 /// What becomes of the client's connection after a stream.
@@ -49,8 +49,8 @@ pub(crate) async fn serve(mut story: Story<'_>, conn: Conn) {
         story.begin();
         let after = one(&mut story, &mut client).await;
         match after {
-            After::KeepAlive if story.worker.stopping.get() == Stopping::No => story.served += 1,
-            After::KeepAlive | After::Close => break close(&mut story, &mut client).await,
+            After::KeepAlive => story.served += 1,
+            After::Close => break close(&mut story, &mut client).await,
             After::Abandon => break,
         }
     }
@@ -71,8 +71,13 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side) -> After {
             return after;
         }
     };
+    story.enlist();
     finish::step(story, None, Stage::Request, Step::Request);
-    let Left::Done(after, server) = handle(story, client, &received).await;
+    let live = story.live.share();
+    let (after, server) = match unless_condemned(&live, handle(story, client, &received)).await {
+        Some(Left::Done(after, server)) => (after, server),
+        None => (After::Abandon, finish::killed_http(story)),
+    };
     finish::http(story, server.as_deref());
     after
 }
@@ -100,11 +105,7 @@ fn persistence(story: &Story<'_>, info: &RequestInfo) -> Persistence {
     let closes = |mode: ConnectionMode| mode == ConnectionMode::Close;
     let configured = closes(story.frontend.common.http.connection)
         || story.backend.is_some_and(|b| closes(b.common.http.connection));
-    if configured || story.worker.stopping.get() != Stopping::No {
-        Persistence::Close
-    } else {
-        info.persistence
-    }
+    if configured || story.worker.closes_client() { Persistence::Close } else { info.persistence }
 }
 
 /// Sends what is left and closes in order.

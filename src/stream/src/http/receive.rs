@@ -9,6 +9,7 @@ use h1::{Progress, RequestInfo, Side, Strictness};
 use http::BodyLength;
 use lang::logformat::Needs;
 
+use crate::captures::{self, Fault};
 use crate::conn::Filled;
 use crate::exchange::{Piece, Source};
 use crate::h1_side::H1Side;
@@ -38,19 +39,41 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
     let begin = story.facts.timers.begin;
     let options = options(story.site, story.frontend.common.http.request_violations);
     wait_from(story, begin, client.conn.input.is_empty());
-    let polled = poll_fn(|cx| poll(cx, story, client, &options)).await;
+    let worker = story.worker;
+    let mut closing = std::pin::pin!(worker.closing.notified());
+    let polled = poll_fn(|cx| {
+        let polled = poll(cx, story, client, &options);
+        if polled.is_ready() || story.served == 0 || story.facts.timers.first_byte.is_set() {
+            return polled;
+        }
+        // Nothing is under way: the client may be let go.
+        loop {
+            if worker.closes_idle_client() {
+                return Poll::Ready(Polled::Silence(Cause::Proxy));
+            }
+            if closing.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            closing.set(worker.closing.notified());
+        }
+    })
+    .await;
     let now = story.now();
     match polled {
         Polled::Complete(info) => {
             story.facts.timers.request = now;
             client.expect_body(info.body, Side::Request, options);
             story.facts.bytes_in = size::of_request(&story.request);
-            if info.body == BodyLength::Chunked && client.body_is_malformed() {
+            if info.body == BodyLength::Chunked
+                && let Some(fault) = client.fault_of_body(info.head_len)
+            {
+                captures::request(story, client.conn.input.data(), fault);
                 story.facts.timers.request = Tick::NEVER;
                 story.facts.request_line.clear();
                 let failure = Failure::new(400, Termination::new(Cause::Proxy, Phase::Request));
                 return Err(NoRequest::Failed(failure));
             }
+            client.conn.input.consume(info.head_len);
             Ok(info)
         }
         Polled::Failed(failure) => Err(NoRequest::Failed(failure)),
@@ -113,11 +136,11 @@ fn poll(
             {
                 Ok(Progress::Complete(info)) => {
                     keep_request_line(story);
-                    client.conn.input.consume(info.head_len);
                     return Poll::Ready(Polled::Complete(info));
                 }
                 Ok(Progress::Partial) => {}
                 Err(e) => {
+                    captures::request(story, client.conn.input.data(), Fault::of_head(e));
                     let failure = Failure::new(e.status().0, Termination::new(Cause::Proxy, Phase::Request));
                     return Poll::Ready(Polled::Failed(failure));
                 }

@@ -25,6 +25,7 @@ pub(super) enum Stop {
 /// Runs the rules of the frontend, chooses the backend, and runs the backend's rules.
 pub(super) fn route<'s>(story: &mut Story<'s>) -> Result<Routed<'s>, Stop> {
     let frontend = story.frontend;
+    story.identify(Stage::Request);
     run(story, &frontend.common.rules.http_request)?;
     let backend = choose(story).ok_or(Stop::NoBackend)?;
     story.enter_backend(backend);
@@ -33,6 +34,9 @@ pub(super) fn route<'s>(story: &mut Story<'s>) -> Result<Routed<'s>, Stop> {
         run(story, &backend.common.rules.http_request)?;
     }
     add_forwarded_for(story, backend);
+    if let (Some(header), Some(id)) = (&frontend.unique_id.header, &story.facts.unique_id) {
+        story.request.headers.push(header, id);
+    }
     Ok(Routed { backend })
 }
 
