@@ -294,7 +294,9 @@ fn backend_side(
     let drafts = proxy.slots.get::<ServerDrafts>().unwrap_or(&none);
     let mut servers = Vec::with_capacity(drafts.list.len());
     let mut homeless = Vec::new();
-    for line in &drafts.list {
+    // A disabled proxy is checked like any other, and serves nobody.
+    let enabled = proxy.slots.get_or_default::<config::Notes>().state == config::State::Enabled;
+    for line in drafts.list.iter().filter(|_| enabled) {
         let settings: ServerSettings = line.slots.get_or_default();
         let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
         let server =
