@@ -14,6 +14,7 @@ use rule::acl::AclKeyword;
 use rule::action::RuleSets;
 
 use crate::Command;
+use crate::command::{Audience, Maturity};
 
 /// A class of keywords.
 struct Class {
@@ -93,7 +94,17 @@ fn method(method: Method) -> &'static str {
 
 fn commands(registry: &Registry, out: &mut String) {
     for command in sorted::<Command>(registry) {
-        let _ = writeln!(out, "{} [WORKER] ", command.name);
+        let audience = match command.audience {
+            Audience::Worker => "[WORKER] ",
+            Audience::Master => "[MASTER] ",
+            Audience::Both => "[MASTER] [WORKER] ",
+        };
+        let maturity = match command.maturity {
+            Maturity::Stable => "",
+            Maturity::Experimental => "[EXPERIM] ",
+            Maturity::Expert => "[EXPERT] ",
+        };
+        let _ = writeln!(out, "{} {audience}{maturity}", command.name);
     }
 }
 

@@ -41,14 +41,6 @@ pub(crate) fn assume(identity: &Identity) -> Result<Vec<String>, String> {
     Ok(warnings)
 }
 
-/// Once all threads run: no process and no thread can be started any more.
-pub(crate) fn forbid_forks(identity: &Identity) {
-    if identity.forks == Permission::Refused {
-        // The system may not let the limit be lowered; it was only a precaution.
-        let _ = limits::set_limit(Resource::Processes, Limit { soft: 0, hard: 0 });
-    }
-}
-
 /// What a start as root leaves open, if it does.
 pub(crate) fn advice(identity: &Identity) -> Vec<String> {
     let mut advice = Vec::new();

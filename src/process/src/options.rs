@@ -155,8 +155,6 @@ pub(crate) enum Override {
     NoReusePort,
     /// `-dS`, `-dZ`, `-dF`: `nosplice` and what includes it.
     NoSplice,
-    /// `-dI`: `insecure-fork-wanted`.
-    ForksAllowed,
 }
 
 /// Why the arguments are not understood.
@@ -224,7 +222,12 @@ mod tests {
     fn the_options_of_regression_tests_are_known() {
         let o = parse("-dM -dI -dW -d -f x").unwrap();
         assert_eq!((o.warnings, o.ground), (Warnings::Fatal, Ground::Foreground));
-        assert_eq!(o.overrides, [Override::ForksAllowed]);
+    }
+
+    #[test]
+    fn overrides_speak_keywords() {
+        let o = parse("-f x -dR -dS -dZ").unwrap();
+        assert_eq!(o.overrides, [Override::NoReusePort, Override::NoSplice, Override::NoSplice]);
     }
 
     #[test]

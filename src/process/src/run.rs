@@ -234,7 +234,6 @@ impl Ready<'_> {
             }
         };
         before.dismiss();
-        identity::forbid_forks(&identity);
         if let Some(child) = child
             && let Err(problem) = child.announce()
         {

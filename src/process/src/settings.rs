@@ -27,8 +27,6 @@ pub(crate) struct Identity {
     pub(crate) core_dumps: Switch,
     /// `insecure-setuid-wanted`.
     pub(crate) setuid_programs: Permission,
-    /// `insecure-fork-wanted`.
-    pub(crate) forks: Permission,
 }
 
 /// The directory that the process is shut into.

@@ -17,7 +17,7 @@ use crate::files::Source;
 use crate::options::{Mistake, Options, Override, Task, Verbosity, VersionForm, Warnings, Wish, usage};
 use crate::plan::{Machine, Plan};
 use crate::report::Reporter;
-use crate::settings::{Identity, Life, Permission, Resources, Sockets, Threads};
+use crate::settings::{Life, Resources, Sockets, Threads};
 use crate::{files, listing, run, version};
 
 /// The whole program, over the tables of its rooms.
@@ -39,8 +39,8 @@ pub fn main(rooms: &[Tables]) -> ExitCode {
 
 fn explain(mistake: &Mistake) -> ExitCode {
     match mistake {
-        Mistake::Refused(text) => Reporter::default().alert(text),
-        Mistake::Unknown(text) | Mistake::Invalid(text) => {
+        Mistake::Refused(text) | Mistake::Invalid(text) => Reporter::default().alert(text),
+        Mistake::Unknown(text) => {
             println!("{}", version::line());
             eprintln!("{text}\n\n{}", usage());
         }
@@ -286,7 +286,6 @@ fn apply_late(draft: &mut Draft, options: &Options) {
             Override::NoSplice => {
                 draft.global.get_mut::<Resources>().splicing = config::directive::Switch::Off;
             }
-            Override::ForksAllowed => draft.global.get_mut::<Identity>().forks = Permission::Given,
         }
     }
     if let Some(limit) = options.proxy_maxconn {

@@ -64,7 +64,7 @@ pub(crate) const FEATURES: &[(&str, bool)] = &[
     ("SLZ", false),
     ("SPOE", false),
     ("SSL", false),
-    ("STATIC_PCRE2", true),
+    ("STATIC_PCRE2", false),
     ("TFO", true),
     ("THREAD", true),
     ("TPROXY", true),

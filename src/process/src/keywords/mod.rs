@@ -100,12 +100,11 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Life>().hard_stop_after = Some(time);
         Ok(())
     }),
-    switch("insecure-fork-wanted", |s| {
-        s.slot::<Identity>().forks = permission(s.sense);
-        Ok(())
-    }),
+    // Nothing here starts programs; helper threads are started when they are needed.
+    switch("insecure-fork-wanted", |_| Ok(())),
     switch("insecure-setuid-wanted", |s| {
-        s.slot::<Identity>().setuid_programs = permission(s.sense);
+        let given = s.sense == Sense::Set;
+        s.slot::<Identity>().setuid_programs = if given { Permission::Given } else { Permission::Refused };
         Ok(())
     }),
     one("localpeer", life::local_peer),
@@ -214,10 +213,6 @@ pub static DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
 ];
-
-fn permission(sense: Sense) -> Permission {
-    if sense == Sense::Set { Permission::Given } else { Permission::Refused }
-}
 
 #[cfg(test)]
 mod tests;

@@ -54,7 +54,7 @@ fn identities_are_set_once() {
     assert_eq!((identity.core_dumps, identity.capabilities.len()), (Switch::On, 2));
     assert_eq!(set::<Identity>("chroot auto").jail, Some(Jail::Nameless));
     assert_eq!(set::<Identity>("set-dumpable\nno set-dumpable").core_dumps, Switch::Off);
-    assert_eq!(set::<Identity>("insecure-fork-wanted").forks, Permission::Given);
+    assert_eq!(set::<Identity>("insecure-setuid-wanted").setuid_programs, Permission::Given);
     let (draft, messages) = read("uid 99\nuser root");
     assert_eq!(draft.global::<Identity>().user, Some(99), "the first stays");
     assert_eq!(messages, [(Severity::Notice, "'user/uid' already specified. Continuing.".into())]);

@@ -130,7 +130,7 @@ static FLAGS: &[Flag] = &[
     flag("-dD", Nothing, "points out what looks suspicious", set!(advice = super::Advice::Given)),
     flag("-dF", Nothing, "does without fast forwarding", overriding!(NoSplice)),
     flag("-dG", Nothing, "does without getaddrinfo (no effect)", |_, _| Ok(())),
-    flag("-dI", Nothing, "lets external programs start", overriding!(ForksAllowed)),
+    flag("-dI", Nothing, "lets external programs start (no effect)", |_, _| Ok(())),
     flag("-dK", Attached("<class,...>"), "lists keywords; -dKhelp lists the classes", |o, classes| {
         o.listings.keywords = Some(if classes.is_empty() { "help" } else { classes }.to_owned());
         Ok(())
