@@ -182,7 +182,7 @@ impl Site {
         let mut backends_by_name = HashMap::new();
         for (index, proxy) in draft.proxies.iter().enumerate().filter(|(_, p)| p.kind.has_backend()) {
             backends_by_name.insert(proxy.name.clone(), backends.len());
-            backends.push(backend_side(index, proxy, draft, workers, &mut errors));
+            backends.push(backend_side(index, proxy, draft, (workers, clock.now()), &mut errors));
         }
         let mut site = Self {
             process,
@@ -286,7 +286,7 @@ fn backend_side(
     index: usize,
     proxy: &ProxyDraft,
     draft: &Draft,
-    workers: usize,
+    (workers, now): (usize, base::clock::Tick),
     errors: &mut Vec<BuildError>,
 ) -> BackendSide {
     let settings: BackendSettings = proxy.slots.get_or_default();
@@ -320,7 +320,7 @@ fn backend_side(
     }
     let core = Arc::new(Backend::new(facts(proxy), settings, servers, workers));
     for server in homeless {
-        core.set_admin(&server, Admin::Maintenance);
+        core.set_admin(&server, Admin::Maintenance, now);
     }
     BackendSide {
         common: common(proxy),
