@@ -126,10 +126,7 @@ fn proxy(registry: &Registry) -> Table {
     let row = |d: &Directive| {
         let Section::Proxy(sections) = d.section else { return None };
         let mark = |kind| if sections.contains(kind) { "x" } else { "" };
-        let defaults = match sections.needs_named_defaults() {
-            true => "named",
-            false => mark(ProxyKind::Defaults),
-        };
+        let defaults = if sections.needs_named_defaults() { "named" } else { mark(ProxyKind::Defaults) };
         let others = [ProxyKind::Frontend, ProxyKind::Listen, ProxyKind::Backend].map(mark);
         let mut cells = vec![code(d.name), arguments(d.arity), prefixes(d.prefix), defaults.to_owned()];
         cells.extend(others.map(str::to_owned));
