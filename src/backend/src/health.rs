@@ -141,6 +141,15 @@ impl Health {
         })
     }
 
+    /// Lets the next checks start from fully up, or from fully down, as an operator says.
+    pub fn force(&self, trend: Trend) {
+        self.with(|s| match trend {
+            Trend::Up => s.level = s.rise + s.fall - 1,
+            Trend::Down => s.level = 0,
+            Trend::Changing => {}
+        });
+    }
+
     /// The last result, and when it came.
     pub fn last(&self) -> (CheckResult, Tick) {
         self.with(|s| (s.last.clone(), s.at))

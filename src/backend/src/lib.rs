@@ -8,6 +8,7 @@ pub mod health;
 pub mod queue;
 pub mod server;
 pub mod settings;
+mod uptime;
 
 pub use balance::Balancer;
 pub use dial::DialSettings;
@@ -17,3 +18,4 @@ pub use health::{CheckResult, CheckStatus, Health, Transition, Trend};
 pub use queue::{Slot, SlotError, Slots as ServerSlots};
 pub use server::{Admin, Backend, Server, Status};
 pub use settings::{BackendSettings, ServerDraft, ServerDrafts, ServerSettings};
+pub use uptime::{Running, Uptime};

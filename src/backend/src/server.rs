@@ -1,7 +1,7 @@
 //! Servers and backends at run time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -15,6 +15,7 @@ use crate::dial::DialSettings;
 use crate::health::Health;
 use crate::queue::Slots;
 use crate::settings::{BackendSettings, ServerSettings, Start};
+use crate::uptime::{Running, Uptime};
 
 /// Whether a server works, as its checks see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Status {
     Up = 0,
     /// It does not.
     Down = 1,
+    /// It does, and wants nothing new.
+    Stopping = 2,
 }
 
 /// Whether the operator wants a server used.
@@ -60,8 +63,8 @@ pub struct Server {
     status: AtomicU8,
     admin: AtomicU8,
     weight: AtomicU32,
-    /// When its status last changed (`lastchg`).
-    pub last_change: AtomicU64,
+    /// When its status last changed (`lastchg`), and how long it was down (`downtime`).
+    pub uptime: Uptime,
 }
 
 impl Server {
@@ -88,7 +91,7 @@ impl Server {
             admin: AtomicU8::new(admin as u8),
             status: AtomicU8::new(Status::Up as u8),
             address: ArcSwap::from_pointee(address),
-            last_change: AtomicU64::new(0),
+            uptime: Uptime::default(),
             health: Health::default(),
             dial: features.get_or_default(),
             slots_of_features: features,
@@ -105,7 +108,11 @@ impl Server {
 
     /// Whether its checks find it working.
     pub fn status(&self) -> Status {
-        if self.status.load(Ordering::Relaxed) == Status::Up as u8 { Status::Up } else { Status::Down }
+        match self.status.load(Ordering::Relaxed) {
+            0 => Status::Up,
+            1 => Status::Down,
+            _ => Status::Stopping,
+        }
     }
 
     /// Whether the operator wants it used.
@@ -115,6 +122,12 @@ impl Server {
             1 => Admin::Drain,
             _ => Admin::Maintenance,
         }
+    }
+
+    /// Whether it carries traffic, be it only what already belongs to it.
+    pub fn running(&self) -> Running {
+        let runs = self.status() != Status::Down && self.admin() != Admin::Maintenance;
+        if runs { Running::Yes } else { Running::No }
     }
 
     /// Whether new requests may go to it.
@@ -136,6 +149,10 @@ pub struct Backend {
     pub balancer: Balancer,
     /// Counters.
     pub counters: BackendCounters,
+    /// Whether it has servers of which none is usable.
+    down: AtomicBool,
+    /// When that last changed, and how long it was so.
+    pub uptime: Uptime,
 }
 
 impl Backend {
@@ -149,40 +166,75 @@ impl Backend {
         let counters =
             BackendCounters { events: base::worker::PerWorker::new(workers), ..BackendCounters::default() };
         let balancer = Balancer::new(settings.algorithm);
-        let backend = Self { facts, settings, servers: ArcSwap::from_pointee(servers), balancer, counters };
-        backend.refresh();
+        let (down, uptime) = (AtomicBool::new(false), Uptime::default());
+        let backend = Self {
+            facts,
+            settings,
+            servers: ArcSwap::from_pointee(servers),
+            balancer,
+            counters,
+            down,
+            uptime,
+        };
+        backend.down.store(backend.choose_usable() == Running::No, Ordering::Relaxed);
         backend
     }
 
-    /// Looks anew at which servers are usable.
-    pub fn refresh(&self) {
-        self.balancer.refresh(&self.servers.load(), self.settings.all_backups);
+    /// Whether a server is there for new requests; a backend without servers is.
+    pub fn running(&self) -> Running {
+        if self.down.load(Ordering::Relaxed) { Running::No } else { Running::Yes }
+    }
+
+    /// Looks anew at which servers are usable; tells whether there are any, or none are needed.
+    fn choose_usable(&self) -> Running {
+        let servers = self.servers.load();
+        self.balancer.refresh(&servers, self.settings.all_backups);
+        let (active, backup) = self.balancer.usable();
+        if servers.is_empty() || active + backup > 0 { Running::Yes } else { Running::No }
+    }
+
+    fn refresh(&self, now: Tick) {
+        let running = self.choose_usable();
+        let was_down = self.down.swap(running == Running::No, Ordering::Relaxed);
+        match (was_down, running) {
+            (false, Running::No) => {
+                self.uptime.change(Running::Yes, now);
+                self.counters.downs.inc();
+            }
+            (true, Running::Yes) => self.uptime.change(Running::No, now),
+            _ => {}
+        }
     }
 
     /// Records what a check found; tells whether that is a change.
     pub fn set_status(&self, server: &Server, status: Status, now: Tick) -> bool {
+        let running = server.running();
         let before = server.status.swap(status as u8, Ordering::Relaxed);
         let changed = before != status as u8;
         if changed {
-            server.last_change.store(now.0, Ordering::Relaxed);
+            server.uptime.change(running, now);
             if status == Status::Down {
                 server.counters.common.downs.inc();
             }
-            self.refresh();
+            self.refresh(now);
         }
         changed
     }
 
     /// Does what the operator wants with a server.
-    pub fn set_admin(&self, server: &Server, admin: Admin) {
-        server.admin.store(admin as u8, Ordering::Relaxed);
-        self.refresh();
+    pub fn set_admin(&self, server: &Server, admin: Admin, now: Tick) {
+        let running = server.running();
+        let before = server.admin.swap(admin as u8, Ordering::Relaxed);
+        if before != admin as u8 {
+            server.uptime.change(running, now);
+            self.refresh(now);
+        }
     }
 
     /// Changes a server's weight.
-    pub fn set_weight(&self, server: &Server, weight: u32) {
+    pub fn set_weight(&self, server: &Server, weight: u32, now: Tick) {
         server.weight.store(weight, Ordering::Relaxed);
-        self.refresh();
+        self.refresh(now);
     }
 }
 
@@ -229,7 +281,7 @@ mod tests {
         let spare = |n| server(n, ServerSettings { role: Role::Backup, ..ServerSettings::default() });
         let backend = backend(vec![a.clone(), spare("b"), spare("c")]);
         assert_eq!(next(&backend), "a");
-        backend.set_admin(&a, Admin::Maintenance);
+        backend.set_admin(&a, Admin::Maintenance, Tick(5));
         assert_eq!((next(&backend), next(&backend)), ("b".into(), "b".into()));
         assert_eq!(backend.balancer.usable(), (0, 2));
     }

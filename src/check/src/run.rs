@@ -101,7 +101,6 @@ fn take_in<R: Reporter>(subject: &Subject<R>, result: CheckResult, clock: &Clock
             backend.set_status(server, Status::Down, now);
             tell(subject, Status::Down, &words);
             if backend.balancer.usable() == (0, 0) {
-                backend.counters.downs.inc();
                 subject.reporter.report(
                     Weight::Alert,
                     &format!("backend '{}' has no server available!", backend.facts.name),
@@ -129,7 +128,7 @@ fn tell<R: Reporter>(subject: &Subject<R>, status: Status, words: &str) {
                  0 sessions requeued, {waiting} total in queue."
             ),
         ),
-        Status::Down => (
+        Status::Down | Status::Stopping => (
             Weight::Warning,
             format!(
                 "{name} is DOWN, reason: {words}. {active} active and {backups} backup servers left. \

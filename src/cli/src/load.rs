@@ -39,8 +39,7 @@ impl Load {
         let now = site.clock.now();
         let elapsed = now.since(span.since);
         if elapsed >= SHORTEST {
-            let (processor, bytes) =
-                (processor_time().unwrap_or(span.processor), site.counters.bytes_out.get());
+            let (processor, bytes) = (processor_time().unwrap_or(span.processor), bytes_out(site));
             let millis = elapsed.as_millis() as u64;
             let worked = processor.saturating_sub(span.processor) * 1000 / TICKS;
             let busy = worked * 100 / (millis * u64::from(site.process.threads.max(1)));
@@ -50,6 +49,11 @@ impl Load {
         }
         (span.idle, span.rate)
     }
+}
+
+/// The bytes sent to clients since the counters were cleared.
+pub(crate) fn bytes_out(site: &Site) -> u64 {
+    site.frontends.iter().map(|f| f.counters.events.sum(|e| e.bytes_out.get())).sum()
 }
 
 /// The processor time of all threads, in the system's ticks.

@@ -141,6 +141,8 @@ pub enum Object {
 }
 
 impl Object {
+    pub(crate) const ALL: [Self; 4] = [Self::Frontend, Self::Backend, Self::Server, Self::Listener];
+
     /// Its number in the `type` column.
     pub fn number(self) -> u32 {
         match self {

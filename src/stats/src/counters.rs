@@ -133,6 +133,14 @@ pub struct BackendEvents {
     pub internal_errors: Counter,
     /// `hrsp_*`.
     pub statuses: Statuses,
+    /// `qtime`.
+    pub queue_time: TimeFigures,
+    /// `ctime`.
+    pub connect_time: TimeFigures,
+    /// `rtime`.
+    pub response_time: TimeFigures,
+    /// `ttime`.
+    pub total_time: TimeFigures,
 }
 
 /// Averages over the last requests, in milliseconds (`qtime`, `ctime`, `rtime`, `ttime` and their maxima).
@@ -153,12 +161,6 @@ impl TimeFigures {
         let sum = self.sum.get();
         self.sum.set(sum - sum.div_ceil(Self::WINDOW) + millis);
         self.max.raise(millis);
-    }
-
-    /// The average over the window once `count` values were added.
-    pub fn average(&self, count: u64) -> u64 {
-        let window = count.clamp(1, Self::WINDOW);
-        self.sum.get().div_ceil(window)
     }
 }
 
@@ -183,14 +185,6 @@ pub struct BackendCounters {
     pub last_session: Counter,
     /// `chkdown`: transitions to down.
     pub downs: Counter,
-    /// `qtime`.
-    pub queue_time: TimeFigures,
-    /// `ctime`.
-    pub connect_time: TimeFigures,
-    /// `rtime`.
-    pub response_time: TimeFigures,
-    /// `ttime`.
-    pub total_time: TimeFigures,
 }
 
 /// A server's counters.
@@ -295,7 +289,7 @@ impl BackendCounters {
             ];
             counters.into_iter().chain(&e.statuses.classes).for_each(|c| c.set(0));
         }
-        for figures in self.times() {
+        for figures in self.events.iter().flat_map(BackendEvents::times) {
             figures.sum.set(0);
         }
         self.last_session.set(0);
@@ -308,9 +302,23 @@ impl BackendCounters {
         self.current_max.set(self.current.get());
         self.queued_max.set(self.queued.get());
         self.session_rate_max.set(0);
-        self.times().into_iter().for_each(|figures| figures.max.set(0));
+        self.events.iter().flat_map(BackendEvents::times).for_each(|figures| figures.max.set(0));
     }
 
+    /// The average of a time over the last sessions of each thread.
+    pub fn average_time(&self, pick: fn(&BackendEvents) -> &TimeFigures) -> u64 {
+        let window: u64 = self.events.iter().map(|e| e.sessions.get().min(TimeFigures::WINDOW)).sum();
+        let sum: u64 = self.events.iter().map(|e| pick(e).sum.get()).sum();
+        sum.div_ceil(window.max(1))
+    }
+
+    /// The longest of a time.
+    pub fn longest_time(&self, pick: fn(&BackendEvents) -> &TimeFigures) -> u64 {
+        self.events.iter().map(|e| pick(e).max.get()).max().unwrap_or(0)
+    }
+}
+
+impl BackendEvents {
     fn times(&self) -> [&TimeFigures; 4] {
         [&self.queue_time, &self.connect_time, &self.response_time, &self.total_time]
     }
@@ -357,10 +365,14 @@ mod tests {
 
     #[test]
     fn averages_follow_the_values() {
-        let t = TimeFigures::default();
+        let b = BackendCounters::default();
         for _ in 0..10 {
-            t.add(20);
+            b.events.here().sessions.inc();
+            b.events.here().total_time.add(20);
         }
-        assert_eq!((t.average(10), t.max.get()), (20, 20));
+        let pick: fn(&BackendEvents) -> &TimeFigures = |e| &e.total_time;
+        assert_eq!((b.average_time(pick), b.longest_time(pick)), (20, 20));
+        b.clear();
+        assert_eq!((b.average_time(pick), b.longest_time(pick)), (0, 0));
     }
 }

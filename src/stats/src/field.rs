@@ -8,51 +8,61 @@ use std::fmt::Write as _;
 pub struct Tags(pub [u8; 4]);
 
 impl Tags {
+    /// The first mark by its letter.
+    pub(crate) const ORIGINS: &[(u8, &str)] = &[
+        (b'M', "Metric"),
+        (b'S', "Status"),
+        (b'K', "Key"),
+        (b'C', "Config"),
+        (b'P', "Product"),
+        (0, UNKNOWN),
+    ];
+
+    /// The second mark.
+    pub(crate) const NATURES: &[(u8, &str)] = &[
+        (b'G', "Gauge"),
+        (b'L', "Limit"),
+        (b'm', "Min"),
+        (b'M', "Max"),
+        (b'R', "Rate"),
+        (b'C', "Counter"),
+        (b'D', "Duration"),
+        (b'A', "Age"),
+        (b'T', "Time"),
+        (b'N', "Name"),
+        (b'O', "Output"),
+        (b'a', "Avg"),
+        (0, UNKNOWN),
+    ];
+
+    /// The third mark.
+    pub(crate) const SCOPES: &[(u8, &str)] =
+        &[(b'C', "Cluster"), (b'P', "Process"), (b'S', "Service"), (b's', "System"), (0, UNKNOWN)];
+
     /// Where the figure comes from.
     pub fn origin(self) -> &'static str {
-        match self.0[0] {
-            b'M' => "Metric",
-            b'S' => "Status",
-            b'K' => "Key",
-            b'C' => "Config",
-            b'P' => "Product",
-            _ => "Unknown",
-        }
+        named(Self::ORIGINS, self.0[0])
     }
 
     /// What it tells.
     pub fn nature(self) -> &'static str {
-        match self.0[1] {
-            b'G' => "Gauge",
-            b'L' => "Limit",
-            b'm' => "Min",
-            b'M' => "Max",
-            b'R' => "Rate",
-            b'C' => "Counter",
-            b'D' => "Duration",
-            b'A' => "Age",
-            b'T' => "Time",
-            b'N' => "Name",
-            b'O' => "Output",
-            b'a' => "Avg",
-            _ => "Unknown",
-        }
+        named(Self::NATURES, self.0[1])
     }
 
     /// What it holds for.
     pub fn scope(self) -> &'static str {
-        match self.0[2] {
-            b'C' => "Cluster",
-            b'P' => "Process",
-            b'S' => "Service",
-            b's' => "System",
-            _ => "Unknown",
-        }
+        named(Self::SCOPES, self.0[2])
     }
 
     fn letters(self) -> impl Iterator<Item = char> {
         self.0.into_iter().map(char::from)
     }
+}
+
+const UNKNOWN: &str = "Unknown";
+
+fn named(table: &'static [(u8, &'static str)], letter: u8) -> &'static str {
+    table.iter().find(|(l, _)| *l == letter).map_or(UNKNOWN, |(_, name)| name)
 }
 
 /// The declaration of a figure.

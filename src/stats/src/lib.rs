@@ -6,6 +6,7 @@ mod declare;
 pub mod field;
 pub mod info;
 pub mod rows;
+mod schema;
 
 pub use columns::{Column, Object};
 pub use counters::{
@@ -14,6 +15,4 @@ pub use counters::{
 pub use field::{Descriptions, Form, Value};
 pub use info::{Figure, Info};
 pub use rows::{First, Row};
-
-/// The JSON schema of the JSON forms (`show schema json`).
-pub const SCHEMA: &str = include_str!("schema.json");
+pub use schema::schema;

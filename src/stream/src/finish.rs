@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use backend::Server;
+use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use lang::facts::{ConnFault, LevelOverride, Load};
 use lang::logformat::Completeness;
 use log::{Due, Level, Step};
+use stats::BackendCounters;
 
 use crate::introduction;
 use crate::story::{Logged, Stage, Story};
@@ -48,24 +50,45 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
         front.bytes_out.add(story.sent);
     });
     story.site.counters.requests_total.inc();
+    let now = story.facts.timers.end;
+    let counters = &story.frontend.counters;
+    counters.request_rate_max.raise(u64::from(counters.request_rate.hit(now)));
     if let Some(backend) = story.backend {
-        let counters = &backend.core.counters;
-        let events = counters.events.here();
-        events.sessions.inc();
-        events.requests.inc();
-        events.statuses.count(status);
-        events.bytes_in.add(story.facts.bytes_in);
-        events.bytes_out.add(story.facts.bytes_out);
+        backend.core.counters.events.here().statuses.count(status);
     }
-    if let Some(server) = server {
-        let events = server.counters.common.events.here();
-        events.sessions.inc();
-        events.requests.inc();
-        events.bytes_in.add(story.facts.bytes_in);
-        events.bytes_out.add(story.facts.bytes_out);
+    for counters in sides(story, server) {
+        counters.events.here().requests.inc();
+        account(story, counters);
     }
     log_line(story, server, Stage::Response);
     story.live.leave();
+}
+
+/// The counters of a stream's backend and server.
+fn sides<'c>(story: &Story<'c>, server: Option<&'c Server>) -> impl Iterator<Item = &'c BackendCounters> {
+    let sides = [story.backend.map(|b| &b.core.counters), server.map(|s| &s.counters.common)];
+    sides.into_iter().flatten()
+}
+
+/// Counts a stream for its backend or its server.
+fn account(story: &Story<'_>, counters: &BackendCounters) {
+    let (facts, events) = (&story.facts, counters.events.here());
+    events.sessions.inc();
+    events.bytes_in.add(facts.bytes_in);
+    events.bytes_out.add(facts.bytes_out);
+    counters.session_rate_max.raise(u64::from(counters.session_rate.hit(facts.timers.end)));
+    match facts.termination {
+        Termination { cause: Cause::ClientAbort, .. } => events.client_aborts.inc(),
+        Termination { cause: Cause::ServerAbort, phase: Phase::Data } => events.server_aborts.inc(),
+        _ => {}
+    }
+    let t = &facts.timers;
+    let span = |from: Tick, to: Tick| if from.is_set() && to.is_set() { to.millis_since(from) } else { 0 };
+    let asked = if t.request.is_set() { t.request } else { t.begin };
+    events.queue_time.add(span(asked, t.queued));
+    events.connect_time.add(span(t.queued, t.connected));
+    events.response_time.add(span(t.connected, t.response));
+    events.total_time.add(span(t.begin, t.end));
 }
 
 /// Ends a TCP session.
@@ -76,12 +99,8 @@ pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
         front.bytes_in.add(story.facts.bytes_in);
         front.bytes_out.add(story.sent);
     });
-    let sides = [story.backend.map(|b| &b.core.counters), server.map(|s| &s.counters.common)];
-    for counters in sides.into_iter().flatten() {
-        let events = counters.events.here();
-        events.sessions.inc();
-        events.bytes_in.add(story.facts.bytes_in);
-        events.bytes_out.add(story.facts.bytes_out);
+    for counters in sides(story, server) {
+        account(story, counters);
     }
     log_line(story, server, Stage::Connection);
     story.live.leave();

@@ -46,7 +46,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted
     story.live.open(frontend.common.facts.id, &story.session, conn.socket.number());
     story.count(|front| front.sessions.inc());
     frontend.counters.session_rate_max.raise(u64::from(frontend.counters.session_rate.hit(now.0)));
-    site.counters.session_rate.hit(now.0);
+    site.counters.session_rate_max.raise(u64::from(site.counters.session_rate.hit(now.0)));
     match frontend.common.mode {
         Mode::Http => crate::http::serve(story, conn).await,
         _ => tcp(story, conn).await,
@@ -120,7 +120,7 @@ impl<'s> Counted<'s> {
         let now = site.clock.now();
         site.counters.connections.inc();
         site.counters.connections_total.inc();
-        site.counters.connection_rate.hit(now);
+        site.counters.connection_rate_max.raise(u64::from(site.counters.connection_rate.hit(now)));
         let counters = &frontend.counters;
         counters.current_max.raise(counters.current.inc());
         counters.connection_rate_max.raise(u64::from(counters.connection_rate.hit(now)));

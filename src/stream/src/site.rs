@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use backend::server::Admin;
+use backend::settings::Start;
 use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
 use base::addr::Addr;
 use base::clock::Clock;
@@ -13,7 +13,7 @@ use base::worker::PerWorker;
 use check::ProxyChecks;
 use config::diagnostic::Message;
 use config::directive::Switch;
-use config::draft::Resolution;
+use config::draft::{Resolution, Speech};
 use config::global::{CloseSpread, EventLoop, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
@@ -55,6 +55,7 @@ pub struct Site {
     pub buffers: SocketBuffers,
     /// How client connections end when the process stops.
     pub close_spread: CloseSpread,
+    speech: Speech,
     /// The frontends, `listen` sections among them, in the order of the configuration.
     pub frontends: Vec<Frontend>,
     /// The backends, `listen` sections among them.
@@ -196,6 +197,7 @@ impl Site {
             event_loop: draft.global(),
             buffers: draft.global(),
             close_spread: draft.global(),
+            speech: draft.readings.speech,
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -221,6 +223,9 @@ impl Site {
 
     /// Tells the operator something on standard error, in the layout of start-up messages.
     pub(crate) fn tell(&self, severity: Severity, text: &str) {
+        if self.speech == Speech::Silent {
+            return;
+        }
         let message = Message { severity, place: None, text: text.to_owned(), excerpt: None };
         // With standard error gone there is nobody to tell.
         let _ = std::io::stderr().write_all(message.render(self.process.pid).as_bytes());
@@ -293,20 +298,19 @@ fn backend_side(
     let none = ServerDrafts::default();
     let drafts = proxy.slots.get::<ServerDrafts>().unwrap_or(&none);
     let mut servers = Vec::with_capacity(drafts.list.len());
-    let mut homeless = Vec::new();
     // A disabled proxy is checked like any other, and serves nobody.
     let enabled = proxy.slots.get_or_default::<config::Notes>().state == config::State::Enabled;
     for line in drafts.list.iter().filter(|_| enabled) {
         let settings: ServerSettings = line.slots.get_or_default();
         let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
-        let server =
-            |address| Arc::new(Server::new(facts, settings, line.slots.inherited(), address, workers));
+        let server = |settings, address| {
+            Arc::new(Server::new(facts, settings, line.slots.inherited(), address, workers))
+        };
         match line.address.as_ref().map(net::resolve) {
-            Some(Ok(address)) => servers.push(server(address)),
+            Some(Ok(address)) => servers.push(server(settings, address)),
             Some(Err(_)) if draft.readings.resolution == Resolution::Optional => {
-                let server = server(Addr::any(base::addr::Family::V4));
-                homeless.push(server.clone());
-                servers.push(server);
+                let settings = ServerSettings { start: Start::Disabled, ..settings };
+                servers.push(server(settings, Addr::any(base::addr::Family::V4)));
             }
             Some(Err(e)) => errors.push(BuildError {
                 place: line.place.clone(),
@@ -319,9 +323,6 @@ fn backend_side(
         }
     }
     let core = Arc::new(Backend::new(facts(proxy), settings, servers, workers));
-    for server in homeless {
-        core.set_admin(&server, Admin::Maintenance);
-    }
     BackendSide {
         common: common(proxy),
         proxy: index,

@@ -359,10 +359,10 @@ mod tests {
             send(&server, b"answer").await;
             server.shutdown_write().unwrap();
             let clock = Clock::system();
-            let mut deadline = Deadline::new(clock.clone());
+            let (mut deadline, live) = (Deadline::new(clock.clone()), Live::default());
             let timeouts =
                 RelayTimeouts { splicing: (Splicing::On, Splicing::On), ..RelayTimeouts::default() };
-            let done = relay(&mut near, &mut far, &clock, &mut deadline, timeouts, 16384).await;
+            let done = relay(&mut near, &mut far, (&clock, &live), &mut deadline, timeouts, 16384).await;
             assert_eq!((done.bytes_in, done.bytes_out), (8, 6));
             drop((near, far));
             assert_eq!(read_to_end(client).await, b"answer");

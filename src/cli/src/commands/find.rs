@@ -57,7 +57,7 @@ pub(super) fn maxconn(site: &Site, program: &Program) -> u64 {
     }
 }
 
-/// Seconds since a tick; since the start if it is none.
-pub(super) fn seconds_since(site: &Site, tick: u64) -> u64 {
-    site.clock.now().since(Tick(tick.max(1_000_000))).as_secs()
+/// Seconds since a tick.
+pub(super) fn seconds_since(site: &Site, tick: Tick) -> u64 {
+    site.clock.now().since(tick).as_secs()
 }

@@ -188,7 +188,7 @@ impl Gathered<'_> {
         self.number(F::DroppedLogs, log::dropped());
         self.number(F::BusyPolling, 0);
         self.number(F::FailedResolutions, c.failed_resolutions.get());
-        self.wide(F::TotalBytesOut, c.bytes_out.get());
+        self.wide(F::TotalBytesOut, crate::load::bytes_out(self.site));
         self.wide(F::TotalSplicedBytesOut, 0);
         self.wide(F::BytesOutRate, bytes);
         self.number(F::DebugCommandsIssued, 0);

@@ -68,7 +68,7 @@ srv_check_port srv_check_addr srv_agent_addr srv_agent_port\n";
 
 pub(super) fn servers_state(cx: &mut CommandCx<'_>) -> Answer {
     servers(cx, STATE_HEAD, |site, backend, server, out| {
-        let running = server.admin() != Admin::Maintenance && server.status() == Status::Up;
+        let running = server.running() == backend::Running::Yes;
         let configured = if server.settings.start == Start::Disabled { 4 } else { 0 };
         let (admin, paused) = match server.admin() {
             Admin::Ready => (configured, 0),
@@ -76,7 +76,6 @@ pub(super) fn servers_state(cx: &mut CommandCx<'_>) -> Answer {
             Admin::Maintenance => (configured + 1, 8),
         };
         let check = check_state(server);
-        let changed = server.last_change.load(std::sync::atomic::Ordering::Relaxed);
         let (address, port) = address_and_port(&server.address.load());
         let _ = writeln!(
             out,
@@ -85,10 +84,14 @@ pub(super) fn servers_state(cx: &mut CommandCx<'_>) -> Answer {
             backend.common.facts.name,
             server.facts.id,
             server.facts.name,
-            if running { 2 } else { 0 },
+            match (running, server.status()) {
+                (false, _) => 0,
+                (true, Status::Stopping) => 3,
+                (true, _) => 2,
+            },
             server.weight(),
             server.settings.weight,
-            find::seconds_since(site, changed),
+            find::seconds_since(site, server.uptime.since()),
             check.outcome,
             check.bits + paused,
         );

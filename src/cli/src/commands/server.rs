@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use backend::Server;
+use backend::Trend;
 use backend::server::{Admin, Status};
 use keyword::Answer;
 use keyword::command::{CommandCx, Severity};
@@ -30,13 +31,13 @@ pub(super) fn get_weight(cx: &mut CommandCx<'_>) -> Answer {
 
 pub(super) fn set_weight(cx: &mut CommandCx<'_>) -> Answer {
     let text = cx.arg(1);
-    with(cx, |_, backend, server| change_weight(backend, server, &text))
+    with(cx, |site, backend, server| change_weight(site, backend, server, &text))
 }
 
-fn change_weight(backend: &BackendSide, server: &Server, text: &str) -> Answer {
+fn change_weight(site: &Site, backend: &BackendSide, server: &Server, text: &str) -> Answer {
     match new_weight(text, server.settings.weight) {
         Ok(weight) => {
-            backend.core.set_weight(server, weight);
+            backend.core.set_weight(server, weight, site.clock.now());
             Answer::Silence
         }
         Err(message) => Answer::error(message),
@@ -83,10 +84,7 @@ pub(super) fn disable(cx: &mut CommandCx<'_>) -> Answer {
 }
 
 fn change_admin(site: &Site, backend: &BackendSide, server: &Server, admin: Admin) {
-    if server.admin() != admin {
-        server.last_change.store(site.clock.now().0, std::sync::atomic::Ordering::Relaxed);
-        backend.core.set_admin(server, admin);
-    }
+    backend.core.set_admin(server, admin, site.clock.now());
 }
 
 pub(super) fn set_maxconn(cx: &mut CommandCx<'_>) -> Answer {
@@ -107,12 +105,12 @@ pub(super) fn set_maxconn(cx: &mut CommandCx<'_>) -> Answer {
     })
 }
 
-const USAGE: &str = "usage: set server <backend>/<server> addr | health | state | weight";
+const USAGE: &str = "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | check-port | fqdn | health | ssl | state | weight";
 
 pub(super) fn set_server(cx: &mut CommandCx<'_>) -> Answer {
     let (what, value) = (cx.arg(1), cx.arg(2));
     with(cx, |site, backend, server| match what.as_ref() {
-        "weight" => change_weight(backend, server, &value),
+        "weight" => change_weight(site, backend, server, &value),
         "state" => {
             let admin = match value.as_ref() {
                 "ready" => Admin::Ready,
@@ -125,20 +123,66 @@ pub(super) fn set_server(cx: &mut CommandCx<'_>) -> Answer {
             change_admin(site, backend, server, admin);
             Answer::Silence
         }
-        "health" => {
-            let status = match value.as_ref() {
-                "up" => Status::Up,
-                "down" => Status::Down,
-                _ => {
-                    return Answer::error("'set server <srv> health' expects 'up', 'stopping', or 'down'.");
-                }
-            };
-            backend.core.set_status(server, status, site.clock.now());
-            Answer::Silence
-        }
+        "health" => set_health(site, backend, server, &value),
         "addr" => set_address(cx, server),
+        other if LACKING.iter().any(|(word, ..)| *word == other) => lacking(other, cx.has(2), server),
         _ => Answer::error(USAGE),
     })
+}
+
+fn set_health(site: &Site, backend: &BackendSide, server: &Server, value: &str) -> Answer {
+    let (status, trend) = match value {
+        "up" => (Status::Up, Trend::Up),
+        "stopping" => (Status::Stopping, Trend::Up),
+        "down" => (Status::Down, Trend::Down),
+        _ => return Answer::error("'set server <srv> health' expects 'up', 'stopping', or 'down'."),
+    };
+    server.health.force(trend);
+    backend.core.set_status(server, status, site.clock.now());
+    Answer::Silence
+}
+
+/// What a server would need for these words, which no server has: what is said without a value, and with one.
+const LACKING: &[(&str, &str, &str)] = &[
+    ("agent", NO_AGENT, NO_AGENT),
+    (
+        "agent-addr",
+        "set server <b>/<s> agent-addr requires an address and optionally a port.",
+        "agent checks are not enabled on this server",
+    ),
+    (
+        "agent-port",
+        "set server <b>/<s> agent-port requires a port.",
+        "agent checks are not enabled on this server",
+    ),
+    ("agent-send", NO_AGENT, NO_AGENT),
+    (
+        "check-addr",
+        "set server <b>/<s> check-addr requires an address and optionally a port.",
+        "health checks are not enabled on this server",
+    ),
+    (
+        "check-port",
+        "set server <b>/<s> check-port requires a port.",
+        "health checks are not enabled on this server",
+    ),
+    (
+        "fqdn",
+        "set server <b>/<s> fqdn requires a FQDN.",
+        "set server <b>/<s> fqdn failed because no resolution is configured.",
+    ),
+    ("ssl", NO_TLS, NO_TLS),
+];
+
+const NO_AGENT: &str = "agent checks are not enabled on this server.";
+const NO_TLS: &str = "'set server <srv> ssl' cannot be set.  default-server should define ssl settings";
+
+fn lacking(word: &str, given: bool, server: &Server) -> Answer {
+    if given && word.starts_with("check-") && super::stat::is_checked(server) {
+        return Answer::error(format!("'{word}' of this server cannot be changed at run time."));
+    }
+    let found = LACKING.iter().find(|(name, ..)| *name == word);
+    found.map_or(Answer::Silence, |(_, without, with)| Answer::error(if given { *with } else { *without }))
 }
 
 fn set_address(cx: &CommandCx<'_>, server: &Server) -> Answer {

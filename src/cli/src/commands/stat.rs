@@ -1,11 +1,10 @@
 //! `show stat`: the site's counters as rows.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use backend::server::{Admin, Status};
 use backend::settings::Algorithm;
-use backend::{CheckStatus, Server};
+use backend::{CheckStatus, Running, Server};
 use base::clock::Tick;
 use check::CheckSettings;
 use check::settings::Enabled;
@@ -92,7 +91,7 @@ impl Query {
         match self.servers {
             Servers::All => true,
             Servers::Wanted => in_use,
-            Servers::Up => in_use && server.status() == Status::Up,
+            Servers::Up => server.running() == Running::Yes,
         }
     }
 }
@@ -245,19 +244,19 @@ impl StatDump {
         let c = &backend.core.counters;
         let servers = backend.core.servers.load();
         let (active, backup) = backend.core.balancer.usable();
-        let up = servers.is_empty() || active + backup > 0;
         let weight: u64 = {
             let counted = servers.iter().filter(|s| s.is_usable());
             let role = |s: &&Arc<Server>| active == 0 || s.settings.role == backend::settings::Role::Active;
             counted.filter(role).map(|s| u64::from(s.weight())).sum()
         };
+        let up = backend.core.running() == Running::Yes;
         let mut status = if up { "UP" } else { "DOWN" }.to_owned();
         if self.query.servers != Servers::All {
-            let working = |s: &&Arc<Server>| s.status() == Status::Up && s.admin() != Admin::Maintenance;
+            let working = |s: &&Arc<Server>| s.running() == Running::Yes;
             status = format!("{status} ({}/{})", servers.iter().filter(working).count(), servers.len());
         }
-        let changed = servers.iter().map(|s| s.last_change.load(Ordering::Relaxed)).max().unwrap_or(0);
-        let since = find::seconds_since(&self.site, if up { 0 } else { changed });
+        let uptime = &backend.core.uptime;
+        let down = uptime.down_time(backend.core.running(), self.site.clock.now()).as_secs();
         row.set(C::Pxname, Value::Text(backend.common.facts.name.to_string().into()));
         row.set(C::Status, Value::Text(status.into()));
         row.words(&[(C::Svname, "BACKEND"), (C::Mode, backend.common.mode.name())]);
@@ -267,8 +266,8 @@ impl StatDump {
             (C::Uweight, weight),
             (C::Act, active as u64),
             (C::Bck, backup as u64),
-            (C::Lastchg, since),
-            (C::Downtime, if up { 0 } else { since }),
+            (C::Lastchg, find::seconds_since(&self.site, uptime.since())),
+            (C::Downtime, down),
             (C::AggServerStatus, 0),
             (C::AggServerCheckStatus, 0),
             (C::AggCheckStatus, 0),
@@ -310,13 +309,12 @@ impl StatDump {
         if is_checked(server) {
             self.checks(&mut row, server);
         }
-        let changed = server.last_change.load(Ordering::Relaxed);
         row.figures(&[
             (C::Weight, u64::from(server.weight())),
             (C::Uweight, u64::from(server.weight())),
             (C::Act, u64::from(!backup)),
             (C::Bck, u64::from(backup)),
-            (C::Lastchg, find::seconds_since(&self.site, changed)),
+            (C::Lastchg, find::seconds_since(&self.site, server.uptime.since())),
             (C::SrvIcur, c.idle_now()),
             (C::IdleConnCur, 0),
             (C::SafeConnCur, c.idle_now()),
@@ -350,10 +348,9 @@ impl StatDump {
     /// What checks found out.
     fn checks(&self, row: &mut Row, server: &Server) {
         let c = &server.counters;
-        let changed = server.last_change.load(Ordering::Relaxed);
-        let down = server.status() == Status::Down || server.admin() == Admin::Maintenance;
+        let down = server.uptime.down_time(server.running(), self.site.clock.now()).as_secs();
         row.counters(&[(C::Chkfail, c.failed_checks.get()), (C::Chkdown, c.common.downs.get())]);
-        row.figures(&[(C::Downtime, if down { find::seconds_since(&self.site, changed) } else { 0 })]);
+        row.figures(&[(C::Downtime, down)]);
         if server.admin() == Admin::Maintenance {
             return;
         }
@@ -430,7 +427,8 @@ pub(super) fn is_checked(server: &Server) -> bool {
 fn status(server: &Server) -> String {
     let up = match (server.admin(), server.status()) {
         (Admin::Maintenance, _) => return "MAINT".to_owned(),
-        (Admin::Drain, Status::Up) => "DRAIN",
+        (Admin::Drain, Status::Up | Status::Stopping) => "DRAIN",
+        (Admin::Ready, Status::Stopping) => "NOLB",
         (Admin::Ready, Status::Up) if is_checked(server) => "UP",
         (Admin::Ready, Status::Up) => return "no check".to_owned(),
         (_, Status::Down) => "DOWN",
@@ -442,7 +440,7 @@ fn status(server: &Server) -> String {
             format!("{up} {}/{fall}", level + 1 - rise)
         }
         Status::Down if level > 0 && level < rise => format!("{up} {level}/{rise}"),
-        Status::Up | Status::Down => up.to_owned(),
+        Status::Up | Status::Down | Status::Stopping => up.to_owned(),
     }
 }
 
@@ -502,15 +500,14 @@ fn statuses(row: &mut Row, class: impl Fn(usize) -> u64) {
 }
 
 fn times(row: &mut Row, c: &BackendCounters) {
-    let count = c.events.sum(|e| e.sessions.get());
-    let figures: [(C, C, &TimeFigures); 4] = [
-        (C::Qtime, C::QtimeMax, &c.queue_time),
-        (C::Ctime, C::CtimeMax, &c.connect_time),
-        (C::Rtime, C::RtimeMax, &c.response_time),
-        (C::Ttime, C::TtimeMax, &c.total_time),
+    let figures: [(C, C, fn(&BackendEvents) -> &TimeFigures); 4] = [
+        (C::Qtime, C::QtimeMax, |e| &e.queue_time),
+        (C::Ctime, C::CtimeMax, |e| &e.connect_time),
+        (C::Rtime, C::RtimeMax, |e| &e.response_time),
+        (C::Ttime, C::TtimeMax, |e| &e.total_time),
     ];
-    for (average, max, figures) in figures {
-        row.figures(&[(average, figures.average(count)), (max, figures.max.get())]);
+    for (average, max, pick) in figures {
+        row.figures(&[(average, c.average_time(pick)), (max, c.longest_time(pick))]);
     }
 }
 
@@ -530,7 +527,7 @@ pub(super) fn with_port(addr: &base::addr::Addr) -> String {
 }
 
 pub(super) fn schema(_: &mut CommandCx<'_>) -> Answer {
-    Answer::text(stats::SCHEMA)
+    Answer::text(stats::schema())
 }
 
 pub(super) fn clear_counters(cx: &mut CommandCx<'_>) -> Answer {
