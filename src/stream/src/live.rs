@@ -463,20 +463,20 @@ pub fn list_here(selection: &Selection) -> Vec<StreamView> {
 
 /// Ends streams of this thread; tells how many.
 pub fn end_here(selection: &Selection) -> usize {
-    STREAMS.with(|roll| match selection.handle {
-        Some(handle) => roll.find(handle).map_or(0, |live| {
-            live.condemn();
-            1
-        }),
-        None => {
-            let places = roll.places.borrow();
-            let mut ended = 0;
-            for live in places.iter().filter(|l| selection.includes(l)) {
+    STREAMS.with(|roll| {
+        if let Some(handle) = selection.handle {
+            return roll.find(handle).map_or(0, |live| {
                 live.condemn();
-                ended += 1;
-            }
-            ended
+                1
+            });
         }
+        let places = roll.places.borrow();
+        let mut ended = 0;
+        for live in places.iter().filter(|l| selection.includes(l)) {
+            live.condemn();
+            ended += 1;
+        }
+        ended
     })
 }
 
@@ -548,7 +548,9 @@ mod tests {
 
     #[test]
     fn condemned_streams_drop_their_work() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build_local(Default::default()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build_local(tokio::runtime::LocalOptions::default())
+            .unwrap();
         let counters = StreamCounters::new(1);
         let seat = Seat::take(&counters);
         seat.enter(begun(1, 1), b"");

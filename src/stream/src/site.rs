@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use backend::settings::Start;
+use backend::server::Admin;
 use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
 use base::addr::Addr;
 use base::clock::Clock;
@@ -183,7 +183,7 @@ impl Site {
         let mut backends_by_name = HashMap::new();
         for (index, proxy) in draft.proxies.iter().enumerate().filter(|(_, p)| p.kind.has_backend()) {
             backends_by_name.insert(proxy.name.clone(), backends.len());
-            backends.push(backend_side(index, proxy, draft, workers, &mut errors));
+            backends.push(backend_side(index, proxy, draft, (workers, clock.now()), &mut errors));
         }
         let mut site = Self {
             process,
@@ -291,26 +291,27 @@ fn backend_side(
     index: usize,
     proxy: &ProxyDraft,
     draft: &Draft,
-    workers: usize,
+    (workers, now): (usize, base::clock::Tick),
     errors: &mut Vec<BuildError>,
 ) -> BackendSide {
     let settings: BackendSettings = proxy.slots.get_or_default();
     let none = ServerDrafts::default();
     let drafts = proxy.slots.get::<ServerDrafts>().unwrap_or(&none);
     let mut servers = Vec::with_capacity(drafts.list.len());
+    let mut homeless = Vec::new();
     // A disabled proxy is checked like any other, and serves nobody.
     let enabled = proxy.slots.get_or_default::<config::Notes>().state == config::State::Enabled;
     for line in drafts.list.iter().filter(|_| enabled) {
         let settings: ServerSettings = line.slots.get_or_default();
         let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
-        let server = |settings, address| {
-            Arc::new(Server::new(facts, settings, line.slots.inherited(), address, workers))
-        };
+        let server =
+            |address| Arc::new(Server::new(facts, settings, line.slots.inherited(), address, workers));
         match line.address.as_ref().map(net::resolve) {
-            Some(Ok(address)) => servers.push(server(settings, address)),
+            Some(Ok(address)) => servers.push(server(address)),
             Some(Err(_)) if draft.readings.resolution == Resolution::Optional => {
-                let settings = ServerSettings { start: Start::Disabled, ..settings };
-                servers.push(server(settings, Addr::any(base::addr::Family::V4)));
+                let server = server(Addr::any(base::addr::Family::V4));
+                homeless.push(server.clone());
+                servers.push(server);
             }
             Some(Err(e)) => errors.push(BuildError {
                 place: line.place.clone(),
@@ -323,6 +324,9 @@ fn backend_side(
         }
     }
     let core = Arc::new(Backend::new(facts(proxy), settings, servers, workers));
+    for server in homeless {
+        core.set_admin(&server, Admin::Maintenance, now);
+    }
     BackendSide {
         common: common(proxy),
         proxy: index,
