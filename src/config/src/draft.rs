@@ -117,6 +117,18 @@ pub struct Readings {
     pub start: std::path::PathBuf,
     /// `-dr`: whether servers need an address.
     pub resolution: Resolution,
+    /// `-q`, `quiet`.
+    pub speech: Speech,
+}
+
+/// Whether the process says anything on standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Speech {
+    /// It does.
+    #[default]
+    Free,
+    /// It does not.
+    Silent,
 }
 
 /// Whether the name of a server must have an address when the program starts.

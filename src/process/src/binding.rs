@@ -340,6 +340,7 @@ mod tests {
             frontend: 0,
             settings: ListenerSettings::default(),
             id: 1,
+            counters: None,
             shards: vec![vec![0]],
         };
         let old = Old::default();

@@ -298,4 +298,14 @@ mod tests {
             assert!(text.contains(option), "{option}");
         }
     }
+
+    proptest::proptest! {
+        /// Whatever the arguments, they are read or refused.
+        #[test]
+        fn no_command_line_panics(
+            line in proptest::collection::vec("-{0,2}[a-zA-Z0-9,]{0,6}|-(f|sf|st|x|n|cc|dC|dK) ?", 0..6),
+        ) {
+            let _ = Options::parse(line);
+        }
+    }
 }

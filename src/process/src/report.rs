@@ -51,7 +51,10 @@ impl Reporter {
         }
         let pid = std::process::id();
         let mut text = String::new();
-        if message.severity >= Severity::Warning && !std::mem::replace(&mut self.introduced, true) {
+        if message.severity >= Severity::Warning
+            && self.phase == Phase::Start
+            && !std::mem::replace(&mut self.introduced, true)
+        {
             for line in [
                 format!("haproxy version is {}", version::full()),
                 format!("path to executable is {}", executable().display()),

@@ -219,7 +219,14 @@ impl Ready<'_> {
         set_panic_hook(&site, reporter.verbosity());
         reporter.end_start();
         let sockets = api.listeners();
-        let mut world = world(draft, &site, &opened.listeners, &sockets, reporter.warnings() as u64);
+        let mut world = world(
+            draft,
+            &site,
+            &opened.listeners,
+            &sockets,
+            environment(draft, &api),
+            reporter.warnings() as u64,
+        );
         let started = Held::hold(&SIGNALS)
             .and_then(|signals| Ok((signals, spawn(&site, &opened.listeners, &prepared.plan)?)))
             .and_then(|(signals, workers)| {
@@ -277,15 +284,24 @@ fn take_leave(
 /// Where a clock starts, in microseconds.
 const FIRST_TICK: u64 = 1_000_000;
 
+/// The environment as the configuration left it, with the sockets of the runtime API.
+fn environment(draft: &Draft, api: &Api) -> Vec<(String, String)> {
+    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let mut environment: Vec<_> = draft.environment.sorted().into_iter().map(own).collect();
+    environment.push(("HAPROXY_CLI".to_owned(), api.addresses()));
+    environment.sort();
+    environment
+}
+
 /// What the runtime API works on.
 fn world(
     draft: &Draft,
     site: &Arc<Site>,
     listeners: &[Bound],
     sockets: &[BoundListener],
+    environment: Vec<(String, String)>,
     warnings: u64,
 ) -> World {
-    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let traffic = listeners.iter().map(|bound| BoundListener::clone(&bound.listener));
     let mut world = World::default();
     world.put(Arc::clone(site));
@@ -297,7 +313,7 @@ fn world(
     world.put(Arc::new(Program {
         version: version::full(),
         date: version::DATE.to_owned(),
-        environment: draft.environment.sorted().into_iter().map(own).collect(),
+        environment,
         listeners: traffic.chain(sockets.iter().cloned()).collect(),
         maxconn,
         started: site.clock.wall(),
@@ -384,4 +400,22 @@ fn describe(panic: &PanicHookInfo<'_>) -> String {
     let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
     let what = panic.payload_as_str().unwrap_or("no reason given");
     format!("internal error, one connection ends: panic at {place}: {what}. Please report this.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_counted() {
+        let facts = ProcessFacts::default();
+        let site = Site::build(&Draft::default(), facts, base::clock::Clock::system(), 1);
+        let site = Arc::new(site.expect("an empty configuration is valid"));
+        set_panic_hook(&site, Verbosity::Quiet);
+        for _ in 0..2 {
+            assert!(std::thread::spawn(|| panic!("on purpose")).join().is_err());
+        }
+        let _ = std::panic::take_hook();
+        assert_eq!(site.counters.panics.get(), 2);
+    }
 }

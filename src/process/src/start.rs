@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use base::clock::Clock;
 use base::registry::Registry;
-use config::draft::Readings;
+use config::draft::{Readings, Speech};
 use config::global::DefaultPath;
 use config::{Draft, Environment, Reader};
 use keyword::Tables;
@@ -110,10 +110,13 @@ pub(crate) struct Prepared {
 
 fn prepare(registry: &Registry, options: &Options, reporter: &mut Reporter) -> Result<Prepared, Stop> {
     let clock = Clock::system();
-    let draft = read(registry, options, reporter)?;
+    let mut draft = read(registry, options, reporter)?;
     let life: Life = draft.global();
     if life.quiet.is_on() && options.verbosity != Verbosity::Verbose {
         reporter.hush(Verbosity::Quiet);
+    }
+    if reporter.verbosity() == Verbosity::Quiet {
+        draft.readings.speech = Speech::Silent;
     }
     let machine = Machine::detect();
     let plan = Plan::new(&draft.global::<Threads>(), &machine).map_err(|problem| {
@@ -197,7 +200,8 @@ fn read(registry: &Registry, options: &Options, reporter: &mut Reporter) -> Resu
     }
     let sources = files::load(&options.files).map_err(&mut fail)?;
     let start = std::env::current_dir().unwrap_or_default();
-    let readings = Readings { advice: options.advice, start, resolution: options.resolution };
+    let readings =
+        Readings { advice: options.advice, start, resolution: options.resolution, ..Readings::default() };
     let mut draft = Draft::new(environment(&sources, options), readings);
     apply_early(&mut draft, options);
     let facts = ProgramFacts;

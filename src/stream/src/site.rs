@@ -13,7 +13,7 @@ use base::worker::PerWorker;
 use check::ProxyChecks;
 use config::diagnostic::Message;
 use config::directive::Switch;
-use config::draft::Resolution;
+use config::draft::{Resolution, Speech};
 use config::global::{CloseSpread, EventLoop, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
@@ -55,6 +55,7 @@ pub struct Site {
     pub buffers: SocketBuffers,
     /// How client connections end when the process stops.
     pub close_spread: CloseSpread,
+    speech: Speech,
     /// The frontends, `listen` sections among them, in the order of the configuration.
     pub frontends: Vec<Frontend>,
     /// The backends, `listen` sections among them.
@@ -196,6 +197,7 @@ impl Site {
             event_loop: draft.global(),
             buffers: draft.global(),
             close_spread: draft.global(),
+            speech: draft.readings.speech,
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -221,6 +223,9 @@ impl Site {
 
     /// Tells the operator something on standard error, in the layout of start-up messages.
     pub(crate) fn tell(&self, severity: Severity, text: &str) {
+        if self.speech == Speech::Silent {
+            return;
+        }
         let message = Message { severity, place: None, text: text.to_owned(), excerpt: None };
         // With standard error gone there is nobody to tell.
         let _ = std::io::stderr().write_all(message.render(self.process.pid).as_bytes());
