@@ -263,12 +263,12 @@ mod tests {
 
     #[test]
     fn listings_take_what_is_attached() {
-        let o = parse("-f x -c -dKcfg,smp -dC12,line -dL -dA/tmp/x.tar -dc").unwrap();
+        let o = parse("-f x -c -dKcfg,smp -dC12,line -dL -dAx.tar -dc").unwrap();
         let listing = ConfigurationListing { key: 12, numbers: Wish::Yes };
         assert_eq!(o.listings.configuration, Some(listing));
         assert_eq!(o.listings.keywords.as_deref(), Some("cfg,smp"));
         assert_eq!((o.listings.libraries, o.listings.processors), (Wish::Yes, Wish::Yes));
-        assert_eq!(o.listings.archive.as_deref(), Some("/tmp/x.tar"));
+        assert_eq!(o.listings.archive.as_deref(), Some("x.tar"));
         let plain = parse("-f x -dC").unwrap().listings.configuration;
         assert_eq!(plain, Some(ConfigurationListing::default()));
         let numbered = parse("-f x -dC,line").unwrap().listings.configuration;
