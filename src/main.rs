@@ -1,58 +1,10 @@
 //! The `haproxy` program: the list of rooms and the allocator; everything else is a room's work.
 
-use keyword::Tables;
+mod rooms;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// The rooms, in the order in which their checks run.
-const ROOMS: &[Tables] = &[
-    Tables { fetches: lang::fetches::FETCHES, converters: lang::converters::CONVERTERS, ..Tables::NONE },
-    Tables { fetches: lang::fetches::connection::FETCHES, ..Tables::NONE },
-    Tables { directives: config::DIRECTIVES, checks: config::CHECKS, ..Tables::NONE },
-    Tables {
-        acl_keywords: rule::ACL_KEYWORDS,
-        predefined_acls: rule::PREDEFINED_ACLS,
-        actions: rule::ACTIONS,
-        directives: rule::DIRECTIVES,
-        ..Tables::NONE
-    },
-    Tables {
-        aliases: log::ALIASES,
-        directives: log::DIRECTIVES,
-        sections: log::SECTIONS,
-        checks: log::CHECKS,
-        ..Tables::NONE
-    },
-    Tables {
-        directives: net::DIRECTIVES,
-        bind_options: net::BIND_OPTIONS,
-        fetches: net::FETCHES,
-        ..Tables::NONE
-    },
-    Tables {
-        directives: backend::DIRECTIVES,
-        server_options: backend::SERVER_OPTIONS,
-        checks: backend::CHECKS,
-        ..Tables::NONE
-    },
-    Tables { actions: rule::VAR_ACTIONS, ..Tables::NONE },
-    Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
-    Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
-    Tables {
-        directives: stream::DIRECTIVES,
-        actions: stream::ACTIONS,
-        checks: stream::CHECKS,
-        ..Tables::NONE
-    },
-    Tables {
-        directives: cli::DIRECTIVES,
-        bind_options: cli::BIND_OPTIONS,
-        commands: cli::COMMANDS,
-        ..Tables::NONE
-    },
-];
-
 fn main() -> std::process::ExitCode {
-    process::main(ROOMS)
+    process::main(rooms::ROOMS)
 }

@@ -78,11 +78,6 @@ macro_rules! set {
 /// The server options of this room.
 pub static SERVER_OPTIONS: &[ServerOption] = &[
     option("backup", 0, set!(role = Role::Backup)),
-    option("cookie", 1, |cx| {
-        let value = cx.take_bytes()?.into();
-        cx.slot::<ServerSettings>().cookie = Some(value);
-        Ok(())
-    }),
     option("disabled", 0, set!(start = Start::Disabled)),
     option("enabled", 0, set!(start = Start::Enabled)),
     option("id", 1, |cx| {

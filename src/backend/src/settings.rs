@@ -56,8 +56,6 @@ pub struct ServerSettings {
     pub maxqueue: u64,
     /// `id`.
     pub id: Option<u32>,
-    /// `cookie`.
-    pub cookie: Option<Box<[u8]>>,
     /// `pool-max-conn`; `None` for no limit.
     pub pool_max: Option<u64>,
     /// `pool-purge-delay`.
@@ -73,7 +71,6 @@ impl Default for ServerSettings {
             maxconn: 0,
             maxqueue: 0,
             id: None,
-            cookie: None,
             pool_max: None,
             pool_purge_delay: Duration::from_secs(5),
         }

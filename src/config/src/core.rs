@@ -1,5 +1,6 @@
 //! The keywords of the sections themselves: what a proxy is, rather than what it does.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -69,8 +70,8 @@ pub static DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
     proxy("mode", Sections::ALL, Arity::Exactly(1), mode),
-    global("presetenv", Arity::Exactly(2), |s| {
-        let (name, value) = (s.arg(0), s.arg(1));
+    global("presetenv", Arity::AtLeast(0), |s| {
+        let (name, value) = name_and_value(s)?;
         if s.draft.environment.get(&name).is_none() {
             s.draft.environment.set(&name, &value);
         }
@@ -82,12 +83,15 @@ pub static DIRECTIVES: &[Directive] = &[
         s.draft.environment.keep_only(&names);
         Ok(())
     }),
-    global("setenv", Arity::Exactly(2), |s| {
-        let (name, value) = (s.arg(0), s.arg(1));
+    global("setenv", Arity::AtLeast(0), |s| {
+        let (name, value) = name_and_value(s)?;
         s.draft.environment.set(&name, &value);
         Ok(())
     }),
-    global("unsetenv", Arity::AtLeast(1), |s| {
+    global("unsetenv", Arity::AtLeast(0), |s| {
+        if s.args() == 0 {
+            return Err(Refusal::new("'unsetenv' expects at least one variable name."));
+        }
         for i in 0..s.args() {
             let name = s.arg(i);
             s.draft.environment.unset(&name);
@@ -98,6 +102,20 @@ pub static DIRECTIVES: &[Directive] = &[
 
 /// The checks of this room.
 pub static CHECKS: &[Check] = &[Check { name: "proxy ids", run: assign_ids }];
+
+/// The two arguments of `setenv` and `presetenv`.
+fn name_and_value<'a>(s: &Statement<'a>) -> Result<(Cow<'a, str>, Cow<'a, str>), Refusal> {
+    let keyword = s.keyword();
+    match s.args() {
+        0 => Err(Refusal::new(format!("'{keyword}' expects environment variable name."))),
+        1 => {
+            let text = format!("'{keyword}' expects environment variable value for '{}'.", s.arg(0));
+            Err(s.refuse(0, text))
+        }
+        2 => Ok((s.arg(0), s.arg(1))),
+        _ => Err(s.refuse(2, format!("'{keyword}' cannot handle unexpected argument '{}'.", s.arg(2)))),
+    }
+}
 
 fn mode(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let mode = match s.arg(0).as_ref() {

@@ -277,6 +277,16 @@ impl<'a> Statement<'a> {
         self.say(Severity::Diag, text.into());
     }
 
+    /// A remark about this line that never stops anything.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.say(Severity::Notice, text.into());
+    }
+
+    /// Remarks that a setting was there before; the earlier one stays.
+    pub fn already(&mut self, what: &str) {
+        self.note(format!("'{what}' already specified. Continuing."));
+    }
+
     fn say(&mut self, severity: Severity, text: String) {
         let place = Some(self.place.clone());
         self.diagnostics.push(Message { severity, place, text, excerpt: None });

@@ -113,6 +113,32 @@ pub struct SectionDraft {
 pub struct Readings {
     /// `-dD`: say what looks suspicious.
     pub advice: Advice,
+    /// The directory that the program was started in, or that `-C` names.
+    pub start: std::path::PathBuf,
+    /// `-dr`: whether servers need an address.
+    pub resolution: Resolution,
+    /// `-q`, `quiet`.
+    pub speech: Speech,
+}
+
+/// Whether the process says anything on standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Speech {
+    /// It does.
+    #[default]
+    Free,
+    /// It does not.
+    Silent,
+}
+
+/// Whether the name of a server must have an address when the program starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Resolution {
+    /// The start fails otherwise.
+    #[default]
+    Required,
+    /// `-dr`: a server without one is in maintenance.
+    Optional,
 }
 
 /// Whether suspicious but valid statements are pointed out.

@@ -5,15 +5,16 @@ pub mod diagnostic;
 pub mod directive;
 pub mod draft;
 pub mod environment;
+pub mod global;
 pub mod options;
 mod reader;
 pub mod slot;
 
-pub use core::{CHECKS, DIRECTIVES, Notes};
+pub use core::{CHECKS, DIRECTIVES, Notes, State};
 pub use diagnostic::{Diagnostics, Place, Severity};
 pub use directive::{Check, Directive, Prefix, Refusal, Section, Sections, Sense, Statement};
 pub use draft::{Draft, Mode, ProxyDraft, ProxyKind, Readings};
 pub use environment::Environment;
 pub use options::{BindOption, LineOption, OptionCx, ServerOption};
-pub use reader::{Naming, Reader, SectionKind};
+pub use reader::{Naming, Reader, SectionKind, Watcher};
 pub use slot::{Setting, Slots};

@@ -12,6 +12,7 @@ use grammar::span::SyntaxError;
 use crate::diagnostic::{Diagnostics, Excerpt, Message, Place, Severity};
 use crate::directive::{Arity, Directive, Prefix, Refusal, Section, Sense, Statement, Target};
 use crate::draft::{Draft, Mode, ProxyDraft, ProxyKind, SectionDraft};
+use crate::environment::Environment;
 use crate::slot::Slots;
 
 /// What variables in a line stand for.
@@ -33,6 +34,46 @@ impl grammar::line::Environment for Surroundings<'_> {
             Some(Target::Section(i)) => (&self.draft.sections[i].name, self.draft.sections[i].kind),
         };
         Cow::Borrowed(if name.is_empty() { kind } else { name }.as_bytes())
+    }
+}
+
+/// What conditional blocks may ask: of the program, and of the environment as the lines before have left it.
+struct DraftFacts<'d> {
+    program: &'d dyn Facts,
+    environment: &'d Environment,
+}
+
+impl Facts for DraftFacts<'_> {
+    fn is_defined(&self, name: &str) -> bool {
+        self.environment.get(name).is_some()
+    }
+
+    fn has_feature(&self, name: &str) -> bool {
+        self.program.has_feature(name)
+    }
+
+    fn is_enabled(&self, name: &str) -> bool {
+        self.program.is_enabled(name)
+    }
+
+    fn version(&self) -> &str {
+        self.program.version()
+    }
+
+    fn tls_library(&self) -> Option<&str> {
+        self.program.tls_library()
+    }
+
+    fn openssl_version(&self) -> Option<&str> {
+        self.program.openssl_version()
+    }
+
+    fn awslc_api(&self) -> Option<u32> {
+        self.program.awslc_api()
+    }
+
+    fn is_fips(&self) -> bool {
+        self.program.is_fips()
     }
 }
 
@@ -74,7 +115,11 @@ pub struct Reader<'r> {
     skipping: bool,
     /// First words of keywords that have several, for better messages.
     families: HashSet<&'static str>,
+    watcher: Option<Watcher<'r>>,
 }
+
+/// Sees every logical line that is not empty, before it is read.
+pub type Watcher<'r> = Box<dyn FnMut(&Line<'_>) + 'r>;
 
 impl<'r> Reader<'r> {
     /// A reader over these tables; `facts` answers the predicates of conditional blocks.
@@ -93,7 +138,18 @@ impl<'r> Reader<'r> {
             defaults: None,
             skipping: false,
             families,
+            watcher: None,
         }
+    }
+
+    /// Lets somebody see the lines.
+    pub fn watch(&mut self, watcher: Watcher<'r>) {
+        self.watcher = Some(watcher);
+    }
+
+    /// The draft so far.
+    pub fn draft(&self) -> &Draft {
+        &self.draft
     }
 
     /// Reads one file.
@@ -144,7 +200,10 @@ impl<'r> Reader<'r> {
     }
 
     fn line(&mut self, line: &Line<'_>, place: Place, blocks: &mut Blocks) {
-        match blocks.next(line, self.facts) {
+        if let Some(watcher) = &mut self.watcher {
+            watcher(line);
+        }
+        match blocks.next(line, &DraftFacts { program: self.facts, environment: &self.draft.environment }) {
             Ok(Step::Content) => {}
             Ok(Step::Skipped | Step::Directive) => return,
             Ok(Step::Report(level, text)) => {
@@ -154,7 +213,7 @@ impl<'r> Reader<'r> {
                     Level::Warning => Severity::Warning,
                     Level::Alert => Severity::Alert,
                 };
-                return self.push(severity, place, text.lossy().into_owned(), None);
+                return self.push(severity, place, format!("'{}'.", text.lossy()), None);
             }
             Err(e) => return self.syntax(place, e, line.text),
         }

@@ -1,6 +1,7 @@
 //! The registry over all rooms' tables.
 
 pub mod command;
+pub mod listing;
 
 use base::registry::Registry;
 use config::{BindOption, Check, Directive, SectionKind, ServerOption};

@@ -1,7 +1,6 @@
 //! The options of `bind` lines that concern their sockets.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use config::{BindOption, LineOption, OptionCx, Refusal, Setting};
 use sys::namespace::Namespace;
@@ -27,8 +26,6 @@ pub struct ListenerSettings {
     pub client_ip_magic: Option<u32>,
     /// `proto`.
     pub protocol: Option<Protocol>,
-    /// `idle-ping`, for the protocols that can.
-    pub idle_ping: Option<Duration>,
     /// `shards`.
     pub shards: Option<Shards>,
     /// `thread`.
@@ -162,11 +159,6 @@ pub static BIND_OPTIONS: &[BindOption] = &[
     option("id", 1, |cx| {
         let id = cx.take_integer(1..=i64::from(i32::MAX))?;
         cx.slot::<ListenerSettings>().id = Some(id as u32);
-        Ok(())
-    }),
-    option("idle-ping", 1, |cx| {
-        let interval = cx.take_duration()?;
-        cx.slot::<ListenerSettings>().idle_ping = Some(interval);
         Ok(())
     }),
     option("interface", 1, |cx| {

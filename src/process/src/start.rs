@@ -1,39 +1,51 @@
-//! From the command line to running workers.
+//! From the command line to a checked configuration.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use base::clock::Clock;
 use base::registry::Registry;
-use config::diagnostic::Message;
-use config::{Draft, Environment, Reader, Severity};
+use config::draft::{Readings, Speech};
+use config::global::DefaultPath;
+use config::{Draft, Environment, Reader};
 use keyword::Tables;
+use stream::Site;
+use stream::settings::Limits;
 
 use crate::facts::ProgramFacts;
-use crate::options::{Options, Task, Verbosity, VersionForm, Warnings};
-use crate::{version, workers};
+use crate::files::Source;
+use crate::options::{Mistake, Options, Override, Task, Verbosity, VersionForm, Warnings, Wish, usage};
+use crate::plan::{Machine, Plan};
+use crate::report::Reporter;
+use crate::settings::{Life, Resources, Sockets, Threads};
+use crate::{files, listing, run, version};
 
 /// The whole program, over the tables of its rooms.
 pub fn main(rooms: &[Tables]) -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
         Ok(options) => options,
-        Err(unknown) => {
-            eprintln!("{}\nunknown option '{}', or its argument is missing.", version::line(), unknown.0);
-            usage();
-            return ExitCode::FAILURE;
-        }
+        Err(mistake) => return explain(&mistake),
     };
     match &options.task {
         Task::Version(form) => print_version(*form),
-        Task::Usage => {
-            println!("{}", version::line());
-            usage();
+        Task::Condition(text) => condition(text),
+        Task::MemoryHelp => {
+            println!("Memory is never handed out uninitialised: -dM and its options have no effect.");
             ExitCode::SUCCESS
         }
-        Task::Condition(text) => condition(text),
         Task::Check | Task::Run => start(&keyword::registry(rooms), &options),
     }
+}
+
+fn explain(mistake: &Mistake) -> ExitCode {
+    match mistake {
+        Mistake::Refused(text) | Mistake::Invalid(text) => Reporter::default().alert(text),
+        Mistake::Unknown(text) => {
+            println!("{}", version::line());
+            eprintln!("{text}\n\n{}", usage());
+        }
+    }
+    ExitCode::FAILURE
 }
 
 fn print_version(form: VersionForm) -> ExitCode {
@@ -47,28 +59,22 @@ fn print_version(form: VersionForm) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn usage() {
-    eprintln!(
-        "Usage : haproxy [-f <cfgfile|cfgdir>]* [ -vdVD ] [ -n <maxconn> ] [ -p <pidfile> ] [ -C <dir> ] [-- <cfgfile>*]"
-    );
-}
-
 /// `-cc`: 0 when the condition holds, 1 when not, 2 when it cannot be read.
 fn condition(text: &str) -> ExitCode {
     let place = grammar::line::Place::default();
     let words = match grammar::line::split(text.as_bytes(), place, &ProcessEnvironment) {
         Ok(words) => words,
         Err(e) => {
-            eprintln!("{e}");
+            Reporter::default().alert(format!("Syntax Error in condition: {e}."));
             return ExitCode::from(2);
         }
     };
-    let joined = words.iter().map(|w| w.bytes()).collect::<Vec<_>>().join(&b' ');
+    let joined = words.iter().map(grammar::line::Word::bytes).collect::<Vec<_>>().join(&b' ');
     match grammar::conditional::parse(&joined).and_then(|e| e.evaluate(&ProgramFacts)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(e) => {
-            eprintln!("{e}");
+            Reporter::default().alert(format!("Failed to evaluate condition: {e}"));
             ExitCode::from(2)
         }
     }
@@ -83,159 +89,212 @@ impl grammar::line::Environment for ProcessEnvironment {
     }
 }
 
-/// Prints messages to standard error as they come, the two introductory notices before the first.
-struct Printer {
-    pid: u32,
-    verbosity: Verbosity,
-    introduced: bool,
-    warnings: usize,
-    alerts: usize,
-}
-
-impl Printer {
-    fn print(&mut self, message: &Message) {
-        match message.severity {
-            Severity::Warning => self.warnings += 1,
-            Severity::Alert => self.alerts += 1,
-            Severity::Diag | Severity::Notice => {}
-        }
-        if self.verbosity == Verbosity::Quiet && message.severity != Severity::Alert {
-            return;
-        }
-        let mut text = String::new();
-        if !std::mem::replace(&mut self.introduced, true) {
-            for line in [
-                format!("haproxy version is {}", version::full()),
-                format!("path to executable is {}", executable().display()),
-            ] {
-                let notice = Message { severity: Severity::Notice, place: None, text: line, excerpt: None };
-                text.push_str(&notice.render(self.pid));
-            }
-        }
-        text.push_str(&message.render(self.pid));
-        log::startup_logs().push(text.as_bytes());
-        // With standard error gone there is nobody to tell.
-        let _ = std::io::stderr().write_all(text.as_bytes());
-    }
-
-    fn alert(&mut self, text: impl Into<String>) {
-        self.print(&Message { severity: Severity::Alert, place: None, text: text.into(), excerpt: None });
-    }
-}
-
-fn executable() -> PathBuf {
-    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("haproxy"))
-}
-
 fn start(registry: &Registry, options: &Options) -> ExitCode {
-    let mut printer = Printer {
-        pid: std::process::id(),
-        verbosity: options.verbosity,
-        introduced: false,
-        warnings: 0,
-        alerts: 0,
+    let mut reporter = Reporter::new(options.verbosity, options.advice);
+    match prepare(registry, options, &mut reporter) {
+        Err(Stop) => ExitCode::FAILURE,
+        Ok(prepared) if options.task == Task::Check => check(&prepared, options, &reporter),
+        Ok(prepared) => run::run(prepared, registry, options, reporter),
+    }
+}
+
+/// The start cannot go on; the reason has been printed.
+struct Stop;
+
+/// A configuration that is ready to be put to work.
+pub(crate) struct Prepared {
+    pub(crate) draft: Draft,
+    pub(crate) plan: Plan,
+    pub(crate) clock: Clock,
+}
+
+fn prepare(registry: &Registry, options: &Options, reporter: &mut Reporter) -> Result<Prepared, Stop> {
+    let clock = Clock::system();
+    let mut draft = read(registry, options, reporter)?;
+    let life: Life = draft.global();
+    if life.quiet.is_on() && options.verbosity != Verbosity::Verbose {
+        reporter.hush(Verbosity::Quiet);
+    }
+    if reporter.verbosity() == Verbosity::Quiet {
+        draft.readings.speech = Speech::Silent;
+    }
+    let machine = Machine::detect();
+    let plan = Plan::new(&draft.global::<Threads>(), &machine).map_err(|problem| {
+        reporter.alert(problem);
+        Stop
+    })?;
+    for text in &plan.warnings {
+        reporter.warn(text);
+    }
+    reporter.advise(format!("Created {} threads split into {} groups", plan.threads.len(), plan.groups));
+    print_listings(registry, options, &machine, &plan);
+    if options.task == Task::Check {
+        resolve(&draft, &plan, &clock, reporter)?;
+    }
+    let fatal = options.warnings == Warnings::Fatal || life.zero_warning.is_on();
+    if reporter.warnings() > 0 && fatal {
+        reporter.alert("Some warnings were found and 'zero-warning' is set. Aborting.");
+        return Err(Stop);
+    }
+    Ok(Prepared { draft, plan, clock })
+}
+
+/// What a check looks at beyond the files: whether all names lead somewhere.
+fn resolve(draft: &Draft, plan: &Plan, clock: &Clock, reporter: &mut Reporter) -> Result<(), Stop> {
+    let facts = lang::facts::ProcessFacts::default();
+    match Site::build(draft, facts, clock.clone(), plan.threads.len()) {
+        Ok(_) => Ok(()),
+        Err(errors) => {
+            for e in &errors {
+                reporter.alert(run::at(&e.place, &e.message));
+            }
+            reporter.alert("config : Fatal errors found in configuration.");
+            Err(Stop)
+        }
+    }
+}
+
+fn check(prepared: &Prepared, options: &Options, reporter: &Reporter) -> ExitCode {
+    let verbosity = reporter.verbosity();
+    if reporter.warnings() > 0 && verbosity != Verbosity::Quiet {
+        println!("Warnings were found.");
+    }
+    if options.verbosity == Verbosity::Verbose {
+        println!("Configuration file is valid");
+    }
+    debug_assert!(!prepared.plan.threads.is_empty(), "a plan has threads");
+    ExitCode::SUCCESS
+}
+
+/// What was asked to be listed, on standard output.
+fn print_listings(registry: &Registry, options: &Options, machine: &Machine, plan: &Plan) {
+    let listings = &options.listings;
+    if let Some(classes) = &listings.keywords {
+        print!("{}", keyword::listing::list(registry, classes));
+    }
+    let complain = |e: std::io::Error| eprintln!("cannot list the libraries ({})", sys::reason(&e));
+    if listings.libraries == Wish::Yes {
+        match listing::loaded(options.verbosity) {
+            Ok(text) => print!("{text}"),
+            Err(e) => complain(e),
+        }
+    }
+    if let Some(file) = &listings.archive {
+        listing::archive(Path::new(file)).unwrap_or_else(complain);
+    }
+    if listings.processors == Wish::Yes {
+        print!("{}", listing::processors(machine, plan));
+    }
+}
+
+/// Reads all files, and prints what is wrong with them.
+fn read(registry: &Registry, options: &Options, reporter: &mut Reporter) -> Result<Draft, Stop> {
+    let mut fail = |text: String| {
+        reporter.alert(text);
+        Stop
     };
     if let Some(directory) = &options.directory
         && let Err(e) = std::env::set_current_dir(directory)
     {
-        printer.alert(format!("config : could not change to directory {directory} : {e}"));
-        return ExitCode::FAILURE;
+        return Err(fail(format!("Could not change to directory {directory} : {}", sys::reason(&e))));
     }
-    let Some(draft) = read(registry, options, &mut printer) else { return ExitCode::FAILURE };
-    if printer.warnings > 0 && options.warnings == Warnings::Fatal {
-        printer.alert("Some warnings were found and 'zero-warning' is set. Aborting.");
-        return ExitCode::FAILURE;
-    }
-    if options.task == Task::Check {
-        if printer.warnings > 0 && options.verbosity != Verbosity::Quiet {
-            println!("Warnings were found.");
-        }
-        if options.verbosity == Verbosity::Verbose {
-            println!("Configuration file is valid");
-        }
-        return ExitCode::SUCCESS;
-    }
-    match workers::run(&draft, registry, options, &Clock::system()) {
-        Ok(code) => code,
-        Err(problems) => {
-            for problem in problems {
-                printer.alert(problem);
-            }
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Reads all files; `None` after printing what is wrong with them.
-fn read(registry: &Registry, options: &Options, printer: &mut Printer) -> Option<Draft> {
-    if options.files.is_empty() {
-        usage();
-        return None;
-    }
-    let mut files = Vec::new();
-    for file in &options.files {
-        match expand(Path::new(file)) {
-            Ok(found) => files.extend(found),
-            Err(e) => {
-                let reason = sys::reason(&e);
-                printer.alert(format!("config : Cannot open configuration file/directory {file} : {reason}"));
-                return None;
-            }
-        }
-    }
-    let readings = config::Readings { advice: options.advice };
-    let draft = Draft::new(Environment::of_process(), readings);
+    let sources = files::load(&options.files).map_err(&mut fail)?;
+    let start = std::env::current_dir().unwrap_or_default();
+    let readings =
+        Readings { advice: options.advice, start, resolution: options.resolution, ..Readings::default() };
+    let mut draft = Draft::new(environment(&sources, options), readings);
+    apply_early(&mut draft, options);
     let facts = ProgramFacts;
     let mut reader = Reader::new(registry, &facts, draft);
-    let mut bad_files = Vec::new();
-    for file in &files {
-        let alerts = printer.alerts;
-        match std::fs::read(file) {
-            Ok(content) => reader.read(&file.to_string_lossy(), &content),
-            Err(e) => {
-                let reason = sys::reason(&e);
-                printer.alert(format!(
-                    "config : Could not open configuration file {} : {reason}",
-                    file.display()
-                ));
-            }
-        }
-        for message in reader.diagnostics().take() {
-            printer.print(&message);
-        }
-        if printer.alerts > alerts {
-            bad_files.push(file);
-        }
+    if let Some(listed) = options.listings.configuration {
+        reader.watch(Box::new(move |line| print!("{}", listing::line(listed, registry, line))));
     }
-    for file in &bad_files {
-        printer.alert(format!("config : Error(s) found in configuration file : {}", file.display()));
+    let bad = read_sources(&mut reader, &sources, reporter)?;
+    for name in &bad {
+        reporter.alert(format!("config : Error(s) found in configuration file : {name}"));
     }
-    if bad_files.is_empty() {
-        let (draft, diagnostics) = reader.finish();
+    if bad.is_empty() {
+        let (mut draft, diagnostics) = reader.finish();
         for message in diagnostics.messages() {
-            printer.print(message);
+            reporter.print(message);
         }
-        if printer.alerts == 0 {
-            return Some(draft);
+        if reporter.alerts() == 0 {
+            apply_late(&mut draft, options);
+            return Ok(draft);
         }
     }
-    printer.alert("config : Fatal errors found in configuration.");
-    None
+    reporter.alert("config : Fatal errors found in configuration.");
+    Err(Stop)
 }
 
-/// A directory stands for its files that end in `.cfg`, in the order of their names.
-fn expand(path: &Path) -> std::io::Result<Vec<PathBuf>> {
-    if !std::fs::metadata(path)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(path)? {
-        let path = entry?.path();
-        let hidden = path.file_name().is_none_or(|n| n.as_encoded_bytes().starts_with(b"."));
-        if !hidden && path.extension().is_some_and(|e| e == "cfg") && path.is_file() {
-            found.push(path);
+/// Reads one file after the other; returns the names of those with errors.
+fn read_sources<'s>(
+    reader: &mut Reader<'_>,
+    sources: &'s [Source],
+    reporter: &mut Reporter,
+) -> Result<Vec<&'s str>, Stop> {
+    let mut bad = Vec::new();
+    for source in sources {
+        let alerts = reporter.alerts();
+        let start = reader.draft().readings.start.clone();
+        let entered = reader.draft().global::<DefaultPath>().enter(&start, &source.name);
+        reader.read(&source.name, &source.content);
+        for message in reader.diagnostics().take() {
+            reporter.print(&message);
+        }
+        let back = entered.and_then(|()| std::env::set_current_dir(&start));
+        if let Err(e) = back {
+            reporter.alert(format!(
+                "config : cannot follow 'default-path' for {} ({})",
+                source.name,
+                sys::reason(&e)
+            ));
+            return Err(Stop);
+        }
+        if reporter.alerts() > alerts {
+            bad.push(source.name.as_str());
         }
     }
-    found.sort();
-    Ok(found)
+    Ok(bad)
+}
+
+/// The environment that configurations see.
+fn environment(sources: &[Source], options: &Options) -> Environment {
+    let mut environment = Environment::of_process();
+    let names: Vec<_> = sources.iter().map(|s| s.name.as_str()).collect();
+    environment.set("HAPROXY_CFGFILES", &names.join(";"));
+    environment.set("HAPROXY_BRANCH", version::BRANCH);
+    environment.set("HAPROXY_STARTUP_VERSION", &version::full());
+    let host = sys::process::host_name().unwrap_or_default();
+    environment.set("HAPROXY_LOCALPEER", options.local_peer.as_deref().unwrap_or(&host));
+    for (name, format) in log::formats::VARIABLES {
+        environment.set(name, format);
+    }
+    environment
+}
+
+/// What the command line sets before the files are read, and they do not change.
+fn apply_early(draft: &mut Draft, options: &Options) {
+    if let Some(name) = &options.local_peer {
+        draft.global.get_mut::<Life>().local_peer = Some(name.as_str().into());
+    }
+}
+
+/// What the command line sets whatever the files say.
+fn apply_late(draft: &mut Draft, options: &Options) {
+    for over in &options.overrides {
+        match over {
+            Override::NoReusePort => {
+                draft.global.get_mut::<Sockets>().reuse_port = config::directive::Switch::Off;
+            }
+            Override::NoSplice => {
+                draft.global.get_mut::<Resources>().splicing = config::directive::Switch::Off;
+            }
+        }
+    }
+    if let Some(limit) = options.proxy_maxconn {
+        for proxy in draft.proxies.iter_mut().filter(|p| p.kind.has_frontend()) {
+            proxy.slots.get_mut::<Limits>().maxconn.get_or_insert(limit);
+        }
+    }
 }

@@ -44,9 +44,6 @@ pub static DIRECTIVES: &[Directive] = &[
     rules("tcp-request connection", FRONT, "4.2", |s| rule(s, RuleSets::TCP_CONNECTION)),
     rules("tcp-request session", FRONT, "4.2", |s| rule(s, RuleSets::TCP_SESSION)),
     rules("tcp-request content", ANY, "4.2", |s| rule(s, RuleSets::TCP_CONTENT)),
-    rules("tcp-response content", Sections::BACK.without(Sections::DEFAULTS).or(NAMED), "4.2", |s| {
-        rule(s, RuleSets::TCP_RESPONSE)
-    }),
 ];
 
 fn acl(s: &mut Statement<'_>) -> Result<(), Refusal> {

@@ -65,7 +65,10 @@ pub(crate) async fn lease(
     let mut failed: Option<Arc<Server>> = None;
     loop {
         let held = slot(story, backend, failed.as_ref()).await.map_err(|f| (f, failed.clone()))?;
-        story.facts.timers.queued = story.now();
+        // What later attempts take is no time in a queue.
+        if !story.facts.timers.queued.is_set() {
+            story.facts.timers.queued = story.now();
+        }
         story.live.reach(Stage::Connecting);
         story.live.assign(held.0.facts.id, story.facts.retries);
         let traits = Traits::of(story, backend, &held.0);

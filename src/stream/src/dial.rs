@@ -1,5 +1,6 @@
 //! A new connection to a server: where it goes, where it comes from, and what is said on it first.
 
+use config::global::SideBuffers;
 use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
@@ -169,7 +170,7 @@ pub(crate) async fn dial(
 ) -> Result<Conn, DialError> {
     let to = traits.to.clone().unwrap_or_else(|| Addr::clone(&server.address.load()));
     let first = server.dial.socks4.as_ref().unwrap_or(&to);
-    let (spec, lease) = spec(backend, server, &traits, first)?;
+    let (spec, lease) = spec(story.site.buffers.server, backend, server, &traits, first)?;
     let mut connecting = start(&spec).map_err(|_| DialError::Refused)?;
     established(&mut connecting, &mut story.deadline).await?;
     let mut conn = Conn::new(connecting.into_socket());
@@ -191,6 +192,7 @@ pub(crate) async fn dial(
 }
 
 fn spec(
+    buffers: SideBuffers,
     backend: &BackendSide,
     server: &Server,
     traits: &Traits,
@@ -210,6 +212,9 @@ fn spec(
         tos: traits.tos,
         stream: StreamOptions {
             keep_alive: sockets.server_keepalive.is_on().then_some(sockets.server_probes),
+            receive_buffer: buffers.receive,
+            send_buffer: buffers.send,
+            notsent_lowat: buffers.notsent_lowat,
             ..StreamOptions::default()
         },
         ..ConnectSpec::to(to.clone())

@@ -232,6 +232,19 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Tuning>().max_headers = value as usize;
         Ok(())
     }),
+    tune("tune.idle-pool.shared", |s| match s.arg(0).as_ref() {
+        // Each thread keeps its idle connections to itself.
+        "off" => Ok(()),
+        "on" | "auto" | "full" => {
+            let text =
+                "'tune.idle-pool.shared' : idle connections are not shared between threads by this version.";
+            Err(s.refuse(0, text))
+        }
+        other => Err(s.refuse(
+            0,
+            format!("'tune.idle-pool.shared' expects 'off', 'auto', 'on' or 'full' but got '{other}'."),
+        )),
+    }),
     tune("tune.maxaccept", |s| {
         let value = s.integer(0, -1..=i64::from(i32::MAX))?;
         s.slot::<Tuning>().max_accept = usize::try_from(value).unwrap_or(usize::MAX);

@@ -537,7 +537,9 @@ mod tests {
 
     #[test]
     fn condemned_streams_drop_their_work() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build_local(Default::default()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build_local(tokio::runtime::LocalOptions::default())
+            .unwrap();
         let counters = StreamCounters::new(1);
         let seat = Seat::take(&counters);
         seat.enter(begun(1, 1), b"");

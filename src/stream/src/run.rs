@@ -7,12 +7,13 @@ use std::time::Duration;
 use check::settings::Enabled;
 use check::{CheckSettings, ProxyChecks, Weight};
 use config::Severity;
+use config::global::Waiting;
 use net::BoundListener;
 use tokio::sync::mpsc;
 
 use crate::accept::accept;
 use crate::site::{ListenerFacts, Site};
-use crate::worker::{Stopping, Worker};
+use crate::worker::Worker;
 
 /// What a worker is told.
 pub enum Order {
@@ -52,6 +53,9 @@ impl std::fmt::Debug for Order {
     }
 }
 
+/// How many tasks run before the system is asked for events again, unless told otherwise.
+const RUN_DEPTH: u32 = 61;
+
 /// How often idle server connections are looked at.
 const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -66,13 +70,19 @@ pub fn run(
     orders: mpsc::Receiver<Order>,
 ) -> std::io::Result<()> {
     base::worker::enter(index);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .event_interval(61)
-        .build_local(tokio::runtime::LocalOptions::default())?;
+    let turns = site.event_loop;
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().event_interval(turns.run_depth.unwrap_or(RUN_DEPTH));
+    if let Some(events) = turns.max_events {
+        builder.max_io_events_per_tick(events as usize);
+    }
+    let runtime = builder.build_local(tokio::runtime::LocalOptions::default())?;
     runtime.block_on(async {
         let worker = Worker::new(site);
-        for (bound, facts) in listeners.into_iter().filter(|(_, facts)| facts.is_for(index)) {
+        if turns.waiting == Waiting::Busy {
+            tokio::task::spawn_local(stay_awake(worker.clone()));
+        }
+        for (bound, facts) in listeners {
             let listener = bound.attach();
             tokio::task::spawn_local(accept(worker.clone(), listener, facts));
         }
@@ -89,15 +99,11 @@ pub fn run(
 async fn obey(worker: &Rc<Worker>, mut orders: mpsc::Receiver<Order>) {
     while let Some(order) = orders.recv().await {
         match order {
-            Order::SoftStop => {
-                worker.stopping.set(Stopping::Soft);
-                worker.site.counters.stopping.set(1);
-                worker.forget_idle();
-            }
+            Order::SoftStop => worker.stop_softly(),
             Order::HardStop => return,
             Order::Run(work) => work(),
         }
-        if worker.stopping.get() == Stopping::Soft {
+        if worker.is_stopping() {
             return drain(worker, orders).await;
         }
     }
@@ -162,6 +168,13 @@ impl check::Reporter for CheckReporter {
             // The log has always named a backend without the quotes that the terminal shows.
             backend.log.message(level, &text.replace('\'', ""));
         }
+    }
+}
+
+/// Keeps the event loop from sleeping for as long as the process is the one that counts.
+async fn stay_awake(worker: Rc<Worker>) {
+    while !worker.is_stopping() {
+        tokio::task::yield_now().await;
     }
 }
 

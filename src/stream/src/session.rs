@@ -167,16 +167,13 @@ async fn run_tcp(
     story: &mut Story<'_>,
     client: &mut Conn,
 ) -> Result<Arc<backend::Server>, (Failure, Option<Arc<backend::Server>>)> {
-    let content = &story.frontend.common.rules.tcp_content;
-    if !content.is_empty()
-        && matches!(content.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..))
-    {
-        story.count(|front| front.denied_requests.inc());
-        return Err((Failure::silent(Termination::new(Cause::Proxy, Phase::Request)), None));
-    }
+    content(story, &story.frontend.common.rules.tcp_content)?;
     let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
     let backend: &BackendSide = route(story).ok_or((no_backend, None))?;
     story.enter_backend(backend);
+    if backend.common.facts.id != story.frontend.common.facts.id {
+        content(story, &backend.common.rules.tcp_content)?;
+    }
     let mut lease = lease(story, backend, Reuse::No).await?;
     finish::step(story, Some(&*lease.held.0), Stage::Connection, Step::Connect);
     let timeouts = RelayTimeouts::of(&story.frontend.common, &backend.common);
@@ -190,6 +187,23 @@ async fn run_tcp(
     story.sent += relayed.bytes_out;
     story.facts.termination = relayed.termination;
     Ok(lease.held.0.clone())
+}
+
+/// Runs the content rules of a proxy on a TCP session; a rule may end it.
+fn content(
+    story: &mut Story<'_>,
+    rules: &rule::RuleList,
+) -> Result<(), (Failure, Option<Arc<backend::Server>>)> {
+    if rules.is_empty() {
+        return Ok(());
+    }
+    match rules.run(0, &mut story.txn(Stage::Connection, None)) {
+        Outcome::Done | Outcome::Waiting(_) => Ok(()),
+        Outcome::Stopped(..) => {
+            story.count(|front| front.denied_requests.inc());
+            Err((Failure::silent(Termination::new(Cause::Proxy, Phase::Request)), None))
+        }
+    }
 }
 
 fn route<'s>(story: &Story<'s>) -> Option<&'s BackendSide> {

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use backend::server::Admin;
 use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
 use base::addr::Addr;
 use base::clock::Clock;
@@ -12,9 +13,11 @@ use base::worker::PerWorker;
 use check::ProxyChecks;
 use config::diagnostic::Message;
 use config::directive::Switch;
+use config::draft::{Resolution, Speech};
+use config::global::{CloseSpread, EventLoop, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
-use net::{AcceptProxy, ListenerSettings, ThreadNumber, ThreadSet};
+use net::{AcceptProxy, ListenerSettings};
 use rule::Rules;
 use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 
@@ -46,6 +49,13 @@ pub struct Site {
     pub gate: Gate,
     /// How many connections and sessions begin each second at most.
     pub rates: Rates,
+    /// How the threads' event loops go about their work.
+    pub event_loop: EventLoop,
+    /// The kernel's buffers of connections.
+    pub buffers: SocketBuffers,
+    /// How client connections end when the process stops.
+    pub close_spread: CloseSpread,
+    speech: Speech,
     /// The frontends, `listen` sections among them, in the order of the configuration.
     pub frontends: Vec<Frontend>,
     /// The backends, `listen` sections among them.
@@ -173,7 +183,7 @@ impl Site {
         let mut backends_by_name = HashMap::new();
         for (index, proxy) in draft.proxies.iter().enumerate().filter(|(_, p)| p.kind.has_backend()) {
             backends_by_name.insert(proxy.name.clone(), backends.len());
-            backends.push(backend_side(index, proxy, draft, workers, &mut errors));
+            backends.push(backend_side(index, proxy, draft, (workers, clock.now()), &mut errors));
         }
         let mut site = Self {
             process,
@@ -184,6 +194,10 @@ impl Site {
             tuning: draft.global(),
             gate: Gate::default(),
             rates: Rates::new(draft.global()),
+            event_loop: draft.global(),
+            buffers: draft.global(),
+            close_spread: draft.global(),
+            speech: draft.readings.speech,
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -209,6 +223,9 @@ impl Site {
 
     /// Tells the operator something on standard error, in the layout of start-up messages.
     pub(crate) fn tell(&self, severity: Severity, text: &str) {
+        if self.speech == Speech::Silent {
+            return;
+        }
         let message = Message { severity, place: None, text: text.to_owned(), excerpt: None };
         // With standard error gone there is nobody to tell.
         let _ = std::io::stderr().write_all(message.render(self.process.pid).as_bytes());
@@ -274,25 +291,27 @@ fn backend_side(
     index: usize,
     proxy: &ProxyDraft,
     draft: &Draft,
-    workers: usize,
+    (workers, now): (usize, base::clock::Tick),
     errors: &mut Vec<BuildError>,
 ) -> BackendSide {
     let settings: BackendSettings = proxy.slots.get_or_default();
     let none = ServerDrafts::default();
     let drafts = proxy.slots.get::<ServerDrafts>().unwrap_or(&none);
     let mut servers = Vec::with_capacity(drafts.list.len());
-    for line in &drafts.list {
+    let mut homeless = Vec::new();
+    // A disabled proxy is checked like any other, and serves nobody.
+    let enabled = proxy.slots.get_or_default::<config::Notes>().state == config::State::Enabled;
+    for line in drafts.list.iter().filter(|_| enabled) {
         let settings: ServerSettings = line.slots.get_or_default();
+        let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
+        let server =
+            |address| Arc::new(Server::new(facts, settings, line.slots.inherited(), address, workers));
         match line.address.as_ref().map(net::resolve) {
-            Some(Ok(address)) => {
-                let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
-                servers.push(Arc::new(Server::new(
-                    facts,
-                    settings,
-                    line.slots.inherited(),
-                    address,
-                    workers,
-                )));
+            Some(Ok(address)) => servers.push(server(address)),
+            Some(Err(_)) if draft.readings.resolution == Resolution::Optional => {
+                let server = server(Addr::any(base::addr::Family::V4));
+                homeless.push(server.clone());
+                servers.push(server);
             }
             Some(Err(e)) => errors.push(BuildError {
                 place: line.place.clone(),
@@ -305,6 +324,9 @@ fn backend_side(
         }
     }
     let core = Arc::new(Backend::new(facts(proxy), settings, servers, workers));
+    for server in homeless {
+        core.set_admin(&server, Admin::Maintenance, now);
+    }
     BackendSide {
         common: common(proxy),
         proxy: index,
@@ -369,8 +391,6 @@ pub struct ListenerFacts {
     pub expected: Expected,
     /// The magic number of `accept-netscaler-cip`.
     pub client_ip_magic: u32,
-    /// The threads that it is for, when not all.
-    pub threads: Option<ThreadSet>,
     /// Connections that it serves at once, and may serve.
     pub gate: Gate,
 }
@@ -389,16 +409,8 @@ impl ListenerFacts {
             address,
             expected,
             client_ip_magic: settings.client_ip_magic.unwrap_or(0),
-            threads: settings.threads.clone(),
             gate: Gate::new(settings.maxconn),
             counters: None,
         }
-    }
-
-    /// Whether a worker thread, by its number from 0, accepts from it.
-    pub(crate) fn is_for(&self, worker: usize) -> bool {
-        let number = u32::try_from(worker).unwrap_or(u32::MAX).saturating_add(1);
-        let number = ThreadNumber { absolute: number, group: 1, within: number };
-        self.threads.as_ref().is_none_or(|threads| threads.contains(number))
     }
 }

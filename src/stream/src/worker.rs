@@ -3,9 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use backend::Server;
-use base::clock::Clock;
+use base::clock::{Clock, Tick};
+use config::global::CloseSpread;
 use pool::IdleSet;
 use tokio::sync::Notify;
 
@@ -19,8 +21,11 @@ pub(crate) struct Worker {
     pub(crate) site: Arc<Site>,
     pub(crate) clock: Clock,
     idle: RefCell<IdleSet<IdleConn>>,
-    /// The stop that was asked for.
-    pub(crate) stopping: Cell<Stopping>,
+    stopping: Cell<Stopping>,
+    /// Wakes the tasks that wait for the next request of their client, when it will not come any more.
+    pub(crate) closing: Notify,
+    /// Where in the sequence the next decision stands that is spread over time.
+    turn: Cell<u32>,
     /// Connections that this thread serves.
     pub(crate) connections: Cell<usize>,
     /// Told when the last of them has ended.
@@ -29,12 +34,15 @@ pub(crate) struct Worker {
 
 /// Whether the worker takes on new work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Stopping {
+enum Stopping {
     #[default]
     No,
     /// Requests that have begun are finished, nothing new begins.
-    Soft,
+    Since(Tick),
 }
+
+/// How often idle clients are looked at while they are being closed over time.
+const SPREAD_STEP: Duration = Duration::from_millis(100);
 
 /// An idle server connection, counted by its server as long as it is one.
 #[derive(Debug)]
@@ -68,6 +76,8 @@ impl Worker {
             clock,
             idle: RefCell::default(),
             stopping: Cell::default(),
+            closing: Notify::new(),
+            turn: Cell::new(0),
             connections: Cell::new(0),
             drained: Notify::new(),
         })
@@ -89,7 +99,7 @@ impl Worker {
 
     /// Keeps a connection for later.
     pub(crate) fn keep_idle(&self, server: &Arc<Server>, side: H1Side) {
-        if server.settings.pool_purge_delay.is_zero() || self.stopping.get() != Stopping::No {
+        if server.settings.pool_purge_delay.is_zero() || self.is_stopping() {
             return;
         }
         let key = key_of(server, side.conn.traits.as_deref().unwrap_or(&Traits::default()));
@@ -102,6 +112,66 @@ impl Worker {
     pub(crate) fn forget_idle(&self) {
         let all = self.idle.take();
         drop(all);
+    }
+
+    /// Whether a stop was asked for.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.get() != Stopping::No
+    }
+
+    /// Begins to stop: idle connections end, at once or over time, the others after their response.
+    pub(crate) fn stop_softly(self: &Rc<Self>) {
+        self.stopping.set(Stopping::Since(self.clock.now()));
+        self.site.counters.stopping.set(1);
+        self.forget_idle();
+        match self.site.close_spread {
+            CloseSpread::AtOnce => self.closing.notify_waiters(),
+            CloseSpread::Over(time) => {
+                tokio::task::spawn_local(self.clone().close_over(time));
+            }
+            CloseSpread::Never => {}
+        }
+    }
+
+    async fn close_over(self: Rc<Self>, time: Duration) {
+        let steps = (time.as_millis() / SPREAD_STEP.as_millis()).max(1);
+        for _ in 0..steps {
+            self.closing.notify_waiters();
+            tokio::time::sleep(SPREAD_STEP.min(time)).await;
+        }
+        self.closing.notify_waiters();
+    }
+
+    /// Whether a client is told with its response that the connection ends.
+    pub(crate) fn closes_client(&self) -> bool {
+        let Stopping::Since(start) = self.stopping.get() else { return false };
+        match self.site.close_spread {
+            CloseSpread::AtOnce => true,
+            CloseSpread::Never => false,
+            CloseSpread::Over(time) => {
+                self.falls_within(self.clock.now().since(start).as_secs_f64() / time.as_secs_f64())
+            }
+        }
+    }
+
+    /// Whether a client's connection ends that waits for its next request; asked at each step.
+    pub(crate) fn closes_idle_client(&self) -> bool {
+        let Stopping::Since(start) = self.stopping.get() else { return false };
+        match self.site.close_spread {
+            CloseSpread::AtOnce => true,
+            CloseSpread::Never => false,
+            CloseSpread::Over(time) => {
+                let left = time.saturating_sub(self.clock.now().since(start));
+                self.falls_within(SPREAD_STEP.as_secs_f64() / left.as_secs_f64())
+            }
+        }
+    }
+
+    /// True for that share of the calls. Steps of the golden ratio fill the range evenly, whoever asks.
+    fn falls_within(&self, share: f64) -> bool {
+        let turn = self.turn.get().wrapping_add(0x9e37_79b9);
+        self.turn.set(turn);
+        f64::from(turn) / 4_294_967_296.0 < share
     }
 
     /// A connection begins.

@@ -157,10 +157,18 @@ pub(crate) fn prctl(option: libc::c_int, value: libc::c_ulong) -> io::Result<()>
     check(unsafe { libc::prctl(option, value, zero, zero, zero) }).map(drop)
 }
 
-/// Shuts the process into a directory.
+/// Shuts the process into a directory. Who may not do that may in a user namespace of his own, where
+/// the system lets him make one.
 pub fn change_root(path: &Path) -> Result<(), Error> {
     let what = || format!("cannot chroot({})", path.display());
-    std::os::unix::fs::chroot(path).map_err(|e| Error::new(what(), e))?;
+    let enter = || std::os::unix::fs::chroot(path);
+    let entered = match enter() {
+        Err(e) if e.raw_os_error() == Some(libc::EPERM) && effective_user() != 0 => {
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER).map_err(|_| e).and_then(|()| enter())
+        }
+        entered => entered,
+    };
+    entered.map_err(|e| Error::new(what(), e))?;
     std::env::set_current_dir("/").map_err(|e| Error::new(what(), e))
 }
 

@@ -26,7 +26,6 @@ pub mod options;
 pub mod process;
 pub mod reactor;
 pub mod signal;
-pub mod signals;
 pub mod socket;
 pub mod splice;
 pub mod time;

@@ -1,6 +1,7 @@
 //! What the process may use.
 
 use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::sys::resource::{Resource as Raw, getrlimit, setrlimit};
 
@@ -60,9 +61,29 @@ pub fn set_limit(of: Resource, limit: Limit) -> Result<(), Error> {
         .map_err(|e| Error::new(format!("cannot set limit {:?} to {}", of.raw(), limit.soft), e.into()))
 }
 
+/// Makes the system's table of descriptors as large as it may become, so that it never grows while
+/// threads wait for it.
+pub fn preallocate_descriptors() -> Result<(), Error> {
+    let what = || "cannot open the highest descriptor";
+    let most = limit(Resource::Files).map_err(|e| Error::new(what(), e))?.soft;
+    let highest = libc::c_int::try_from(most.saturating_sub(1)).unwrap_or(libc::c_int::MAX);
+    let some = std::fs::File::open("/dev/null").map_err(|e| Error::new(what(), e))?;
+    // SAFETY: plain integers; the new descriptor is owned from here on.
+    let fd = unsafe { libc::fcntl(some.as_raw_fd(), libc::F_DUPFD_CLOEXEC, highest) };
+    let fd = crate::error::check(fd).map_err(|e| Error::new(what(), e))?;
+    // SAFETY: just made, and nobody else knows it.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_highest_descriptor_can_be_had() {
+        preallocate_descriptors().unwrap();
+    }
 
     #[test]
     fn limits_can_be_lowered_and_raised_again() {

@@ -91,19 +91,26 @@ pub fn new_session() -> Result<(), Error> {
     nix::unistd::setsid().map(drop).map_err(|e| Error::new("cannot start a session", e.into()))
 }
 
-/// Connects the standard streams with nothing.
-pub fn silence_stdio() -> Result<(), Error> {
-    let null = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/null")
-        .map_err(|e| Error::new("cannot open /dev/null", e))?;
-    for number in 0..=2 {
-        // SAFETY: plain integers; the standard streams are nobody's property.
-        check(unsafe { libc::dup2(null.as_raw_fd(), number) })
-            .map_err(|e| Error::new("cannot redirect the standard streams", e))?;
+/// The device that swallows everything, opened while the file system still has it.
+#[derive(Debug)]
+pub struct Nothing(std::fs::File);
+
+impl Nothing {
+    /// Opens it.
+    pub fn open() -> Result<Self, Error> {
+        let opened = OpenOptions::new().read(true).write(true).open("/dev/null");
+        opened.map(Self).map_err(|e| Error::new("cannot open /dev/null", e))
     }
-    Ok(())
+
+    /// Connects the standard streams with it.
+    pub fn replace_stdio(&self) -> Result<(), Error> {
+        for number in 0..=2 {
+            // SAFETY: plain integers; the standard streams are nobody's property.
+            check(unsafe { libc::dup2(self.0.as_raw_fd(), number) })
+                .map_err(|e| Error::new("cannot redirect the standard streams", e))?;
+        }
+        Ok(())
+    }
 }
 
 /// Whether a descriptor outlives the start of another program in this process.

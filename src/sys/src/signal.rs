@@ -1,6 +1,7 @@
 //! Signals: names, masks, dispositions, sending.
 
 use std::io;
+use std::time::Duration;
 
 use nix::sys::signal::{self as raw, SigHandler, SigSet};
 use nix::unistd::Pid;
@@ -121,6 +122,51 @@ pub fn exists(pid: i32) -> bool {
     pid > 0 && raw::kill(Pid::from_raw(pid), None).is_ok()
 }
 
+/// Signals that are held back and waited for; no thread that starts later is interrupted by them.
+#[derive(Debug)]
+pub struct Held {
+    signals: Vec<Signal>,
+    set: SigSet,
+}
+
+impl Held {
+    /// Holds the signals back for this thread and those that it starts from now on.
+    pub fn hold(signals: &[Signal]) -> io::Result<Self> {
+        block(signals)?;
+        Ok(Self { signals: signals.to_vec(), set: set_of(signals) })
+    }
+
+    /// Waits for the next one, for ever or so long; `None` when the time is over.
+    pub fn wait(&self, at_most: Option<Duration>) -> io::Result<Option<Signal>> {
+        let Some(time) = at_most else {
+            let got = self.set.wait()?;
+            return Ok(self.signals.iter().find(|signal| signal.raw() == got).copied());
+        };
+        let time = libc::timespec {
+            tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_nsec: time.subsec_nanos().into(),
+        };
+        // SAFETY: the set and the time are readable, and nothing is asked of the signal's details.
+        let got = unsafe { libc::sigtimedwait(self.set.as_ref(), std::ptr::null_mut(), &raw const time) };
+        if got < 0 {
+            return match io::Error::last_os_error() {
+                e if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EINTR)) => Ok(None),
+                e => Err(e),
+            };
+        }
+        Ok(self.signals.iter().find(|signal| signal.number() == got).copied())
+    }
+}
+
+/// Ends this process by a signal's default action, so that its parent sees by which.
+pub fn end_by(signal: Signal) -> ! {
+    // Whatever of this fails, the exit below still ends the process.
+    let _ = dispose(signal, Disposition::Default);
+    let _ = raw::raise(signal.raw());
+    let _ = unblock(&[signal]);
+    std::process::exit(128 + signal.number())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +192,20 @@ mod tests {
         dispose(Signal::Ttou, Disposition::Ignore).unwrap();
         send(std::process::id() as i32, Signal::Ttou).unwrap();
         assert_eq!(Signal::Ttou.number(), libc::SIGTTOU);
+    }
+
+    #[test]
+    fn held_signals_are_waited_for() {
+        std::thread::spawn(|| {
+            let held = Held::hold(&[Signal::Alarm]).unwrap();
+            assert_eq!(held.wait(Some(Duration::ZERO)).unwrap(), None);
+            raw::raise(raw::Signal::SIGALRM).unwrap();
+            assert_eq!(held.wait(None).unwrap(), Some(Signal::Alarm));
+            raw::raise(raw::Signal::SIGALRM).unwrap();
+            assert_eq!(held.wait(Some(Duration::from_mins(1))).unwrap(), Some(Signal::Alarm));
+        })
+        .join()
+        .unwrap();
     }
 
     #[test]

@@ -335,9 +335,6 @@ impl StatDump {
         }
         if self.level >= Level::Operator {
             row.set(C::Addr, Value::Text(with_port(&server.address.load()).into()));
-            if let Some(cookie) = &server.settings.cookie {
-                row.set(C::Cookie, Value::Text(String::from_utf8_lossy(cookie).into_owned().into()));
-            }
         }
         self.common(&mut row, &c.common, backend.common.mode);
         if backend.common.mode == Mode::Http {

@@ -74,7 +74,7 @@ fn options_reach_the_socket_and_its_listener() {
     let line = one(
         "127.0.0.1:80 accept-proxy accept-netscaler-cip 5 backlog 7 maxconn 8 mss -40 tcp-ut 5s tcp-ss 1 \
          cc reno interface lo tfo defer-accept transparent v4v6 v6only tcp-md5sig key name n label l id 9 \
-         nice -5 proto h1 shards by-thread thread 1-2 thread 4 idle-ping 3s",
+         nice -5 proto h1 shards by-thread thread 1-2 thread 4",
     );
     let spec: ListenSpec = line.slots.get_or_default();
     assert_eq!((spec.max_segment, spec.save_syn), (Some(-40), Some(1)));

@@ -23,7 +23,6 @@ use crate::finish;
 use crate::h1_side::{H1Side, Reading};
 use crate::live::unless_condemned;
 use crate::story::{Stage, Story};
-use crate::worker::Stopping;
 use log::Step;
 
 /// What becomes of the client's connection after a stream.
@@ -50,8 +49,8 @@ pub(crate) async fn serve(mut story: Story<'_>, conn: Conn) {
         story.begin();
         let after = one(&mut story, &mut client).await;
         match after {
-            After::KeepAlive if story.worker.stopping.get() == Stopping::No => story.served += 1,
-            After::KeepAlive | After::Close => break close(&mut story, &mut client).await,
+            After::KeepAlive => story.served += 1,
+            After::Close => break close(&mut story, &mut client).await,
             After::Abandon => break,
         }
     }
@@ -106,11 +105,7 @@ fn persistence(story: &Story<'_>, info: &RequestInfo) -> Persistence {
     let closes = |mode: ConnectionMode| mode == ConnectionMode::Close;
     let configured = closes(story.frontend.common.http.connection)
         || story.backend.is_some_and(|b| closes(b.common.http.connection));
-    if configured || story.worker.stopping.get() != Stopping::No {
-        Persistence::Close
-    } else {
-        info.persistence
-    }
+    if configured || story.worker.closes_client() { Persistence::Close } else { info.persistence }
 }
 
 /// Sends what is left and closes in order.

@@ -39,7 +39,25 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
     let begin = story.facts.timers.begin;
     let options = options(story.site, story.frontend.common.http.request_violations);
     wait_from(story, begin, client.conn.input.is_empty());
-    let polled = poll_fn(|cx| poll(cx, story, client, &options)).await;
+    let worker = story.worker;
+    let mut closing = std::pin::pin!(worker.closing.notified());
+    let polled = poll_fn(|cx| {
+        let polled = poll(cx, story, client, &options);
+        if polled.is_ready() || story.served == 0 || story.facts.timers.first_byte.is_set() {
+            return polled;
+        }
+        // Nothing is under way: the client may be let go.
+        loop {
+            if worker.closes_idle_client() {
+                return Poll::Ready(Polled::Silence(Cause::Proxy));
+            }
+            if closing.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            closing.set(worker.closing.notified());
+        }
+    })
+    .await;
     let now = story.now();
     match polled {
         Polled::Complete(info) => {

@@ -26,11 +26,13 @@ pub(super) enum Stop {
 pub(super) fn route<'s>(story: &mut Story<'s>) -> Result<Routed<'s>, Stop> {
     let frontend = story.frontend;
     story.identify(Stage::Request);
+    run(story, &frontend.common.rules.tcp_content)?;
     run(story, &frontend.common.rules.http_request)?;
     let backend = choose(story).ok_or(Stop::NoBackend)?;
     story.enter_backend(backend);
     // The two sides of a `listen` section have one list of rules, which has been run.
     if backend.common.facts.id != frontend.common.facts.id {
+        run(story, &backend.common.rules.tcp_content)?;
         run(story, &backend.common.rules.http_request)?;
     }
     add_forwarded_for(story, backend);
