@@ -99,7 +99,7 @@ impl Worker {
 
     /// Keeps a connection for later.
     pub(crate) fn keep_idle(&self, server: &Arc<Server>, side: H1Side) {
-        if server.settings.pool_purge_delay.is_zero() || self.is_stopping() {
+        if server.settings.pool_purge_delay.is_zero() || self.is_stopping() || is_surplus(server) {
             return;
         }
         let key = key_of(server, side.conn.traits.as_deref().unwrap_or(&Traits::default()));
@@ -193,6 +193,13 @@ impl Worker {
         let purged = self.idle.borrow_mut().purge(now, |c| c.counted.0.settings.pool_purge_delay);
         drop(purged);
     }
+}
+
+/// Whether a server has as many connections, in use and idle, as it has ever needed at once. Clients that make
+/// one request each would otherwise leave one idle connection behind each.
+fn is_surplus(server: &Server) -> bool {
+    let common = &server.counters.common;
+    server.counters.idle_now() + common.current.get() > common.current_max.get()
 }
 
 fn key_of(server: &Arc<Server>, traits: &Traits) -> usize {
