@@ -53,7 +53,7 @@ impl Load {
 
 /// The bytes sent to clients since the counters were cleared.
 pub(crate) fn bytes_out(site: &Site) -> u64 {
-    site.frontends.iter().map(|f| f.counters.events.sum(|e| e.bytes_out.get())).sum()
+    site.frontends.iter().map(|f| f.counters.events.sum(|e| e.responses_out.get())).sum()
 }
 
 /// The processor time of all threads, in the system's ticks.

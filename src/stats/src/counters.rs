@@ -36,8 +36,12 @@ pub struct FrontendEvents {
     pub connections: Counter,
     /// `bin`.
     pub bytes_in: Counter,
-    /// `bout`.
+    /// `bout`: bytes that came from servers for clients.
     pub bytes_out: Counter,
+    /// `reqbout`: bytes of requests that went on to servers.
+    pub requests_out: Counter,
+    /// `resbout`: bytes that were sent to clients, also those of our own answers.
+    pub responses_out: Counter,
     /// `dreq`.
     pub denied_requests: Counter,
     /// `dresp`.
@@ -103,8 +107,12 @@ pub struct BackendEvents {
     pub balanced: Counter,
     /// `bin`.
     pub bytes_in: Counter,
-    /// `bout`.
+    /// `bout`: bytes that came from servers for clients.
     pub bytes_out: Counter,
+    /// `reqbout`: bytes of requests that went on to servers.
+    pub requests_out: Counter,
+    /// `resbout`: bytes that were sent to clients, also those of our own answers.
+    pub responses_out: Counter,
     /// `dreq`.
     pub denied_requests: Counter,
     /// `dresp`.
@@ -205,6 +213,8 @@ pub struct ServerCounters {
 /// The process's counters (`show info`).
 #[derive(Debug, Default)]
 pub struct ProcessCounters {
+    /// `Stopping`: 1 once the process leaves.
+    pub stopping: Counter,
     /// `CurrConns`.
     pub connections: Gauge,
     /// `CumConns`.
@@ -240,6 +250,8 @@ impl FrontendCounters {
                 &e.connections,
                 &e.bytes_in,
                 &e.bytes_out,
+                &e.requests_out,
+                &e.responses_out,
                 &e.denied_requests,
                 &e.denied_responses,
                 &e.failed_requests,
@@ -273,6 +285,8 @@ impl BackendCounters {
                 &e.balanced,
                 &e.bytes_in,
                 &e.bytes_out,
+                &e.requests_out,
+                &e.responses_out,
                 &e.denied_requests,
                 &e.denied_responses,
                 &e.failed_connections,

@@ -116,7 +116,6 @@ async fn slot(
         Ok(Slot::Waiting(receiver, ahead)) => {
             story.facts.server_queue = ahead;
             story.live.reach(Stage::Queued);
-            story.live.assign(server.facts.id, story.facts.retries);
             wait_for_slot(story, backend, &server, receiver).await?;
         }
         Err(_) => return Err(Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Queue))),

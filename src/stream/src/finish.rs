@@ -9,6 +9,7 @@ use lang::facts::{ConnFault, LevelOverride, Load};
 use lang::logformat::Completeness;
 use log::{Due, Level, Step};
 use stats::BackendCounters;
+use stats::counters::FrontendEvents;
 
 use crate::introduction;
 use crate::story::{Logged, Stage, Story};
@@ -46,22 +47,38 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
     story.count(|front| {
         front.requests.inc();
         front.statuses.count(status);
-        front.bytes_in.add(story.facts.bytes_in);
-        front.bytes_out.add(story.sent);
+        carried(story, front);
     });
     story.site.counters.requests_total.inc();
     let now = story.facts.timers.end;
     let counters = &story.frontend.counters;
     counters.request_rate_max.raise(u64::from(counters.request_rate.hit(now)));
     if let Some(backend) = story.backend {
-        backend.core.counters.events.here().statuses.count(status);
+        let events = backend.core.counters.events.here();
+        events.requests.inc();
+        events.statuses.count(status);
+    }
+    if let Some(server) = server.filter(|_| story.facts.server_status > 0) {
+        server.counters.common.events.here().requests.inc();
     }
     for counters in sides(story, server) {
-        counters.events.here().requests.inc();
         account(story, counters);
     }
     log_line(story, server, Stage::Response);
     story.live.leave();
+}
+
+/// Counts a stream's bytes for its frontend.
+fn carried(story: &Story<'_>, front: &FrontendEvents) {
+    front.bytes_in.add(story.facts.bytes_in);
+    front.bytes_out.add(story.facts.bytes_out);
+    front.requests_out.add(passed_on(story));
+    front.responses_out.add(story.sent);
+}
+
+/// Bytes of the request that went on to a server.
+fn passed_on(story: &Story<'_>) -> u64 {
+    if story.facts.timers.connected.is_set() { story.facts.bytes_in } else { 0 }
 }
 
 /// The counters of a stream's backend and server.
@@ -76,6 +93,8 @@ fn account(story: &Story<'_>, counters: &BackendCounters) {
     events.sessions.inc();
     events.bytes_in.add(facts.bytes_in);
     events.bytes_out.add(facts.bytes_out);
+    events.requests_out.add(passed_on(story));
+    events.responses_out.add(story.sent);
     counters.session_rate_max.raise(u64::from(counters.session_rate.hit(facts.timers.end)));
     match facts.termination {
         Termination { cause: Cause::ClientAbort, .. } => events.client_aborts.inc(),
@@ -95,10 +114,7 @@ fn account(story: &Story<'_>, counters: &BackendCounters) {
 pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
     story.leave_backend();
     story.facts.timers.end = story.now();
-    story.count(|front| {
-        front.bytes_in.add(story.facts.bytes_in);
-        front.bytes_out.add(story.sent);
-    });
+    story.count(|front| carried(story, front));
     for counters in sides(story, server) {
         account(story, counters);
     }
@@ -115,7 +131,7 @@ pub(crate) fn unparsed(story: &mut Story<'_>) {
         if story.facts.status > 0 {
             front.statuses.count(story.facts.status);
         }
-        front.bytes_out.add(story.sent);
+        front.responses_out.add(story.sent);
     });
     let nothing_came = !story.facts.timers.first_byte.is_set();
     if nothing_came && story.frontend.log_options.dont_log_null.is_on() {

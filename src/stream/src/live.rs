@@ -45,11 +45,6 @@ impl Roll {
         places.push(live.clone());
         live
     }
-
-    fn find(&self, handle: StreamHandle) -> Option<Rc<Live>> {
-        let place = self.places.borrow().get(handle.place as usize).cloned();
-        place.filter(|live| live.is_streaming() && live.handle() == handle)
-    }
 }
 
 /// The name of one stream, good for as long as it lives.
@@ -464,12 +459,6 @@ pub fn list_here(selection: &Selection) -> Vec<StreamView> {
 /// Ends streams of this thread; tells how many.
 pub fn end_here(selection: &Selection) -> usize {
     STREAMS.with(|roll| {
-        if let Some(handle) = selection.handle {
-            return roll.find(handle).map_or(0, |live| {
-                live.condemn();
-                1
-            });
-        }
         let places = roll.places.borrow();
         let mut ended = 0;
         for live in places.iter().filter(|l| selection.includes(l)) {

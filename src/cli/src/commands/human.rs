@@ -1,5 +1,6 @@
 //! Times for people.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// A span in its two largest units: `1d2h`, `3m5s`, `7s`.
@@ -8,12 +9,13 @@ pub(super) fn span(span: Duration) -> String {
     let parts = [(s / 86400, "d"), (s / 3600 % 24, "h"), (s / 60 % 60, "m"), (s % 60, "s")];
     match parts.iter().position(|(n, _)| *n > 0) {
         None => "0s".to_owned(),
-        Some(first) => parts[first..]
-            .iter()
-            .take(2)
-            .filter(|(n, _)| *n > 0)
-            .map(|(n, unit)| format!("{n}{unit}"))
-            .collect(),
+        Some(first) => {
+            let mut text = String::new();
+            for (n, unit) in parts[first..].iter().take(2).filter(|(n, _)| *n > 0) {
+                let _ = write!(text, "{n}{unit}");
+            }
+            text
+        }
     }
 }
 

@@ -179,7 +179,7 @@ impl Gathered<'_> {
         let (idle, bytes) = self.program.load.since_last(self.site);
         self.number(F::IdlePct, idle);
         self.text(F::Node, self.site.process.node.clone());
-        self.number(F::Stopping, 0);
+        self.number(F::Stopping, self.site.counters.stopping.get());
         self.number(F::Jobs, connections + self.listeners as u64);
         self.number(F::UnstoppableJobs, 0);
         self.number(F::Listeners, self.listeners as u64);

@@ -48,9 +48,9 @@ pub(super) fn row(frontend: &Frontend, facts: &ListenerFacts, door: Door, level:
         (C::Wrew, sum(|e| e.failed_rewrites.get())),
         (C::Eint, sum(|e| e.internal_errors.get())),
         (C::Reqbin, bytes_in),
-        (C::Reqbout, bytes_in),
+        (C::Reqbout, sum(|e| e.requests_out.get())),
         (C::Resbin, bytes_out),
-        (C::Resbout, bytes_out),
+        (C::Resbout, sum(|e| e.responses_out.get())),
     ]);
     Some(row)
 }

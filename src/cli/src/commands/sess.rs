@@ -181,6 +181,8 @@ pub(super) fn show(cx: &mut CommandCx<'_>) -> Answer {
     }))
 }
 
+const UNKNOWN: &str = "No such session (use 'show sess').";
+
 pub(super) fn shutdown_one(cx: &mut CommandCx<'_>) -> Answer {
     let (_, crew) = match scene(cx) {
         Ok(scene) => scene,
@@ -190,7 +192,6 @@ pub(super) fn shutdown_one(cx: &mut CommandCx<'_>) -> Answer {
     if text.is_empty() {
         return Answer::error("Session pointer expected (use 'show sess').");
     }
-    const UNKNOWN: &str = "No such session (use 'show sess').";
     let Ok(handle) = text.parse::<StreamHandle>() else { return Answer::error(UNKNOWN) };
     end(crew, Selection { handle: Some(handle), ..Selection::default() }, Some(UNKNOWN))
 }
@@ -304,7 +305,7 @@ impl Lines<'_> {
             view.listener.1,
             view.client.local.as_ref().map_or_else(|| "<none>".to_owned(), |a| name(a, view.listener.1)),
         );
-        self.long_backend(view, backend, server.as_deref(), out);
+        long_backend(view, backend, server.as_deref(), out);
         let expires = self.until(view.expires, "<NEVER>");
         let _ = writeln!(
             out,
@@ -318,32 +319,6 @@ impl Lines<'_> {
         self.long_ends(view, out);
     }
 
-    fn long_backend(
-        &self,
-        view: &StreamView,
-        backend: Option<&BackendSide>,
-        server: Option<&backend::Server>,
-        out: &mut String,
-    ) {
-        let upstream = view.upstream.as_ref();
-        let _ = match backend {
-            Some(b) => {
-                let local = upstream.and_then(|end| end.local.as_ref());
-                let address = local.map_or_else(String::new, |a| format!(" addr={}", name(a, 0)));
-                let (facts, mode) = (&b.common.facts, b.common.mode.name());
-                writeln!(out, "  backend={} (id={} mode={mode}){address}", facts.name, facts.id)
-            }
-            None => writeln!(out, "  backend=<NONE> (id=-1 mode=-)"),
-        };
-        let _ = match server {
-            Some(s) => {
-                let address = name(&s.address.load(), 0);
-                writeln!(out, "  server={} (id={}) addr={address}", s.facts.name, s.facts.id)
-            }
-            None => writeln!(out, "  server=<NONE> (id=-1)"),
-        };
-    }
-
     /// What is known of the two connections.
     fn long_ends(&self, view: &StreamView, out: &mut String) {
         let (front, back) = stages(view.stage);
@@ -351,9 +326,9 @@ impl Lines<'_> {
         let frontend = self.frontend(view).and_then(|f| f.common.timeouts.client);
         let backend = self.backend(view).and_then(|b| b.common.timeouts.server);
         let mut end = |side: &str, state: u32, wait: String, moved: (u64, u64), socket: i32| {
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "  {side}=(nil) flags=0x00000000 ioto={wait} state={} in={} out={} fd=1/{socket}\n",
+                "  {side}=(nil) flags=0x00000000 ioto={wait} state={} in={} out={} fd=1/{socket}",
                 state_name(state),
                 moved.0,
                 moved.1,
@@ -364,6 +339,32 @@ impl Lines<'_> {
         let socket = view.upstream.as_ref().map_or(-1, |e| e.socket);
         end("scb", back, timeout(backend), (bytes_out, bytes_in), socket);
     }
+}
+
+/// The lines of the backend and the server.
+fn long_backend(
+    view: &StreamView,
+    backend: Option<&BackendSide>,
+    server: Option<&backend::Server>,
+    out: &mut String,
+) {
+    let upstream = view.upstream.as_ref();
+    let _ = match backend {
+        Some(b) => {
+            let local = upstream.and_then(|end| end.local.as_ref());
+            let address = local.map_or_else(String::new, |a| format!(" addr={}", name(a, 0)));
+            let (facts, mode) = (&b.common.facts, b.common.mode.name());
+            writeln!(out, "  backend={} (id={} mode={mode}){address}", facts.name, facts.id)
+        }
+        None => writeln!(out, "  backend=<NONE> (id=-1 mode=-)"),
+    };
+    let _ = match server {
+        Some(s) => {
+            let address = name(&s.address.load(), 0);
+            writeln!(out, "  server={} (id={}) addr={address}", s.facts.name, s.facts.id)
+        }
+        None => writeln!(out, "  server=<NONE> (id=-1)"),
+    };
 }
 
 /// The request line as the last field, if it is kept.

@@ -402,9 +402,9 @@ impl StatDump {
             (C::Reuse, sum(|e| e.reuses.get())),
             (C::Eint, sum(|e| e.internal_errors.get())),
             (C::Reqbin, bytes_in),
-            (C::Reqbout, bytes_in),
+            (C::Reqbout, sum(|e| e.requests_out.get())),
             (C::Resbin, bytes_out),
-            (C::Resbout, bytes_out),
+            (C::Resbout, sum(|e| e.responses_out.get())),
         ]);
         times(row, c);
         let last = match c.last_session.get() {
@@ -477,9 +477,9 @@ fn frontend_counters(row: &mut Row, frontend: &Frontend) {
         (C::H2req, 0),
         (C::H3req, 0),
         (C::Reqbin, bytes_in),
-        (C::Reqbout, bytes_in),
+        (C::Reqbout, sum(|e| e.requests_out.get())),
         (C::Resbin, bytes_out),
-        (C::Resbout, bytes_out),
+        (C::Resbout, sum(|e| e.responses_out.get())),
     ]);
     if http {
         row.counters(&[
@@ -499,8 +499,11 @@ fn statuses(row: &mut Row, class: impl Fn(usize) -> u64) {
     }
 }
 
+/// Picks one time of one thread.
+type Pick = fn(&BackendEvents) -> &TimeFigures;
+
 fn times(row: &mut Row, c: &BackendCounters) {
-    let figures: [(C, C, fn(&BackendEvents) -> &TimeFigures); 4] = [
+    let figures: [(C, C, Pick); 4] = [
         (C::Qtime, C::QtimeMax, |e| &e.queue_time),
         (C::Ctime, C::CtimeMax, |e| &e.connect_time),
         (C::Rtime, C::RtimeMax, |e| &e.response_time),

@@ -220,3 +220,91 @@ fn checks_are_told() {
     let state = admin(&shared, "show servers state");
     assert!(state.contains("\n2 be 1 s 127.0.0.1 0 0 1 1 0 17 2 0 6 0 0 0 - 1 - 0 0 - - 0\n"), "{state}");
 }
+
+#[test]
+fn limits_change_within_bounds() {
+    let shared = shared(CONFIG);
+    assert_eq!(
+        admin(&shared, "set maxconn frontend fh;set maxconn frontend fe;set maxconn frontend fe -1"),
+        "No such frontend.\n\nInteger value expected.\n\nValue out of range.\n\n"
+    );
+    assert_eq!(admin(&shared, "set maxconn frontend fe 10;set maxconn global 100"), "\n\n");
+    let stat = admin(&shared, "show stat");
+    assert_eq!(columns(&stat, "fe,", &["slim"]), ["10"]);
+    assert_eq!(columns(&stat, "li,FRONTEND", &["slim"]), ["100"]);
+    assert_eq!(admin(&shared, "set maxconn global 1001"), "Value out of range.\n\n");
+    assert_eq!(admin(&shared, "set maxconn global 0"), "\n");
+    assert!(admin(&shared, "show info").contains("\nMaxconn: 1000\nHard_maxconn: 1000\n"));
+    assert_eq!(
+        admin(&shared, "set rate-limit connections global 7;set rate-limit sessions global 8"),
+        "\n\n"
+    );
+    let info = admin(&shared, "show info");
+    assert!(info.contains("\nConnRateLimit: 7\n") && info.contains("\nSessRateLimit: 8\n"), "{info}");
+    assert!(admin(&shared, "set rate-limit x global 7").starts_with("'set rate-limit' only supports :"));
+}
+
+#[test]
+fn rings_are_listed_and_read() {
+    let shared = shared(CONFIG);
+    let ring = std::sync::Arc::new(log::Ring::new("r", 1000));
+    ring.push(b"one");
+    ring.push(b"two");
+    let sink = log::Sink { name: "r".into(), description: "d".into(), kind: log::SinkKind::Ring(ring) };
+    let mut shared = shared;
+    shared.world.put(std::sync::Arc::new(super::Sinks(vec![sink])));
+    assert!(admin(&shared, "show events").ends_with("\n    r          : type=buffer, 0 dropped, d\n\n"));
+    assert_eq!(admin(&shared, "show events r"), "one\ntwo\n\n");
+    assert_eq!(admin(&shared, "show events r -0"), "one\0two\0\n");
+    assert_eq!(admin(&shared, "show events r -n"), "\n");
+    assert_eq!(admin(&shared, "show events r -x;show events x"), "unknown option\n\nNo such event sink\n\n");
+    // Whatever is said ends the waiting.
+    assert_eq!(admin(&shared, "show events r -w\nstop"), "one\ntwo\n\n");
+}
+
+#[test]
+fn streams_are_asked_of_the_threads() {
+    let mut shared = shared(CONFIG);
+    assert_eq!(admin(&shared, "show sess"), "This process carries no traffic.\n\n");
+    shared.world.put(std::sync::Arc::new(stream::Crew::default()));
+    assert_eq!(admin(&shared, "show sess;show sess all;show sess older 1m backend be"), "\n\n\n");
+    assert_eq!(
+        admin(&shared, "show sess 0x1;show sess x;show sess older;show sess older y;show sess server be/z"),
+        "Session not found.\n\nUnsupported option 'x', try 'help' for more info.\n\n\
+         Expects a minimum age (in seconds by default).\n\nInvalid age.\n\nNo such server.\n\n"
+    );
+    assert_eq!(
+        admin(&shared, "shutdown session;shutdown session 0x1;shutdown sessions server be/s1"),
+        "Session pointer expected (use 'show sess').\n\nNo such session (use 'show sess').\n\n\n"
+    );
+    assert!(admin(&shared, "show sess help").starts_with("Usage: show sess "));
+}
+
+#[test]
+fn nothing_invalid_is_told_as_such() {
+    let shared = shared(CONFIG);
+    let answer = admin(&shared, "show errors");
+    assert!(answer.starts_with("Total events captured on [") && answer.ends_with("] : 0\n\n"), "{answer}");
+    assert_eq!(admin(&shared, "show errors nobody"), "No such proxy.\n\n");
+}
+
+#[test]
+fn health_is_forced_and_down_times_are_told() {
+    let shared = shared(CONFIG);
+    let state = |line, names: &[&str]| columns(&admin(&shared, "show stat"), line, names).join("|");
+    let after = |seconds| shared.clock.advance(std::time::Duration::from_secs(seconds));
+    assert_eq!(admin(&shared, "set server be/s1 health stopping"), "\n");
+    assert_eq!(state("be,s1", &["status", "lastchg"]), "NOLB|0");
+    assert_eq!(admin(&shared, "set server be/s2 state maint;set server be/s1 health down"), "\n\n");
+    after(5);
+    assert_eq!(state("be,BACKEND", &["status", "downtime", "lastchg", "chkdown"]), "DOWN|5|5|1");
+    assert_eq!(admin(&shared, "set server be/s1 health up"), "\n");
+    after(3);
+    assert_eq!(state("be,BACKEND", &["status", "downtime", "lastchg"]), "UP|5|3");
+    assert_eq!(
+        admin(&shared, "set server be/s1 health x;set server be/s1 fqdn a;set server be/s1 agent up"),
+        "'set server <srv> health' expects 'up', 'stopping', or 'down'.\n\n\
+         set server <b>/<s> fqdn failed because no resolution is configured.\n\n\
+         agent checks are not enabled on this server.\n\n"
+    );
+}
