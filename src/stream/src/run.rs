@@ -99,7 +99,10 @@ pub fn run(
 async fn obey(worker: &Rc<Worker>, mut orders: mpsc::Receiver<Order>) {
     while let Some(order) = orders.recv().await {
         match order {
-            Order::SoftStop => worker.stop_softly(),
+            Order::SoftStop => {
+                worker.site.counters.stopping.set(1);
+                worker.stop_softly();
+            }
             Order::HardStop => return,
             Order::Run(work) => work(),
         }

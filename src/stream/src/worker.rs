@@ -99,7 +99,7 @@ impl Worker {
 
     /// Keeps a connection for later.
     pub(crate) fn keep_idle(&self, server: &Arc<Server>, side: H1Side) {
-        if server.settings.pool_purge_delay.is_zero() || self.is_stopping() {
+        if server.settings.pool_purge_delay.is_zero() || self.is_stopping() || is_surplus(server) {
             return;
         }
         let key = key_of(server, side.conn.traits.as_deref().unwrap_or(&Traits::default()));
@@ -122,7 +122,6 @@ impl Worker {
     /// Begins to stop: idle connections end, at once or over time, the others after their response.
     pub(crate) fn stop_softly(self: &Rc<Self>) {
         self.stopping.set(Stopping::Since(self.clock.now()));
-        self.site.counters.stopping.set(1);
         self.forget_idle();
         match self.site.close_spread {
             CloseSpread::AtOnce => self.closing.notify_waiters(),
@@ -194,6 +193,13 @@ impl Worker {
         let purged = self.idle.borrow_mut().purge(now, |c| c.counted.0.settings.pool_purge_delay);
         drop(purged);
     }
+}
+
+/// Whether a server has as many connections, in use and idle, as it has ever needed at once. Clients that make
+/// one request each would otherwise leave one idle connection behind each.
+fn is_surplus(server: &Server) -> bool {
+    let common = &server.counters.common;
+    server.counters.idle_now() + common.current.get() > common.current_max.get()
 }
 
 fn key_of(server: &Arc<Server>, traits: &Traits) -> usize {
