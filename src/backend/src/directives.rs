@@ -44,6 +44,7 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<BackendSettings>().all_backups = on;
         Ok(())
     }),
+    directive("option transparent", OWN, Prefix::NoDefault, Arity::None, transparent),
     directive("option redispatch", BACK, Prefix::NoDefault, Arity::Between(0, 1), redispatch),
     directive("redispatch", BACK, Prefix::No, Arity::None, redispatch),
     directive("retries", BACK, Prefix::None, Arity::Exactly(1), |s| {
@@ -222,6 +223,25 @@ fn server(s: &mut Statement<'_>) -> Result<(), Refusal> {
     parse_options::<ServerOption>(s, 2, &mut slots).map_err(|refusal| name_what_is_missing(s, refusal))?;
     let place = s.place.clone();
     let draft = ServerDraft { name: Arc::from(name), address: Some(address), written, place, slots };
+    s.slot::<ServerDrafts>().list.push(draft);
+    Ok(())
+}
+
+/// The older word for a backend without servers that goes where its clients wanted to go.
+fn transparent(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    const NAME: &str = "transparent";
+    let drafts: &mut ServerDrafts = s.slot();
+    drafts.list.retain(|server| &*server.name != NAME);
+    if s.sense != Sense::Set {
+        return Ok(());
+    }
+    s.warn("'option transparent' is read as 'server transparent 0.0.0.0 backup', which should be written instead.");
+    let address = address::parse(b"0.0.0.0").map_err(|e| Refusal::new(e.message))?;
+    let mut slots = Slots::default();
+    slots.get_mut::<ServerSettings>().role = Role::Backup;
+    let place = s.place.clone();
+    let (name, written) = (Arc::from(NAME), "0.0.0.0".to_owned());
+    let draft = ServerDraft { name, address: Some(address), written, place, slots };
     s.slot::<ServerDrafts>().list.push(draft);
     Ok(())
 }

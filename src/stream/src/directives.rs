@@ -223,7 +223,15 @@ pub static DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
     tune("tune.bufsize", |s| {
-        let value = s.integer(0, 1024..=i64::from(i32::MAX))?;
+        let value = s.size(0)?;
+        if !(1024..=i32::MAX as u64).contains(&value) {
+            let text = format!(
+                "'tune.bufsize' expects a size between 1024 and {} bytes, got '{}'.",
+                i32::MAX,
+                s.arg(0)
+            );
+            return Err(s.refuse(0, text));
+        }
         s.slot::<Tuning>().buffer_size = value as usize;
         Ok(())
     }),
