@@ -1,6 +1,8 @@
 # For packagers, and for those who type "make". Cargo does the work.
 
 CARGO   ?= cargo
+# Libraries that are built along have makefiles of their own, which must not see our DESTDIR.
+BUILD   = env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u DESTDIR -u PREFIX $(CARGO)
 PROFILE ?= dist
 DESTDIR ?=
 PREFIX  ?= /usr/local
@@ -13,7 +15,7 @@ BINARY  = target/$(PROFILE)/haproxy
 .PHONY: all install check reg-tests bench version clean
 
 all:
-	$(CARGO) build --profile $(PROFILE) --locked
+	$(BUILD) build --profile $(PROFILE) --locked
 
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DOCDIR)/examples
@@ -25,7 +27,7 @@ check:
 	./contrib/check/check
 
 reg-tests:
-	$(CARGO) build --locked
+	$(BUILD) build --locked
 	./reg-tests/run target/debug/haproxy
 
 bench:
