@@ -48,8 +48,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted
     frontend.counters.session_rate_max.raise(u64::from(frontend.counters.session_rate.hit(now.0)));
     site.counters.session_rate_max.raise(u64::from(site.counters.session_rate.hit(now.0)));
     match frontend.common.mode {
-        Mode::Http => crate::http::serve(story, conn).await,
-        _ => tcp(story, conn).await,
+        Mode::Http => crate::http::serve(&mut story, conn).await,
+        _ => Box::pin(tcp(&mut story, conn)).await,
     }
 }
 
@@ -60,7 +60,7 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, magic: u32) -> bool {
         story.count(|front| front.denied_connections.inc());
         return false;
     }
-    if let Err(fault) = introduction::read(story, conn, magic).await {
+    if let Err(fault) = Box::pin(introduction::read(story, conn, magic)).await {
         story.session.fault = Some(fault);
         finish::embryo(story, fault);
         return false;
@@ -146,21 +146,21 @@ impl Drop for Counted<'_> {
 }
 
 /// A session in TCP mode.
-async fn tcp(mut story: Story<'_>, mut client: Conn) {
+async fn tcp(story: &mut Story<'_>, mut client: Conn) {
     story.begin();
     story.identify(Stage::Connection);
     story.enlist();
-    finish::step(&mut story, None, Stage::Connection, Step::Accept);
+    finish::step(story, None, Stage::Connection, Step::Accept);
     let live = story.live.share();
-    let server = match unless_condemned(&live, run_tcp(&mut story, &mut client)).await {
-        None => finish::killed_tcp(&mut story),
+    let server = match unless_condemned(&live, run_tcp(story, &mut client)).await {
+        None => finish::killed_tcp(story),
         Some(Ok(server)) => Some(server),
         Some(Err((failure, server))) => {
             story.facts.termination = failure.termination;
             server
         }
     };
-    finish::tcp(&mut story, server.as_deref());
+    finish::tcp(story, server.as_deref());
 }
 
 async fn run_tcp(

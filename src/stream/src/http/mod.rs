@@ -43,14 +43,14 @@ pub(crate) enum Left {
 }
 
 /// Serves a client's connection until it ends.
-pub(crate) async fn serve(mut story: Story<'_>, conn: Conn) {
+pub(crate) async fn serve(story: &mut Story<'_>, conn: Conn) {
     let mut client = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Request);
     loop {
         story.begin();
-        let after = one(&mut story, &mut client).await;
+        let after = one(story, &mut client).await;
         match after {
             After::KeepAlive => story.served += 1,
-            After::Close => break close(&mut story, &mut client).await,
+            After::Close => break Box::pin(close(story, &mut client)).await,
             After::Abandon => break,
         }
     }
@@ -66,7 +66,7 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side) -> After {
         Ok(received) => received,
         Err(receive::NoRequest::Idle) => return After::Close,
         Err(receive::NoRequest::Failed(failure)) => {
-            let after = answer::failure(story, client, None, failure).await;
+            let after = Box::pin(answer::failure(story, client, None, failure)).await;
             finish::unparsed(story);
             return after;
         }
@@ -74,7 +74,9 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side) -> After {
     story.enlist();
     finish::step(story, None, Stage::Request, Step::Request);
     let live = story.live.share();
-    let (after, server) = match unless_condemned(&live, handle(story, client, &received)).await {
+    // The state of a request in work is large; an idle connection must not hold the room for it.
+    let work = Box::pin(handle(story, client, &received));
+    let (after, server) = match unless_condemned(&live, work).await {
         Some(Left::Done(after, server)) => (after, server),
         None => (After::Abandon, finish::killed_http(story)),
     };
