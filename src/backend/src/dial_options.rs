@@ -112,7 +112,7 @@ fn header_options(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
             "cert-cn" | "cert-key" | "cert-sig" | "ssl" | "ssl-cipher" => {
                 return Err(cx.refuse(format!("'{name}' needs TLS, which this version does not support")));
             }
-            other => return Err(cx.refuse(format!("'{other}' : proxy v2 option not implemented"))),
+            other => return Err(cx.refuse(format!("'{other}' : unknown proxy v2 option"))),
         }
     }
     Ok(())
