@@ -61,8 +61,6 @@ pub struct ProcessFacts {
     pub local_peer: String,
     /// The number of worker threads.
     pub threads: u32,
-    /// Connections that are open now; see `Load` for what a log line shows.
-    pub connections: base::counter::Gauge,
     /// `proc.` variables.
     pub variables: crate::vars::ProcessVariables,
 }
@@ -76,8 +74,6 @@ pub struct ProxyFacts {
     pub id: u32,
     /// Whether it carries HTTP.
     pub http: bool,
-    /// `log-tag`, if it has its own.
-    pub log_tag: Option<Box<[u8]>>,
 }
 
 /// A server.

@@ -166,7 +166,7 @@ fn figure(s: &Scene<'_>, of: fn(&StreamFacts) -> u64) -> i64 {
 }
 
 fn active(s: &Scene<'_>) -> i64 {
-    s.stream.map_or_else(|| s.process.connections.get(), |x| x.load.process) as i64
+    s.stream.map_or(0, |x| x.load.process) as i64
 }
 
 fn kept<'a>(s: &Scene<'a>, of: fn(&StreamFacts) -> Option<&[u8]>) -> &'a [u8] {

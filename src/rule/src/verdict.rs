@@ -1,7 +1,5 @@
 //! What a rule decides.
 
-use std::time::Duration;
-
 use crate::reply::Reply;
 
 /// What happens after an action.
@@ -32,6 +30,4 @@ pub enum Ending {
     Reject,
     /// `silent-drop`: the connection is left without a word to the client.
     SilentDrop,
-    /// The connection is closed after the delay; used by rate limits.
-    RejectAfter(Duration),
 }

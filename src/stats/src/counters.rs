@@ -204,8 +204,6 @@ pub struct ServerCounters {
     pub failed_checks: Counter,
     /// `hanafail`.
     pub failed_observations: Counter,
-    /// Connections in use now (`used_conn_cur`).
-    pub used: Gauge,
     /// Idle connections now (`idle_conn_cur` and `safe_conn_cur` together until the trees come).
     pub idle: PerWorker<Gauge>,
 }

@@ -279,12 +279,7 @@ fn common(proxy: &ProxyDraft) -> Common {
 }
 
 fn facts(proxy: &ProxyDraft) -> ProxyFacts {
-    ProxyFacts {
-        name: proxy.name.clone(),
-        id: proxy.id.unwrap_or(0),
-        http: proxy.mode == Mode::Http,
-        log_tag: None,
-    }
+    ProxyFacts { name: proxy.name.clone(), id: proxy.id.unwrap_or(0), http: proxy.mode == Mode::Http }
 }
 
 fn backend_side(

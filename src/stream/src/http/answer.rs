@@ -49,7 +49,7 @@ pub(super) async fn stop(
             story.facts.timers.queued = story.now();
             denied(story, client, info, status, page, Phase::Tarpit).await
         }
-        Stop::Rule(Ending::Reject | Ending::RejectAfter(_)) => {
+        Stop::Rule(Ending::Reject) => {
             story.count(|front| front.denied_requests.inc());
             story.facts.timers.request = Tick::NEVER;
             story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
