@@ -7,4 +7,5 @@ pub mod counter;
 pub mod rate;
 pub mod registry;
 pub mod termination;
+pub mod text;
 pub mod worker;

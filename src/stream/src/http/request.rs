@@ -1,5 +1,6 @@
 //! Rules on requests and the choice of a backend.
 
+use base::text::IpText;
 use rule::set::Outcome;
 use rule::{Ending, Truth, Verdict};
 
@@ -85,5 +86,5 @@ fn add_forwarded_for(story: &mut Story<'_>, backend: &BackendSide) {
     if present || except.is_some_and(|net| net.contains(ip)) {
         return;
     }
-    story.request.headers.push(header, ip.to_string().as_bytes());
+    story.request.headers.push(header, IpText::new(ip).as_bytes());
 }
