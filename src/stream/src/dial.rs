@@ -172,17 +172,17 @@ pub(crate) async fn dial(
     let first = server.dial.socks4.as_ref().unwrap_or(&to);
     let (spec, lease) = spec(story.site.buffers.server, backend, server, &traits, first)?;
     let mut connecting = start(&spec).map_err(|_| DialError::Refused)?;
-    established(&mut connecting, &mut story.deadline).await?;
+    established(&mut connecting, story.deadline).await?;
     let mut conn = Conn::new(connecting.into_socket());
     if backend.common.sockets.no_linger.is_on() {
         conn.closing = Closing::Reset;
     }
     conn.port = lease;
     if server.dial.socks4.is_some() {
-        ask_for(&mut conn, &to, &mut story.deadline).await?;
+        ask_for(&mut conn, &to, story.deadline).await?;
     }
     if !traits.header.is_empty() {
-        send(&mut conn, &traits.header, &mut story.deadline).await?;
+        send(&mut conn, &traits.header, story.deadline).await?;
     }
     story.note_server(&conn, Some(to));
     if traits != Traits::default() {

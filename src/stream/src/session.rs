@@ -1,14 +1,17 @@
 //! From an accepted connection to its streams.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
 use lang::facts::{LocalAddr, SessionFacts};
-use net::{Accepted, Socket};
+use net::{Accepted, Deadline, Socket};
 use rule::RuleList;
 use rule::set::Outcome;
 use stats::ListenerCounters;
@@ -20,36 +23,123 @@ use crate::finish;
 use crate::introduction;
 use crate::live::unless_condemned;
 use crate::site::{BackendSide, Frontend, ListenerFacts, Site};
-use crate::story::{Failure, Stage, Story};
+use crate::story::{Awaited, Failure, Stage, Story};
 use crate::tcp::{RelayTimeouts, relay};
 use crate::worker::Worker;
 use log::Step;
 
+/// What is kept of a connection from its beginning to its end, also while it waits for a request: little.
+pub(crate) struct Session<'w> {
+    pub(crate) site: &'w Site,
+    pub(crate) worker: &'w Worker,
+    pub(crate) frontend: &'w Frontend,
+    pub(crate) facts: SessionFacts,
+    pub(crate) deadline: Deadline,
+    /// The counters of its listener, if it is counted apart.
+    pub(crate) listener: Option<Arc<ListenerCounters>>,
+    pub(crate) progress: Progress,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    /// When it was ready to carry requests, if it had to begin with something else.
+    pub(crate) handshake: Tick,
+    /// Requests that came on it.
+    pub(crate) served: u32,
+    /// The stream that waits for its request.
+    pub(crate) awaited: Option<Awaited>,
+}
+
 /// Serves one connection until it ends.
 pub(crate) async fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted) {
-    let site = worker.site.clone();
-    let listener = &permit.listener;
+    let mut work = pin!(connection(&worker, &permit, accepted));
+    poll_fn(|cx| {
+        worker.begin_run();
+        work.as_mut().poll(cx)
+    })
+    .await;
+}
+
+async fn connection(worker: &Worker, permit: &Permit, accepted: Accepted) {
+    let (site, listener) = (&*worker.site, &*permit.listener);
     let frontend = &site.frontends[listener.frontend];
-    let _counted = Counted::new(&worker, &site, frontend, listener.counters.as_deref());
-    let now = (site.clock.now(), site.clock.wall());
+    let _counted = Counted::new(worker, site, frontend, listener.counters.as_deref());
     let (socket, source) = (accepted.socket.attach(), accepted.source);
-    let session = facts(&site, listener, &socket, source, now);
+    let facts = facts(site, listener, &socket, source, (worker.now(), worker.date()));
     let mut conn = Conn::new(socket);
     if frontend.common.sockets.no_linger.is_on() {
         conn.closing = Closing::Reset;
     }
-    let mut story = Story::new(&site, &worker, frontend, session);
-    story.listener.clone_from(&listener.counters);
-    if !begin(&mut story, &mut conn, listener.client_ip_magic).await {
-        return;
+    let mut session = Session {
+        site,
+        worker,
+        frontend,
+        facts,
+        deadline: Deadline::new(site.clock.clone()),
+        listener: listener.counters.clone(),
+        progress: Progress::default(),
+    };
+    // What a request needs is in a future of its own, so that a silent connection does not hold it.
+    let mut silent = Box::pin(busy(&mut session, conn, Start::Accepted(listener.client_ip_magic))).await;
+    while let Some(conn) = silent {
+        session.wait(&conn).await;
+        silent = Box::pin(busy(&mut session, conn, Start::Woken)).await;
     }
-    story.live.open(frontend.common.facts.id, &story.session, conn.socket.number());
-    story.count(|front| front.sessions.inc());
-    frontend.counters.session_rate_max.raise(u64::from(frontend.counters.session_rate.hit(now.0)));
-    site.counters.session_rate_max.raise(u64::from(site.counters.session_rate.hit(now.0)));
-    match frontend.common.mode {
-        Mode::Http => crate::http::serve(&mut story, conn).await,
-        _ => Box::pin(tcp(&mut story, conn)).await,
+}
+
+/// Why something is to be done about a connection.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    /// It is new; a client's address may have to begin with this number.
+    Accepted(u32),
+    /// It was silent, and now there is something to read, or it has been silent for too long.
+    Woken,
+}
+
+/// Serves a connection until it ends, or until it falls silent: then it is given back.
+async fn busy(session: &mut Session<'_>, mut conn: Conn, start: Start) -> Option<Conn> {
+    let frontend = session.frontend;
+    let mut story = Story::new(session);
+    if let Start::Accepted(magic) = start
+        && !begin(&mut story, &mut conn, magic).await
+    {
+        return None;
+    }
+    story.live.open(frontend.common.facts.id, story.session, conn.socket.number());
+    if let Start::Accepted(_) = start {
+        count(&story);
+    }
+    if frontend.common.mode != Mode::Http {
+        tcp(&mut story, conn).await;
+        return None;
+    }
+    let silent = crate::http::serve(&mut story, conn).await;
+    let progress = story.progress();
+    drop(story);
+    session.progress = progress;
+    silent
+}
+
+/// Counts the session.
+fn count(story: &Story<'_>) {
+    let (now, front, site) = (story.now(), &story.frontend.counters, story.site);
+    story.count(|events| events.sessions.inc());
+    front.session_rate_max.raise(u64::from(front.session_rate.hit(now)));
+    site.counters.session_rate_max.raise(u64::from(site.counters.session_rate.hit(now)));
+}
+
+impl Session<'_> {
+    /// Waits until there is something to read, until the deadline, or until clients are let go.
+    async fn wait(&mut self, conn: &Conn) {
+        let mut closing = pin!(self.worker.closing.notified());
+        poll_fn(|cx| {
+            if conn.socket.poll_readable(cx).is_ready() || closing.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            self.deadline.poll_expired(cx)
+        })
+        .await;
     }
 }
 
@@ -60,7 +150,10 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, magic: u32) -> bool {
         story.count(|front| front.denied_connections.inc());
         return false;
     }
-    if let Err(fault) = Box::pin(introduction::read(story, conn, magic)).await {
+    let expected = story.session.expected;
+    if (expected.proxy || expected.client_ip)
+        && let Err(fault) = Box::pin(introduction::read(story, conn, magic)).await
+    {
         story.session.fault = Some(fault);
         finish::embryo(story, fault);
         return false;
@@ -180,8 +273,7 @@ async fn run_tcp(
     let limit = story.site.tuning.buffer_size;
     story.live.reach(crate::live::Stage::Relaying);
     let (clock, live) = (&story.site.clock, &*story.live);
-    let relayed =
-        relay(client, &mut lease.side.conn, (clock, live), &mut story.deadline, timeouts, limit).await;
+    let relayed = relay(client, &mut lease.side.conn, (clock, live), story.deadline, timeouts, limit).await;
     story.facts.bytes_in += relayed.bytes_in;
     story.facts.bytes_out += relayed.bytes_out;
     story.sent += relayed.bytes_out;
