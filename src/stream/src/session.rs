@@ -29,14 +29,16 @@ use crate::worker::Worker;
 use log::Step;
 
 /// What is kept of a connection from its beginning to its end, also while it waits for a request: little.
+///
+/// It is counted as long as it lives.
 pub(crate) struct Session<'w> {
     pub(crate) site: &'w Site,
     pub(crate) worker: &'w Worker,
     pub(crate) frontend: &'w Frontend,
+    /// The counters of its listener, if it is counted apart.
+    pub(crate) listener: Option<&'w ListenerCounters>,
     pub(crate) facts: SessionFacts,
     pub(crate) deadline: Deadline,
-    /// The counters of its listener, if it is counted apart.
-    pub(crate) listener: Option<Arc<ListenerCounters>>,
     pub(crate) progress: Progress,
 }
 
@@ -53,39 +55,46 @@ pub(crate) struct Progress {
 
 /// Serves one connection until it ends.
 pub(crate) async fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted) {
-    let mut work = pin!(connection(&worker, &permit, accepted));
-    poll_fn(|cx| {
-        worker.begin_run();
-        work.as_mut().poll(cx)
-    })
-    .await;
+    worker.begin_run();
+    let (mut session, mut conn) = open(&worker, &permit.listener, accepted);
+    let mut start = Start::Accepted(permit.listener.client_ip_magic);
+    loop {
+        // What a request needs is in a future of its own, so that a silent connection does not hold it.
+        let mut work = Box::pin(busy(&mut session, conn, start));
+        let silent = poll_fn(|cx| {
+            worker.begin_run();
+            work.as_mut().poll(cx)
+        });
+        match silent.await {
+            None => return,
+            Some(silent) => conn = silent,
+        }
+        drop(work);
+        session.wait(&conn).await;
+        start = Start::Woken;
+    }
 }
 
-async fn connection(worker: &Worker, permit: &Permit, accepted: Accepted) {
-    let (site, listener) = (&*worker.site, &*permit.listener);
+fn open<'w>(worker: &'w Worker, listener: &'w ListenerFacts, accepted: Accepted) -> (Session<'w>, Conn) {
+    let site = &*worker.site;
     let frontend = &site.frontends[listener.frontend];
-    let _counted = Counted::new(worker, site, frontend, listener.counters.as_deref());
     let (socket, source) = (accepted.socket.attach(), accepted.source);
     let facts = facts(site, listener, &socket, source, (worker.now(), worker.date()));
     let mut conn = Conn::new(socket);
     if frontend.common.sockets.no_linger.is_on() {
         conn.closing = Closing::Reset;
     }
-    let mut session = Session {
+    let session = Session {
         site,
         worker,
         frontend,
+        listener: listener.counters.as_deref(),
         facts,
         deadline: Deadline::new(site.clock.clone()),
-        listener: listener.counters.clone(),
         progress: Progress::default(),
     };
-    // What a request needs is in a future of its own, so that a silent connection does not hold it.
-    let mut silent = Box::pin(busy(&mut session, conn, Start::Accepted(listener.client_ip_magic))).await;
-    while let Some(conn) = silent {
-        session.wait(&conn).await;
-        silent = Box::pin(busy(&mut session, conn, Start::Woken)).await;
-    }
+    session.enter();
+    (session, conn)
 }
 
 /// Why something is to be done about a connection.
@@ -154,7 +163,7 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, magic: u32) -> bool {
     if (expected.proxy || expected.client_ip)
         && let Err(fault) = Box::pin(introduction::read(story, conn, magic)).await
     {
-        story.session.fault = Some(fault);
+        story.session.fault = Some(Box::new(fault));
         finish::embryo(story, fault);
         return false;
     }
@@ -195,39 +204,25 @@ fn refuses(story: &mut Story<'_>, rules: &RuleList) -> bool {
     !rules.is_empty() && matches!(rules.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..))
 }
 
-/// Counts a connection as long as it lives.
-struct Counted<'s> {
-    worker: &'s Worker,
-    site: &'s Site,
-    frontend: &'s Frontend,
-    listener: Option<&'s ListenerCounters>,
-}
-
-impl<'s> Counted<'s> {
-    fn new(
-        worker: &'s Worker,
-        site: &'s Site,
-        frontend: &'s Frontend,
-        listener: Option<&'s ListenerCounters>,
-    ) -> Self {
-        let now = site.clock.now();
+impl Session<'_> {
+    /// Counts the connection.
+    fn enter(&self) {
+        let (now, site, front) = (self.worker.now(), self.site, &self.frontend.counters);
         site.counters.connections.inc();
         site.counters.connections_total.inc();
         site.counters.connection_rate_max.raise(u64::from(site.counters.connection_rate.hit(now)));
-        let counters = &frontend.counters;
-        counters.current_max.raise(counters.current.inc());
-        counters.connection_rate_max.raise(u64::from(counters.connection_rate.hit(now)));
-        counters.events.here().connections.inc();
-        if let Some(listener) = listener {
+        front.current_max.raise(front.current.inc());
+        front.connection_rate_max.raise(u64::from(front.connection_rate.hit(now)));
+        front.events.here().connections.inc();
+        if let Some(listener) = self.listener {
             listener.current_max.raise(listener.current.inc());
             listener.events.here().connections.inc();
         }
-        worker.enter();
-        Self { worker, site, frontend, listener }
+        self.worker.enter();
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Session<'_> {
     fn drop(&mut self) {
         self.site.counters.connections.dec();
         self.frontend.counters.current.dec();
@@ -245,7 +240,11 @@ async fn tcp(story: &mut Story<'_>, mut client: Conn) {
     story.enlist();
     finish::step(story, None, Stage::Connection, Step::Accept);
     let live = story.live.share();
-    let server = match unless_condemned(&live, run_tcp(story, &mut client)).await {
+    let outcome = {
+        let work = pin!(run_tcp(story, &mut client));
+        unless_condemned(&live, work).await
+    };
+    let server = match outcome {
         None => finish::killed_tcp(story),
         Some(Ok(server)) => Some(server),
         Some(Err((failure, server))) => {

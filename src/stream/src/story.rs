@@ -1,6 +1,5 @@
 //! What the phases of one session share.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use backend::Server;
@@ -45,7 +44,7 @@ pub(crate) struct Story<'s> {
     /// Bytes that the current stream sent to the client, whoever made them.
     pub(crate) sent: u64,
     /// The counters of its listener, if it is counted apart.
-    pub(crate) listener: Option<Arc<ListenerCounters>>,
+    pub(crate) listener: Option<&'s ListenerCounters>,
     /// The session's place in the list of live streams.
     pub(crate) live: Seat<'s>,
 }
@@ -137,7 +136,7 @@ impl<'s> Story<'s> {
             awaited: progress.awaited,
             logged: Logged::No,
             sent: 0,
-            listener: listener.clone(),
+            listener: *listener,
             live: Seat::take(&site.live),
         }
     }
@@ -199,7 +198,7 @@ impl<'s> Story<'s> {
     /// Counts something for the frontend, and for the listener if it is counted apart.
     pub(crate) fn count(&self, what: impl Fn(&FrontendEvents)) {
         what(self.frontend.counters.events.here());
-        if let Some(listener) = &self.listener {
+        if let Some(listener) = self.listener {
             what(listener.events.here());
         }
     }

@@ -377,7 +377,9 @@ impl Pieces<'_, '_> {
             Encoding::Json => json_text(text, self.field.out),
             Encoding::Cbor => self.field.cbor().text(text),
             Encoding::None if self.field.style.has(Style::ESCAPE) => {
-                text.iter().for_each(|b| self.field.escaped(*b));
+                for byte in text {
+                    self.field.escaped(*byte);
+                }
             }
             Encoding::None => self.field.out.extend_from_slice(text),
         }

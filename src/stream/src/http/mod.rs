@@ -16,6 +16,8 @@ mod forward;
 mod receive;
 mod request;
 
+use std::pin::pin;
+
 use h1::{Persistence, RequestInfo};
 
 use crate::conn::Conn;
@@ -89,8 +91,11 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side, beginning: Beginning) -
     story.enlist();
     finish::step(story, None, Stage::Request, Step::Request);
     let live = story.live.share();
-    let work = handle(story, client, &received);
-    let (after, server) = match unless_condemned(&live, work).await {
+    let left = {
+        let work = pin!(handle(story, client, &received));
+        unless_condemned(&live, work).await
+    };
+    let (after, server) = match left {
         Some(Left::Done(after, server)) => (after, server),
         None => (After::Abandon, finish::killed_http(story)),
     };
