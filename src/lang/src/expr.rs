@@ -69,13 +69,15 @@ pub enum Fetched<'a> {
     Absent,
     /// There is none yet; more data may bring one.
     NotYet,
+    /// A value that more data may change.
+    SoFar(Sample<'a>),
 }
 
 impl<'a> Fetched<'a> {
     /// The value, if there is one.
     pub fn value(self) -> Option<Sample<'a>> {
         match self {
-            Self::Value(s) => Some(s),
+            Self::Value(s) | Self::SoFar(s) => Some(s),
             Self::Absent | Self::NotYet => None,
         }
     }
@@ -276,18 +278,17 @@ impl Expr {
 
     /// Evaluates the expression for one of its values.
     pub fn eval_at<'a>(&'a self, scene: &Scene<'a>, cursor: Cursor) -> Fetched<'a> {
-        let mut value = match (self.fetch.eval)(scene, &self.args, cursor) {
-            Fetched::Value(v) => v,
-            other => return other,
-        };
-        for (converter, args) in &self.converters {
-            let Some(input) = value.cast(converter.input) else { return Fetched::Absent };
-            match (converter.eval)(input, args, scene) {
-                Some(v) => value = v,
-                None => return Fetched::Absent,
-            }
+        match (self.fetch.eval)(scene, &self.args, cursor) {
+            Fetched::Value(v) => self.convert(v, scene).into(),
+            Fetched::SoFar(v) => self.convert(v, scene).map_or(Fetched::NotYet, Fetched::SoFar),
+            none => none,
         }
-        Fetched::Value(value)
+    }
+
+    fn convert<'a>(&'a self, value: Sample<'a>, scene: &Scene<'a>) -> Option<Sample<'a>> {
+        self.converters.iter().try_fold(value, |value, (converter, args)| {
+            (converter.eval)(value.cast(converter.input)?, args, scene)
+        })
     }
 }
 

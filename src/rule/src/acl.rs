@@ -9,7 +9,7 @@ use grammar::condition::{self, Sense, Term, When};
 use grammar::line::Word;
 use grammar::span::Span;
 use lang::expr::Values;
-use lang::{CompileError, Cursor, Expr, Fetched, Scene};
+use lang::{CompileError, Cursor, Expr, Fetched, Sample, Scene};
 use pattern::{Case, Method, Patterns};
 
 /// A name that stands for a fetch with a match method (`hdr_beg` for `req.hdr -m beg`).
@@ -168,11 +168,13 @@ impl Test {
         match self.expr.eval_at(scene, cursor) {
             Fetched::NotYet => Some(Truth::NotYet),
             Fetched::Absent => None,
-            Fetched::Value(v) => {
-                let v = v.cast(self.patterns.method().wants());
-                Some(Truth::of(v.is_some_and(|v| self.patterns.matches(v))))
-            }
+            Fetched::Value(v) => Some(Truth::of(self.matches(v))),
+            Fetched::SoFar(v) => Some(if self.matches(v) { Truth::True } else { Truth::NotYet }),
         }
+    }
+
+    fn matches(&self, value: Sample<'_>) -> bool {
+        value.cast(self.patterns.method().wants()).is_some_and(|v| self.patterns.matches(v))
     }
 }
 
@@ -303,10 +305,7 @@ impl Condition {
                     result = Truth::True;
                     break;
                 }
-                Truth::NotYet => {
-                    result = Truth::NotYet;
-                    break;
-                }
+                Truth::NotYet => result = Truth::NotYet,
                 Truth::False => {}
             }
         }
@@ -318,14 +317,16 @@ impl Condition {
 }
 
 fn all_hold(terms: &[CompiledTerm], scene: &Scene<'_>) -> Truth {
+    let mut result = Truth::True;
     for term in terms {
         let truth = any_holds(&term.tests, scene);
         match if term.sense == Sense::Negated { truth.negated() } else { truth } {
             Truth::True => {}
-            other => return other,
+            Truth::NotYet => result = Truth::NotYet,
+            Truth::False => return Truth::False,
         }
     }
-    Truth::True
+    result
 }
 
 fn any_holds(tests: &[Arc<Test>], scene: &Scene<'_>) -> Truth {

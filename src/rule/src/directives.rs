@@ -1,8 +1,11 @@
 //! The directives that hold rules: `acl`, `tcp-request`, `tcp-response`, `http-request`, ...
 
+use std::time::Duration;
+
 use config::directive::Arity;
 use config::{Directive, Prefix, Refusal, Section, Sections, Statement};
 use grammar::line::Word;
+use grammar::time::Unit;
 
 use crate::acl::{Acls, Condition, Test};
 use crate::action::{Action, ActionCx, RuleSets};
@@ -10,6 +13,7 @@ use crate::set::{Rule, Rules};
 
 const NAMED: Sections = Sections::NAMED_DEFAULTS;
 const ANY: Sections = Sections::ALL.without(Sections::DEFAULTS).or(NAMED);
+const BACK: Sections = Sections::BACK.without(Sections::DEFAULTS).or(NAMED);
 const FRONT: Sections = Sections::FRONT.without(Sections::DEFAULTS).or(NAMED);
 
 const fn rules(
@@ -44,7 +48,30 @@ pub static DIRECTIVES: &[Directive] = &[
     rules("tcp-request connection", FRONT, "4.2", |s| rule(s, RuleSets::TCP_CONNECTION)),
     rules("tcp-request session", FRONT, "4.2", |s| rule(s, RuleSets::TCP_SESSION)),
     rules("tcp-request content", ANY, "4.2", |s| rule(s, RuleSets::TCP_CONTENT)),
+    rules("tcp-response content", BACK, "4.2", |s| rule(s, RuleSets::TCP_RESPONSE)),
+    Directive {
+        arity: Arity::Exactly(1),
+        ..rules("tcp-request inspect-delay", ANY, "4.2", |s| {
+            let delay = delay(s)?;
+            s.slot::<Rules>().request_delay = delay;
+            Ok(())
+        })
+    },
+    Directive {
+        arity: Arity::Exactly(1),
+        ..rules("tcp-response inspect-delay", BACK, "4.2", |s| {
+            let delay = delay(s)?;
+            s.slot::<Rules>().response_delay = delay;
+            Ok(())
+        })
+    },
 ];
+
+/// A delay of 0 is none.
+fn delay(s: &Statement<'_>) -> Result<Option<Duration>, Refusal> {
+    let delay = s.duration(0, Unit::Millisecond)?;
+    Ok((!delay.is_zero()).then_some(delay))
+}
 
 fn acl(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let name = s.arg(0).into_owned();

@@ -22,7 +22,7 @@ pub static ACTIONS: &[Action] = &[
     Action { name: "accept", sets: TCP_REQUEST.or(RuleSets::TCP_RESPONSE), manual: "4.4.1", parse: accept },
     Action { name: "add-header", sets: ALL, manual: "4.4.1", parse: |cx| header(cx, HeaderEdit::Add) },
     Action { name: "allow", sets: ALL, manual: "4.4.1", parse: accept },
-    Action { name: "close", sets: RuleSets::TCP_RESPONSE, manual: "4.4.1", parse: reject },
+    Action { name: "close", sets: RuleSets::TCP_RESPONSE, manual: "4.4.1", parse: close },
     Action { name: "del-header", sets: ALL, manual: "4.4.1", parse: del_header },
     Action { name: "deny", sets: BOTH, manual: "4.4.1", parse: |cx| deny(cx, Refusing::Deny) },
     Action { name: "redirect", sets: BOTH, manual: "4.4.1", parse: redirect },
@@ -51,6 +51,10 @@ fn reject(_: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
     Ok(Box::new(Reject))
 }
 
+fn close(_: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
+    Ok(Box::new(CloseServer))
+}
+
 #[derive(Debug)]
 struct Accept;
 
@@ -66,6 +70,15 @@ struct Reject;
 impl Act for Reject {
     fn act(&self, _: &mut Txn<'_>) -> Verdict {
         Verdict::End(Ending::Reject)
+    }
+}
+
+#[derive(Debug)]
+struct CloseServer;
+
+impl Act for CloseServer {
+    fn act(&self, _: &mut Txn<'_>) -> Verdict {
+        Verdict::End(Ending::CloseServer)
     }
 }
 

@@ -23,4 +23,4 @@ pub use reply::{Closing, Reply};
 pub use set::{Rule, RuleList, Rules};
 pub use txn::Txn;
 pub use var_actions::VAR_ACTIONS;
-pub use verdict::{Ending, Verdict};
+pub use verdict::{BodyWait, Ending, Verdict, Wait};

@@ -16,6 +16,8 @@ mod forward;
 mod receive;
 mod request;
 
+pub(crate) use receive::options;
+
 use h1::{Persistence, RequestInfo};
 
 use crate::conn::Conn;
@@ -24,6 +26,7 @@ use crate::h1_side::{H1Side, Reading};
 use crate::live::unless_condemned;
 use crate::story::{Stage, Story};
 use log::Step;
+use request::Stop;
 
 /// What becomes of the client's connection after a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub(crate) enum After {
 pub(crate) enum Left {
     /// With what becomes of the connection, and the server that answered.
     Done(After, Option<std::sync::Arc<backend::Server>>),
+    /// Before it counted as a request.
+    Unasked(After),
 }
 
 /// Serves a client's connection until it ends.
@@ -78,6 +83,10 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side) -> After {
     let work = Box::pin(handle(story, client, &received));
     let (after, server) = match unless_condemned(&live, work).await {
         Some(Left::Done(after, server)) => (after, server),
+        Some(Left::Unasked(after)) => {
+            finish::unasked(story);
+            return after;
+        }
         None => (After::Abandon, finish::killed_http(story)),
     };
     finish::http(story, server.as_deref());
@@ -86,8 +95,9 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side) -> After {
 
 /// A request that was received, on its way through the phases.
 async fn handle(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo) -> Left {
-    let routed = match request::route(story) {
+    let routed = match request::route(story, client).await {
         Ok(routed) => routed,
+        Err(stop @ Stop::Unasked) => return Left::Unasked(answer::stop(story, client, info, stop).await),
         Err(stop) => return Left::Done(answer::stop(story, client, info, stop).await, None),
     };
     match forward::forward(story, client, info, routed).await {
