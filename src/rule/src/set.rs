@@ -153,8 +153,10 @@ mod tests {
         }
     }
 
+    type Decide = fn() -> Verdict;
+
     #[derive(Debug)]
-    struct Says(fn() -> Verdict);
+    struct Says(Decide);
 
     impl Act for Says {
         fn act(&self, _: &mut Txn<'_>) -> Verdict {
@@ -162,7 +164,7 @@ mod tests {
         }
     }
 
-    fn rule(condition: &str, says: fn() -> Verdict) -> Rule {
+    fn rule(condition: &str, says: Decide) -> Rule {
         let mut registry = Registry::default();
         registry.add(lang::fetches::FETCHES);
         registry.add(lang::fetches::content::FETCHES);
@@ -174,9 +176,11 @@ mod tests {
         Rule { condition, action: Box::new(Says(says)), place: Place::default() }
     }
 
-    fn run(rules: &[(&str, fn() -> Verdict)], start: usize, data: &[u8], hope: Hope) -> String {
+    fn run(rules: &[(&str, Decide)], start: usize, data: &[u8], hope: Hope) -> String {
         let mut list = RuleList::default();
-        rules.iter().for_each(|(condition, says)| list.push(rule(condition, *says)));
+        for (condition, says) in rules {
+            list.push(rule(condition, *says));
+        }
         let (process, frontend) = (ProcessFacts::default(), ProxyFacts::default());
         let mut session = SessionFacts::default();
         let mut txn = Txn {
@@ -198,13 +202,13 @@ mod tests {
         }
     }
 
-    const REJECT: fn() -> Verdict = || Verdict::End(Ending::Reject);
-    const ACCEPT: fn() -> Verdict = || Verdict::Accept;
-    const GO_ON: fn() -> Verdict = || Verdict::Continue;
+    const REJECT: Decide = || Verdict::End(Ending::Reject);
+    const ACCEPT: Decide = || Verdict::Accept;
+    const GO_ON: Decide = || Verdict::Continue;
 
     #[test]
     fn a_condition_that_waits_starts_over_and_an_action_goes_on() {
-        let rules: [(&str, fn() -> Verdict); 3] =
+        let rules: [(&str, Decide); 3] =
             [("", GO_ON), ("if { req.len ge 4 }", REJECT), ("", || Verdict::NotYet)];
         assert_eq!(run(&rules, 0, b"abc", Hope::Bytes), "Data from 0");
         assert_eq!(run(&rules, 0, b"abcd", Hope::Bytes), "stopped");
