@@ -14,6 +14,7 @@ pub(crate) const ROOMS: &[Tables] = &[
         predefined_acls: rule::PREDEFINED_ACLS,
         actions: rule::ACTIONS,
         directives: rule::DIRECTIVES,
+        checks: rule::CHECKS,
         ..Tables::NONE
     },
     Tables {

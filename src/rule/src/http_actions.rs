@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use config::Refusal;
 use http::{Bytes, Status};
-use lang::logformat::{AliasMode, LogFormat};
+use lang::logformat::LogFormat;
 
 use crate::action::{Act, Action, ActionCx, RuleSets};
 use crate::reply::{Closing, Reply};
@@ -242,12 +242,11 @@ impl Template {
                 "string" => {
                     t.content = Content::Fixed(Bytes::copy_from_slice(cx.expect_value("a string")?));
                 }
-                "lf-string" => t.content = Content::Format(cx.expect_format("a format string")?),
+                "lf-string" => t.content = Content::Format(cx.expect_body("a format string")?),
                 "file" => t.content = Content::Fixed(read_file(cx)?.into()),
                 "lf-file" => {
                     let text = read_file(cx)?;
-                    let context = lang::logformat::FormatContext { mode: AliasMode::Http };
-                    let format = LogFormat::parse(&text, cx.registry(), &context);
+                    let format = LogFormat::parse(&text, cx.registry(), cx.within());
                     t.content = Content::Format(format.map_err(|e| cx.refuse_last(e.message))?);
                 }
                 "default-errorfiles" => t.content = Content::ErrorPage,

@@ -52,6 +52,12 @@ impl RuleList {
         self.0.splice(0..0, other.0.iter().cloned());
     }
 
+    /// Where the first rule stands whose condition looks at bytes that have no meaning where there is HTTP.
+    fn looking_at_bytes(&self) -> Option<&Place> {
+        let rule = self.0.iter().find(|r| r.condition.as_ref().is_some_and(Condition::looks_at_bytes))?;
+        Some(&rule.place)
+    }
+
     /// Runs the rules from number `start` on.
     pub fn run(&self, start: usize, txn: &mut Txn<'_>) -> Outcome {
         for (i, rule) in self.0.iter().enumerate().skip(start) {
@@ -113,6 +119,21 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Where the first rule stands whose condition looks at bytes that have no meaning where there is HTTP.
+    pub(crate) fn looking_at_bytes(&self) -> Option<&Place> {
+        [
+            &self.tcp_connection,
+            &self.tcp_session,
+            &self.tcp_content,
+            &self.tcp_response,
+            &self.http_request,
+            &self.http_response,
+            &self.http_after,
+        ]
+        .into_iter()
+        .find_map(RuleList::looking_at_bytes)
+    }
+
     /// The list of one set.
     ///
     /// # Panics
@@ -142,6 +163,7 @@ mod tests {
     use crate::verdict::{BodyWait, Ending};
     use base::registry::Registry;
     use grammar::line::{Environment, split};
+    use lang::Contexts;
     use lang::facts::{Buffered, Hope, Payload, ProcessFacts, ProxyFacts, SessionFacts};
     use std::time::Duration;
 
@@ -164,16 +186,18 @@ mod tests {
         }
     }
 
-    fn rule(condition: &str, says: Decide) -> Rule {
+    fn condition(text: &str) -> Option<Condition> {
         let mut registry = Registry::default();
         registry.add(lang::fetches::FETCHES);
         registry.add(lang::fetches::content::FETCHES);
         registry.add(crate::PREDEFINED_ACLS);
         let place = grammar::line::Place { file: "a.cfg", line: 1 };
-        let words = split(condition.as_bytes(), place, &NoVariables).unwrap();
-        let condition =
-            (!words.is_empty()).then(|| Condition::parse(&words, &Acls::default(), &registry).unwrap());
-        Rule { condition, action: Box::new(Says(says)), place: Place::default() }
+        let words = split(text.as_bytes(), place, &NoVariables).unwrap();
+        (!words.is_empty()).then(|| Condition::parse(&words, &Acls::default(), &registry).unwrap())
+    }
+
+    fn rule(text: &str, says: Decide) -> Rule {
+        Rule { condition: condition(text), action: Box::new(Says(says)), place: Place::default() }
     }
 
     fn run(rules: &[(&str, Decide)], start: usize, data: &[u8], hope: Hope) -> String {
@@ -200,6 +224,19 @@ mod tests {
             Outcome::Stopped(..) => "stopped".to_owned(),
             Outcome::Waiting(wait, at) => format!("{wait:?} from {at}"),
         }
+    }
+
+    #[test]
+    fn conditions_that_never_hold_are_found() {
+        let of = |text: &str, within| condition(text).unwrap().conflict(within, "here");
+        assert_eq!(of("if { path /a }", Contexts::FRONT_REQUEST), None);
+        assert_eq!(of("if { path /a } || TRUE", Contexts::BACK_CONTENT), None);
+        let text = of("if TRUE { path /a }", Contexts::BACK_RESPONSE).unwrap();
+        assert!(text.contains("anonymous acl") && text.contains("keyword 'path'"), "{text}");
+        let text = of("if TRUE || METH_GET", Contexts::FRONT_SESSION).unwrap();
+        assert!(text.contains("acl 'METH_GET'") && text.ends_with("'here'"), "{text}");
+        assert!(condition("if TRUE || REQ_CONTENT").unwrap().looks_at_bytes());
+        assert!(!condition("if WAIT_END METH_GET").unwrap().looks_at_bytes());
     }
 
     const REJECT: Decide = || Verdict::End(Ending::Reject);

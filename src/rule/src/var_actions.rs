@@ -75,7 +75,7 @@ fn set_var(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
 
 fn set_var_fmt(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
     let (name, provisos) = target(cx)?;
-    let value = Value::Format(cx.expect_format("a format string")?);
+    let value = Value::Format(cx.expect_value_format("a format string")?);
     Ok(Box::new(SetVar { name, provisos, value }))
 }
 
