@@ -32,20 +32,77 @@ pub struct Scene<'a> {
     pub request: Option<&'a RequestHead>,
     /// The response head, while it is there.
     pub response: Option<&'a ResponseHead>,
-    /// Raw request bytes that have arrived (TCP content rules, request bodies that were waited for).
+    /// What has arrived behind the heads, or of a session that has none.
     pub payload: Payload<'a>,
 }
 
-/// Bytes that content inspection may look at.
+/// Bytes that content inspection may look at: those of a body, or of a session that carries no HTTP.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Payload<'a> {
     /// None can be had at this point.
     #[default]
     Unavailable,
-    /// Those that have come so far; more may follow.
-    Partial(&'a [u8]),
-    /// All of them.
-    Complete(&'a [u8]),
+    /// Those of the client.
+    Request(Buffered<'a>),
+    /// Those of the server.
+    Response(Buffered<'a>),
+}
+
+/// Bytes that have arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Buffered<'a> {
+    /// The bytes.
+    pub data: &'a [u8],
+    /// What waiting may bring.
+    pub hope: Hope,
+}
+
+/// What waiting for more bytes may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hope {
+    /// Nothing: what is there has to do.
+    Nothing,
+    /// More bytes.
+    Bytes,
+    /// More bytes, which may complete the head of an HTTP message.
+    Head,
+}
+
+impl<'a> Payload<'a> {
+    /// The same without any hope for more.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        let settle = |b: Buffered<'a>| Buffered { hope: Hope::Nothing, ..b };
+        match self {
+            Self::Unavailable => Self::Unavailable,
+            Self::Request(b) => Self::Request(settle(b)),
+            Self::Response(b) => Self::Response(settle(b)),
+        }
+    }
+
+    /// What has come of the request.
+    pub fn of_request(self) -> Option<Buffered<'a>> {
+        match self {
+            Self::Request(b) => Some(b),
+            Self::Unavailable | Self::Response(_) => None,
+        }
+    }
+
+    /// What has come of the response.
+    pub fn of_response(self) -> Option<Buffered<'a>> {
+        match self {
+            Self::Response(b) => Some(b),
+            Self::Unavailable | Self::Request(_) => None,
+        }
+    }
+
+    /// What has come in the direction that is looked at.
+    pub fn of_either(self) -> Option<Buffered<'a>> {
+        match self {
+            Self::Request(b) | Self::Response(b) => Some(b),
+            Self::Unavailable => None,
+        }
+    }
 }
 
 /// The process.
@@ -147,6 +204,12 @@ impl SessionFacts {
 }
 
 impl<'a> Scene<'a> {
+    /// The same scene for those who do not wait.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        Self { payload: self.payload.settled(), ..self }
+    }
+
     /// Where the client's traffic comes from, as the stream sees it.
     pub fn source(&self) -> Option<&'a Addr> {
         self.stream.and_then(|s| s.source.as_ref()).or(self.session.source.as_ref())

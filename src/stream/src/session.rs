@@ -10,21 +10,22 @@ use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
-use lang::facts::{LocalAddr, SessionFacts};
+use lang::facts::{Buffered, Hope, LocalAddr, Payload, Scene, SessionFacts};
 use net::{Accepted, Deadline, Socket};
-use rule::RuleList;
 use rule::set::Outcome;
+use rule::{RuleList, Rules};
 use stats::ListenerCounters;
 
 use crate::accept::Permit;
 use crate::conn::{Closing, Conn};
 use crate::connect::{Reuse, lease};
 use crate::finish;
+use crate::inspect::{self, Arriving, Head, Inspection};
 use crate::introduction;
 use crate::live::unless_condemned;
-use crate::site::{BackendSide, Frontend, ListenerFacts, Site};
+use crate::site::{BackendSide, CompiledRoute, Frontend, ListenerFacts, Site};
 use crate::story::{Awaited, Failure, Stage, Story};
-use crate::tcp::{RelayTimeouts, relay};
+use crate::tcp::{Relay, RelayTimeouts};
 use crate::worker::Worker;
 use log::Step;
 
@@ -255,24 +256,28 @@ async fn tcp(story: &mut Story<'_>, mut client: Conn) {
     finish::tcp(story, server.as_deref());
 }
 
-async fn run_tcp(
-    story: &mut Story<'_>,
-    client: &mut Conn,
-) -> Result<Arc<backend::Server>, (Failure, Option<Arc<backend::Server>>)> {
-    content(story, &story.frontend.common.rules.tcp_content)?;
+/// A failure, and the server that it happened at.
+type Failed = (Failure, Option<Arc<backend::Server>>);
+
+async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend::Server>, Failed> {
+    content(story, client, &story.frontend.common.rules).await?;
     let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
-    let backend: &BackendSide = route(story).ok_or((no_backend, None))?;
+    let backend: &BackendSide = route(story, client).ok_or((no_backend, None))?;
     story.enter_backend(backend);
     if backend.common.facts.id != story.frontend.common.facts.id {
-        content(story, &backend.common.rules.tcp_content)?;
+        content(story, client, &backend.common.rules).await?;
     }
     let mut lease = lease(story, backend, Reuse::No).await?;
     finish::step(story, Some(&*lease.held.0), Stage::Connection, Step::Connect);
     let timeouts = RelayTimeouts::of(&story.frontend.common, &backend.common);
     let limit = story.site.tuning.buffer_size;
     story.live.reach(crate::live::Stage::Relaying);
-    let (clock, live) = (&story.site.clock, &*story.live);
-    let relayed = relay(client, &mut lease.side.conn, (clock, live), story.deadline, timeouts, limit).await;
+    let (clock, live) = (&story.site.clock, story.live.share());
+    let mut relay = Relay::new(client, &mut lease.side.conn, (clock, &live), timeouts, limit);
+    let relayed = match inspect::answer(story, &mut relay, backend, &lease.held.0).await {
+        Ok(()) => relay.finish(story.deadline).await,
+        Err(termination) => relay.ended(termination),
+    };
     story.facts.bytes_in += relayed.bytes_in;
     story.facts.bytes_out += relayed.bytes_out;
     story.sent += relayed.bytes_out;
@@ -281,29 +286,26 @@ async fn run_tcp(
 }
 
 /// Runs the content rules of a proxy on a TCP session; a rule may end it.
-fn content(
-    story: &mut Story<'_>,
-    rules: &rule::RuleList,
-) -> Result<(), (Failure, Option<Arc<backend::Server>>)> {
-    if rules.is_empty() {
-        return Ok(());
-    }
-    match rules.run(0, &mut story.txn(Stage::Connection, None)) {
-        Outcome::Done | Outcome::Waiting(_) => Ok(()),
-        Outcome::Stopped(..) => {
-            story.count(|front| front.denied_requests.inc());
-            Err((Failure::silent(Termination::new(Cause::Proxy, Phase::Request)), None))
-        }
+async fn content(story: &mut Story<'_>, client: &mut Conn, rules: &Rules) -> Result<(), Failed> {
+    let inspection = Inspection::of_request(rules, story.frontend.common.timeouts.client);
+    match inspection.run(story, Arriving::Session(client)).await {
+        Ok(()) => Ok(()),
+        Err(stop) => Err((inspect::refused(story, &stop), None)),
     }
 }
 
-fn route<'s>(story: &Story<'s>) -> Option<&'s BackendSide> {
-    let scene = story.scene(Stage::Connection, None);
+/// Chooses the backend by what is there by now.
+fn route<'s>(story: &mut Story<'s>, client: &Conn) -> Option<&'s BackendSide> {
     let frontend = story.frontend;
-    let chosen = frontend
-        .routes
-        .iter()
-        .find(|r| r.route.condition.as_ref().is_none_or(|c| c.holds(&scene) == rule::Truth::True));
+    let mut stage = Stage::Connection;
+    if !frontend.routes.is_empty() && inspect::sniff(story, client.input.data()) == Head::Complete {
+        stage = Stage::Request;
+    }
+    let buffered = Buffered { data: client.input.data(), hope: Hope::Nothing };
+    let scene = Scene { payload: Payload::Request(buffered), ..story.scene(stage, None) };
+    let holds =
+        |r: &&CompiledRoute| r.route.condition.as_ref().is_none_or(|c| c.holds(&scene) == rule::Truth::True);
+    let chosen = frontend.routes.iter().find(holds);
     let index = chosen.and_then(|r| r.backend).or(frontend.default_backend)?;
     story.site.backends.get(index)
 }

@@ -16,6 +16,8 @@ mod forward;
 mod receive;
 mod request;
 
+pub(crate) use receive::options;
+
 use std::pin::pin;
 
 use h1::{Persistence, RequestInfo};
@@ -26,6 +28,7 @@ use crate::h1_side::{H1Side, Reading};
 use crate::live::unless_condemned;
 use crate::story::{Beginning, Stage, Story};
 use log::Step;
+use request::Stop;
 
 /// What becomes of the client's connection after a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub(crate) enum After {
 pub(crate) enum Left {
     /// With what becomes of the connection, and the server that answered.
     Done(After, Option<std::sync::Arc<backend::Server>>),
+    /// Before it counted as a request.
+    Unasked(After),
 }
 
 /// Serves a client's connection until it ends, or until its client has been silent for a while: then it is given
@@ -97,6 +102,10 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side, beginning: Beginning) -
     };
     let (after, server) = match left {
         Some(Left::Done(after, server)) => (after, server),
+        Some(Left::Unasked(after)) => {
+            finish::unasked(story);
+            return Next::Served(after);
+        }
         None => (After::Abandon, finish::killed_http(story)),
     };
     finish::http(story, server.as_deref());
@@ -105,8 +114,9 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side, beginning: Beginning) -
 
 /// A request that was received, on its way through the phases.
 async fn handle(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo) -> Left {
-    let routed = match request::route(story) {
+    let routed = match request::route(story, client).await {
         Ok(routed) => routed,
+        Err(stop @ Stop::Unasked) => return Left::Unasked(answer::stop(story, client, info, stop).await),
         Err(stop) => return Left::Done(answer::stop(story, client, info, stop).await, None),
     };
     match forward::forward(story, client, info, routed).await {

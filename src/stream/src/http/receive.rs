@@ -241,7 +241,7 @@ fn keep_request_line(story: &mut Story<'_>) {
 }
 
 /// What the parser of requests, or of responses, is told.
-pub(super) fn options(site: &Site, violations: Violations) -> h1::Options {
+pub(crate) fn options(site: &Site, violations: Violations) -> h1::Options {
     let tuning = &site.tuning;
     let limits =
         h1::Limits { lines: tuning.max_headers, buffer: tuning.buffer_size, reserve: tuning.max_rewrite };
