@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use backend::Server;
 use backend::dial::{HeaderSettings, PortLease, ServerPort, Shown, Source};
 use base::addr::{Addr, Family};
+use base::ration::Claim;
 use net::connect::{ConnectSpec, Connecting, Target, start};
 use net::{Deadline, More, StreamOptions, Switch};
 use wire::proxy::{self, Origin, Tlv};
@@ -174,6 +175,7 @@ pub(crate) async fn dial(
     let mut connecting = start(&spec).map_err(|_| DialError::Refused)?;
     established(&mut connecting, &mut story.deadline).await?;
     let mut conn = Conn::new(connecting.into_socket());
+    conn.claim = Claim::Reserved;
     if backend.common.sockets.no_linger.is_on() {
         conn.closing = Closing::Reset;
     }

@@ -7,6 +7,7 @@ use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
+use config::draft::Showing;
 use lang::facts::{LocalAddr, SessionFacts};
 use net::{Accepted, Socket};
 use rule::RuleList;
@@ -16,6 +17,7 @@ use stats::ListenerCounters;
 use crate::accept::Permit;
 use crate::conn::{Closing, Conn};
 use crate::connect::{Reuse, lease};
+use crate::events::Events;
 use crate::finish;
 use crate::introduction;
 use crate::live::unless_condemned;
@@ -40,6 +42,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted
     }
     let mut story = Story::new(&site, &worker, frontend, session);
     story.listener.clone_from(&listener.counters);
+    story.events = (site.events == Showing::Events).then_some(Events { listener: listener.socket });
     if !begin(&mut story, &mut conn, listener.client_ip_magic).await {
         return;
     }

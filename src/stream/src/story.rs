@@ -16,6 +16,7 @@ use stats::ListenerCounters;
 use stats::counters::FrontendEvents;
 
 use crate::conn::Conn;
+use crate::events::{self, Events};
 use crate::live::{Begun, Seat};
 use crate::site::{BackendSide, Frontend, Site};
 use crate::worker::Worker;
@@ -45,6 +46,8 @@ pub(crate) struct Story<'s> {
     pub(crate) listener: Option<Arc<ListenerCounters>>,
     /// The session's place in the list of live streams.
     pub(crate) live: Seat<'s>,
+    /// Shows what happens, where that is wanted.
+    pub(crate) events: Option<Events>,
 }
 
 /// Whether the line of a stream has been written before its end.
@@ -125,6 +128,7 @@ impl<'s> Story<'s> {
             sent: 0,
             listener: None,
             live: Seat::take(&site.live),
+            events: None,
         }
     }
 
@@ -186,6 +190,7 @@ impl<'s> Story<'s> {
             first => (first, timers.request_date),
         };
         self.live.enter(Begun { id: self.facts.id, since, date }, &self.facts.request_line);
+        events::begun(self);
     }
 
     pub(crate) fn now(&self) -> Tick {
