@@ -213,6 +213,11 @@ impl Live {
         self.sockets.set((self.sockets.get().0, None));
     }
 
+    /// The descriptors of its two connections.
+    pub(crate) fn ends(&self) -> (i32, Option<i32>) {
+        self.sockets.get()
+    }
+
     /// When the stream will have waited for too long.
     pub(crate) fn expire(&self, due: Tick) {
         self.expires.set(due);

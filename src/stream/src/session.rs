@@ -10,6 +10,7 @@ use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
+use config::draft::Showing;
 use lang::facts::{Buffered, Hope, LocalAddr, Payload, Scene, SessionFacts};
 use net::{Accepted, Deadline, Socket};
 use rule::set::Outcome;
@@ -19,6 +20,7 @@ use stats::ListenerCounters;
 use crate::accept::Permit;
 use crate::conn::{Closing, Conn};
 use crate::connect::{Reuse, lease};
+use crate::events::Events;
 use crate::finish;
 use crate::inspect::{self, Arriving, Head, Inspection};
 use crate::introduction;
@@ -41,6 +43,8 @@ pub(crate) struct Session<'w> {
     pub(crate) facts: SessionFacts,
     pub(crate) deadline: Deadline,
     pub(crate) progress: Progress,
+    /// Whether the events of its streams are shown.
+    pub(crate) events: Option<Events>,
 }
 
 /// How far a connection has come.
@@ -93,6 +97,7 @@ fn open<'w>(worker: &'w Worker, listener: &'w ListenerFacts, accepted: Accepted)
         facts,
         deadline: Deadline::new(site.clock.clone()),
         progress: Progress::default(),
+        events: (site.events == Showing::Events).then_some(Events { listener: listener.socket }),
     };
     session.enter();
     (session, conn)

@@ -15,6 +15,7 @@ use stats::ListenerCounters;
 use stats::counters::FrontendEvents;
 
 use crate::conn::Conn;
+use crate::events::{self, Events};
 use crate::live::{Begun, Seat};
 use crate::session::{Progress, Session};
 use crate::site::{BackendSide, Frontend, Site};
@@ -47,6 +48,8 @@ pub(crate) struct Story<'s> {
     pub(crate) listener: Option<&'s ListenerCounters>,
     /// The session's place in the list of live streams.
     pub(crate) live: Seat<'s>,
+    /// Shows what happens, where that is wanted.
+    pub(crate) events: Option<Events>,
 }
 
 /// A stream that waits for its request.
@@ -119,7 +122,7 @@ impl Failure {
 
 impl<'s> Story<'s> {
     pub(crate) fn new(session: &'s mut Session<'_>) -> Self {
-        let Session { site, worker, frontend, facts, deadline, listener, progress } = session;
+        let Session { site, worker, frontend, facts, deadline, listener, progress, events } = session;
         Self {
             site,
             worker,
@@ -138,6 +141,7 @@ impl<'s> Story<'s> {
             sent: 0,
             listener: *listener,
             live: Seat::take(&site.live),
+            events: *events,
         }
     }
 
@@ -211,6 +215,7 @@ impl<'s> Story<'s> {
             first => (first, timers.request_date),
         };
         self.live.enter(Begun { id: self.facts.id, since, date }, &self.facts.request_line);
+        events::begun(self);
     }
 
     pub(crate) fn now(&self) -> Tick {
