@@ -53,9 +53,10 @@ pub(crate) struct Story<'s> {
 }
 
 /// A stream that waits for its request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Awaited {
     id: u32,
+    /// Never, when there is none.
     since: (Tick, WallTime),
 }
 
@@ -121,8 +122,11 @@ impl Failure {
 }
 
 impl<'s> Story<'s> {
-    pub(crate) fn new(session: &'s mut Session<'_>) -> Self {
-        let Session { site, worker, frontend, facts, deadline, listener, progress, events } = session;
+    pub(crate) fn new(session: &'s mut Session) -> Self {
+        let Session { worker, permit, facts, deadline, progress, events } = session;
+        let (site, listener) = (&*worker.site, &*permit.listener);
+        let frontend = &site.frontends[listener.frontend];
+        let (request, response) = worker.take_heads();
         Self {
             site,
             worker,
@@ -131,15 +135,15 @@ impl<'s> Story<'s> {
             occupies: None,
             session: facts,
             facts: StreamFacts::default(),
-            request: RequestHead::default(),
-            response: ResponseHead::default(),
+            request,
+            response,
             deadline,
             handshake: progress.handshake,
             served: progress.served,
-            awaited: progress.awaited,
+            awaited: Some(progress.awaited).filter(|a| a.since.0.is_set()),
             logged: Logged::No,
             sent: 0,
-            listener: *listener,
+            listener: listener.counters.as_deref(),
             live: Seat::take(&site.live),
             events: *events,
         }
@@ -192,11 +196,12 @@ impl<'s> Story<'s> {
         if awaited.is_some() { Beginning::Resumed } else { Beginning::New }
     }
 
-    /// How far the connection has come, when nothing of the current stream's request has.
-    pub(crate) fn progress(&self) -> Progress {
+    /// Ends the story where nothing of the current stream's request has come; tells how far the connection is.
+    pub(crate) fn pause(self) -> Progress {
         let timers = &self.facts.timers;
+        self.worker.keep_heads((self.request, self.response));
         let awaited = Awaited { id: self.facts.id, since: (timers.begin, timers.begin_date) };
-        Progress { handshake: self.handshake, served: self.served, awaited: Some(awaited) }
+        Progress { handshake: self.handshake, served: self.served, awaited }
     }
 
     /// Counts something for the frontend, and for the listener if it is counted apart.
