@@ -144,7 +144,7 @@ impl Worker {
     pub(crate) fn take_idle(&self, server: &Arc<Server>, traits: &Traits) -> Option<H1Side> {
         let key = key_of(server, traits);
         loop {
-            let IdleConn { mut side, counted } = self.idle.borrow_mut().take(key)?;
+            let IdleConn { side, counted } = self.idle.borrow_mut().take(key)?;
             drop(counted);
             // Keys may coincide; connections of different kinds must not.
             let alike = side.conn.traits.as_deref().map_or(*traits == Traits::default(), |t| t == traits);
