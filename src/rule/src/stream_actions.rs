@@ -129,11 +129,10 @@ fn set_timeout(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
     };
     let proxy = cx.statement.proxy();
     let missing = match (proxy.kind, timeout) {
-        (ProxyKind::Frontend, Timeout::Client | Timeout::Tarpit)
-        | (ProxyKind::Listen | ProxyKind::Defaults, _) => None,
         (ProxyKind::Backend, Timeout::Client) => Some("frontend"),
-        (ProxyKind::Backend, _) => None,
+        (ProxyKind::Frontend, Timeout::Client | Timeout::Tarpit) => None,
         (ProxyKind::Frontend, _) => Some("backend"),
+        _ => None,
     };
     if let Some(side) = missing {
         let text = format!("'{}' has no {side} capability", proxy.name);
