@@ -10,7 +10,9 @@ use grammar::line::Word;
 use lang::{Contexts, LogFormat};
 use sys::namespace::Namespace;
 
-use crate::dial::{DialSettings, FastOpen, PortPool, Sending, ServerPort, ServerTransport, Shown, Source};
+use crate::dial::{
+    DialSettings, FastOpen, PortPool, Sending, ServerNamespace, ServerPort, ServerTransport, Shown, Source,
+};
 use crate::settings::BackendSettings;
 
 const fn option(
@@ -48,12 +50,14 @@ pub static DIAL_OPTIONS: &[ServerOption] = &[
     }),
     option("namespace", 1, |cx| {
         let name = cx.take()?;
-        if name == "*" {
-            return Err(cx.refuse("'*' is not supported by this version"));
-        }
-        let namespace =
-            Namespace::open(&name).map_err(|e| cx.refuse(format!("cannot open namespace '{name}' ({e})")))?;
-        cx.slot::<DialSettings>().namespace = Some(namespace);
+        let namespace = match &*name {
+            "*" => ServerNamespace::Clients,
+            name => match Namespace::open(name) {
+                Ok(namespace) => ServerNamespace::Named(namespace),
+                Err(e) => return Err(cx.refuse(format!("cannot open namespace '{name}' ({e})"))),
+            },
+        };
+        cx.slot::<DialSettings>().namespace = namespace;
         Ok(())
     }),
     option("no-send-proxy", 0, header!(v1 = Sending::No)),

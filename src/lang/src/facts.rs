@@ -145,7 +145,7 @@ pub struct ServerFacts {
     pub id: u32,
 }
 
-/// The client's connection.
+/// The client's connection. What few of them have is boxed: there may be very many that wait in silence.
 #[derive(Debug, Default)]
 pub struct SessionFacts {
     /// A number of its own in this process.
@@ -153,11 +153,11 @@ pub struct SessionFacts {
     /// Where it comes from, possibly as a PROXY header or a rule said.
     pub source: Option<Addr>,
     /// The connection's own source, where `source` was replaced by a PROXY header or a session rule.
-    pub peer: Option<Addr>,
+    pub peer: Option<Box<Addr>>,
     /// Where it was sent to, possibly as a PROXY header or a rule said.
     pub destination: LocalAddr,
     /// The connection's own destination, where `destination` was replaced.
-    pub own_destination: Option<LocalAddr>,
+    pub own_destination: Option<Box<LocalAddr>>,
     /// The number of its socket, for what only the system knows.
     pub socket: Option<i32>,
     /// What it must begin with before anything else is read from it.
@@ -165,7 +165,7 @@ pub struct SessionFacts {
     /// The PROXY header that it began with.
     pub introduction: Option<Box<Introduction>>,
     /// Why it failed before it could carry anything.
-    pub fault: Option<ConnFault>,
+    pub fault: Option<Box<ConnFault>>,
     /// The name of the listener (`bind ... name`), if it has one.
     pub listener_name: Option<Arc<str>>,
     /// The `id` of the listener.
@@ -183,7 +183,7 @@ impl SessionFacts {
     pub fn replace_source(&mut self, source: Addr) {
         let before = self.source.replace(source);
         if self.peer.is_none() {
-            self.peer = before;
+            self.peer = before.map(Box::new);
         }
     }
 
@@ -191,18 +191,18 @@ impl SessionFacts {
     pub fn replace_destination(&mut self, destination: Addr) {
         let before = std::mem::replace(&mut self.destination, LocalAddr::known(destination));
         if self.own_destination.is_none() {
-            self.own_destination = Some(before);
+            self.own_destination = Some(Box::new(before));
         }
     }
 
     /// The connection's own source.
     pub fn own_source(&self) -> Option<&Addr> {
-        self.peer.as_ref().or(self.source.as_ref())
+        self.peer.as_deref().or(self.source.as_ref())
     }
 
     /// The connection's own destination.
     pub fn own_destination(&self) -> Option<&Addr> {
-        self.own_destination.as_ref().unwrap_or(&self.destination).get()
+        self.own_destination.as_deref().unwrap_or(&self.destination).get()
     }
 }
 

@@ -11,6 +11,7 @@ use log::{Due, Level, Step};
 use stats::BackendCounters;
 use stats::counters::FrontendEvents;
 
+use crate::events;
 use crate::introduction;
 use crate::story::{Logged, Stage, Story};
 
@@ -65,6 +66,7 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
         account(story, counters);
     }
     log_line(story, server, Stage::Response);
+    events::ended(story);
     story.live.leave();
 }
 
@@ -119,6 +121,7 @@ pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
         account(story, counters);
     }
     log_line(story, server, Stage::Connection);
+    events::ended(story);
     story.live.leave();
 }
 
@@ -169,6 +172,9 @@ pub(crate) fn embryo(story: &Story<'_>, fault: ConnFault) {
 
 /// Logs a step of a stream that goes on, where somebody wants that.
 pub(crate) fn step(story: &mut Story<'_>, server: Option<&Server>, stage: Stage, step: Step) {
+    if step == Step::Response {
+        events::answered(story);
+    }
     let log = &story.frontend.log;
     if log.is_silent() {
         return;

@@ -276,7 +276,7 @@ pub(crate) async fn answer(
         if !until.is_set() {
             until = inspection.delay.map_or(Tick::NEVER, |delay| story.now() + delay);
         }
-        growth = match relay.hold(until, room, &mut story.deadline).await {
+        growth = match relay.hold(until, room, story.deadline).await {
             Halt::Ended(termination) => return Err(termination),
             Halt::News(growth) => growth,
         };

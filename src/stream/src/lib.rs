@@ -11,6 +11,7 @@ mod connect;
 mod crew;
 mod dial;
 mod directives;
+mod events;
 mod exchange;
 mod finish;
 pub mod gate;

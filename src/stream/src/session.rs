@@ -1,14 +1,18 @@
 //! From an accepted connection to its streams.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
+use config::draft::Showing;
 use lang::facts::{Buffered, Hope, LocalAddr, Payload, Scene, SessionFacts};
-use net::{Accepted, Socket};
+use net::{Accepted, Deadline, Socket};
 use rule::set::Outcome;
 use rule::{RuleList, Rules};
 use stats::ListenerCounters;
@@ -16,41 +20,141 @@ use stats::ListenerCounters;
 use crate::accept::Permit;
 use crate::conn::{Closing, Conn};
 use crate::connect::{Reuse, lease};
+use crate::events::Events;
 use crate::finish;
 use crate::inspect::{self, Arriving, Head, Inspection};
 use crate::introduction;
 use crate::live::unless_condemned;
 use crate::site::{BackendSide, CompiledRoute, Frontend, ListenerFacts, Site};
-use crate::story::{Failure, Stage, Story};
+use crate::story::{Awaited, Failure, Stage, Story};
 use crate::tcp::Relay;
 use crate::worker::Worker;
 use log::Step;
 
+/// What is kept of a connection from its beginning to its end, also while it waits for a request: little.
+///
+/// It is counted as long as it lives.
+pub(crate) struct Session<'w> {
+    pub(crate) site: &'w Site,
+    pub(crate) worker: &'w Worker,
+    pub(crate) frontend: &'w Frontend,
+    /// The counters of its listener, if it is counted apart.
+    pub(crate) listener: Option<&'w ListenerCounters>,
+    pub(crate) facts: SessionFacts,
+    pub(crate) deadline: Deadline,
+    pub(crate) progress: Progress,
+    /// Whether the events of its streams are shown.
+    pub(crate) events: Option<Events>,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    /// When it was ready to carry requests, if it had to begin with something else.
+    pub(crate) handshake: Tick,
+    /// Requests that came on it.
+    pub(crate) served: u32,
+    /// The stream that waits for its request.
+    pub(crate) awaited: Option<Awaited>,
+}
+
 /// Serves one connection until it ends.
 pub(crate) async fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted) {
-    let site = worker.site.clone();
-    let listener = &permit.listener;
+    worker.begin_run();
+    let (mut session, mut conn) = open(&worker, &permit.listener, accepted);
+    let mut start = Start::Accepted(permit.listener.client_ip_magic);
+    loop {
+        // What a request needs is in a future of its own, so that a silent connection does not hold it.
+        let mut work = Box::pin(busy(&mut session, conn, start));
+        let silent = poll_fn(|cx| {
+            worker.begin_run();
+            work.as_mut().poll(cx)
+        });
+        match silent.await {
+            None => return,
+            Some(silent) => conn = silent,
+        }
+        drop(work);
+        session.wait(&conn).await;
+        start = Start::Woken;
+    }
+}
+
+fn open<'w>(worker: &'w Worker, listener: &'w ListenerFacts, accepted: Accepted) -> (Session<'w>, Conn) {
+    let site = &*worker.site;
     let frontend = &site.frontends[listener.frontend];
-    let _counted = Counted::new(&worker, &site, frontend, listener.counters.as_deref());
-    let now = (site.clock.now(), site.clock.wall());
     let (socket, source) = (accepted.socket.attach(), accepted.source);
-    let session = facts(&site, listener, &socket, source, now);
+    let facts = facts(site, listener, &socket, source, (worker.now(), worker.date()));
     let mut conn = Conn::new(socket);
     if frontend.common.sockets.no_linger.is_on() {
         conn.closing = Closing::Reset;
     }
-    let mut story = Story::new(&site, &worker, frontend, session);
-    story.listener.clone_from(&listener.counters);
-    if !begin(&mut story, &mut conn, listener.client_ip_magic).await {
-        return;
+    let session = Session {
+        site,
+        worker,
+        frontend,
+        listener: listener.counters.as_deref(),
+        facts,
+        deadline: Deadline::new(site.clock.clone()),
+        progress: Progress::default(),
+        events: (site.events == Showing::Events).then_some(Events { listener: listener.socket }),
+    };
+    session.enter();
+    (session, conn)
+}
+
+/// Why something is to be done about a connection.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    /// It is new; a client's address may have to begin with this number.
+    Accepted(u32),
+    /// It was silent, and now there is something to read, or it has been silent for too long.
+    Woken,
+}
+
+/// Serves a connection until it ends, or until it falls silent: then it is given back.
+async fn busy(session: &mut Session<'_>, mut conn: Conn, start: Start) -> Option<Conn> {
+    let frontend = session.frontend;
+    let mut story = Story::new(session);
+    if let Start::Accepted(magic) = start
+        && !begin(&mut story, &mut conn, magic).await
+    {
+        return None;
     }
-    story.live.open(frontend.common.facts.id, &story.session, conn.socket.number());
-    story.count(|front| front.sessions.inc());
-    frontend.counters.session_rate_max.raise(u64::from(frontend.counters.session_rate.hit(now.0)));
-    site.counters.session_rate_max.raise(u64::from(site.counters.session_rate.hit(now.0)));
-    match frontend.common.mode {
-        Mode::Http => crate::http::serve(&mut story, conn).await,
-        _ => Box::pin(tcp(&mut story, conn)).await,
+    story.live.open(frontend.common.facts.id, story.session, conn.socket.number());
+    if let Start::Accepted(_) = start {
+        count(&story);
+    }
+    if frontend.common.mode != Mode::Http {
+        tcp(&mut story, conn).await;
+        return None;
+    }
+    let silent = crate::http::serve(&mut story, conn).await;
+    let progress = story.progress();
+    drop(story);
+    session.progress = progress;
+    silent
+}
+
+/// Counts the session.
+fn count(story: &Story<'_>) {
+    let (now, front, site) = (story.now(), &story.frontend.counters, story.site);
+    story.count(|events| events.sessions.inc());
+    front.session_rate_max.raise(u64::from(front.session_rate.hit(now)));
+    site.counters.session_rate_max.raise(u64::from(site.counters.session_rate.hit(now)));
+}
+
+impl Session<'_> {
+    /// Waits until there is something to read, until the deadline, or until clients are let go.
+    async fn wait(&mut self, conn: &Conn) {
+        let mut closing = pin!(self.worker.closing.notified());
+        poll_fn(|cx| {
+            if conn.socket.poll_readable(cx).is_ready() || closing.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            self.deadline.poll_expired(cx)
+        })
+        .await;
     }
 }
 
@@ -61,8 +165,11 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, magic: u32) -> bool {
         story.count(|front| front.denied_connections.inc());
         return false;
     }
-    if let Err(fault) = Box::pin(introduction::read(story, conn, magic)).await {
-        story.session.fault = Some(fault);
+    let expected = story.session.expected;
+    if (expected.proxy || expected.client_ip)
+        && let Err(fault) = Box::pin(introduction::read(story, conn, magic)).await
+    {
+        story.session.fault = Some(Box::new(fault));
         finish::embryo(story, fault);
         return false;
     }
@@ -103,39 +210,25 @@ fn refuses(story: &mut Story<'_>, rules: &RuleList) -> bool {
     !rules.is_empty() && matches!(rules.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..))
 }
 
-/// Counts a connection as long as it lives.
-struct Counted<'s> {
-    worker: &'s Worker,
-    site: &'s Site,
-    frontend: &'s Frontend,
-    listener: Option<&'s ListenerCounters>,
-}
-
-impl<'s> Counted<'s> {
-    fn new(
-        worker: &'s Worker,
-        site: &'s Site,
-        frontend: &'s Frontend,
-        listener: Option<&'s ListenerCounters>,
-    ) -> Self {
-        let now = site.clock.now();
+impl Session<'_> {
+    /// Counts the connection.
+    fn enter(&self) {
+        let (now, site, front) = (self.worker.now(), self.site, &self.frontend.counters);
         site.counters.connections.inc();
         site.counters.connections_total.inc();
         site.counters.connection_rate_max.raise(u64::from(site.counters.connection_rate.hit(now)));
-        let counters = &frontend.counters;
-        counters.current_max.raise(counters.current.inc());
-        counters.connection_rate_max.raise(u64::from(counters.connection_rate.hit(now)));
-        counters.events.here().connections.inc();
-        if let Some(listener) = listener {
+        front.current_max.raise(front.current.inc());
+        front.connection_rate_max.raise(u64::from(front.connection_rate.hit(now)));
+        front.events.here().connections.inc();
+        if let Some(listener) = self.listener {
             listener.current_max.raise(listener.current.inc());
             listener.events.here().connections.inc();
         }
-        worker.enter();
-        Self { worker, site, frontend, listener }
+        self.worker.enter();
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Session<'_> {
     fn drop(&mut self) {
         self.site.counters.connections.dec();
         self.frontend.counters.current.dec();
@@ -153,7 +246,11 @@ async fn tcp(story: &mut Story<'_>, mut client: Conn) {
     story.enlist();
     finish::step(story, None, Stage::Connection, Step::Accept);
     let live = story.live.share();
-    let server = match unless_condemned(&live, run_tcp(story, &mut client)).await {
+    let outcome = {
+        let work = pin!(run_tcp(story, &mut client));
+        unless_condemned(&live, work).await
+    };
+    let server = match outcome {
         None => finish::killed_tcp(story),
         Some(Ok(server)) => Some(server),
         Some(Err((failure, server))) => {
@@ -183,7 +280,7 @@ async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend
     let (clock, live) = (&story.site.clock, story.live.share());
     let mut relay = Relay::new(client, &mut lease.side.conn, (clock, &live), timeouts, limit);
     let relayed = match inspect::answer(story, &mut relay, backend, &lease.held.0).await {
-        Ok(()) => relay.finish(&mut story.deadline).await,
+        Ok(()) => relay.finish(story.deadline).await,
         Err(termination) => relay.ended(termination),
     };
     story.facts.bytes_in += relayed.bytes_in;

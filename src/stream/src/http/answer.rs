@@ -195,7 +195,7 @@ async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, b
 async fn flush(story: &mut Story<'_>, client: &mut H1Side, length: u64) -> After {
     let now = story.now();
     story.expire(now, story.client_timeout());
-    match crate::tcp::finish_output(&mut client.conn, &mut story.deadline).await {
+    match crate::tcp::finish_output(&mut client.conn, story.deadline).await {
         Ok(()) => {
             story.sent += length;
             After::Close

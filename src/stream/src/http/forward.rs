@@ -448,7 +448,7 @@ impl Connected<'_> {
                 }
                 Ok(Pumped::Waiting(waiting)) => {
                     if download.bytes + self.upload.bytes > before {
-                        let now = story.site.clock.now();
+                        let now = story.now();
                         let after =
                             if waiting == Waiting::ForSource { server_timeout } else { client_timeout };
                         story.expire(now, after);
@@ -490,15 +490,14 @@ impl Connected<'_> {
         let timeouts = story.relay_timeouts(self.backend);
         let now = story.now();
         story.expire(now, timeouts.client);
-        if crate::tcp::finish_output(&mut client.conn, &mut story.deadline).await.is_err() {
+        if crate::tcp::finish_output(&mut client.conn, story.deadline).await.is_err() {
             story.facts.termination = Termination::new(Cause::ClientAbort, Phase::Data);
             return After::Abandon;
         }
         let observers = (&story.site.clock, &*story.live);
         let limit = story.site.tuning.buffer_size;
         let relayed =
-            relay(&mut client.conn, &mut lease.side.conn, observers, &mut story.deadline, timeouts, limit)
-                .await;
+            relay(&mut client.conn, &mut lease.side.conn, observers, story.deadline, timeouts, limit).await;
         story.facts.bytes_in += relayed.bytes_in;
         story.facts.bytes_out += relayed.bytes_out;
         story.sent += relayed.bytes_out;

@@ -1,6 +1,7 @@
 //! Rules on requests and the choice of a backend.
 
 use base::termination::{Cause, Phase, Termination};
+use base::text::IpText;
 use rule::set::Outcome;
 use rule::{BodyWait, Ending, Truth, Verdict, Wait};
 
@@ -147,5 +148,5 @@ fn add_forwarded_for(story: &mut Story<'_>, backend: &BackendSide) {
     if present || except.is_some_and(|net| net.contains(ip)) {
         return;
     }
-    story.request.headers.push(header, ip.to_string().as_bytes());
+    story.request.headers.push(header, IpText::new(ip).as_bytes());
 }
