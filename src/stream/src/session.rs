@@ -26,7 +26,7 @@ use crate::live::unless_condemned;
 use crate::rest::Rest;
 use crate::site::{BackendSide, CompiledRoute, Frontend, ListenerFacts, Site};
 use crate::story::{Awaited, Failure, Stage, Story};
-use crate::tcp::{Relay, RelayTimeouts};
+use crate::tcp::Relay;
 use crate::worker::Worker;
 use log::Step;
 
@@ -257,7 +257,7 @@ async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend
     }
     let mut lease = lease(story, backend, Reuse::No).await?;
     finish::step(story, Some(&*lease.held.0), Stage::Connection, Step::Connect);
-    let timeouts = RelayTimeouts::of(&story.frontend.common, &backend.common);
+    let timeouts = story.relay_timeouts(backend);
     let limit = story.site.tuning.buffer_size;
     story.live.reach(crate::live::Stage::Relaying);
     let (clock, live) = (&story.site.clock, story.live.share());
@@ -275,7 +275,7 @@ async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend
 
 /// Runs the content rules of a proxy on a TCP session; a rule may end it.
 async fn content(story: &mut Story<'_>, client: &mut Conn, rules: &Rules) -> Result<(), Failed> {
-    let inspection = Inspection::of_request(rules, story.frontend.common.timeouts.client);
+    let inspection = Inspection::of_request(rules, story.client_timeout());
     match inspection.run(story, Arriving::Session(client)).await {
         Ok(()) => Ok(()),
         Err(stop) => Err((inspect::refused(story, &stop), None)),
