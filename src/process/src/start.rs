@@ -201,14 +201,13 @@ fn read(registry: &Registry, options: &Options, reporter: &mut Reporter) -> Resu
     }
     let sources = files::load(&options.files).map_err(&mut fail)?;
     let start = std::env::current_dir().unwrap_or_default();
-    let readings =
-        Readings {
-            advice: options.advice,
-            start,
-            resolution: options.resolution,
-            showing: options.showing,
-            ..Readings::default()
-        };
+    let readings = Readings {
+        advice: options.advice,
+        start,
+        resolution: options.resolution,
+        showing: options.showing,
+        ..Readings::default()
+    };
     let mut draft = Draft::new(environment(&sources, options), readings);
     apply_early(&mut draft, options);
     let facts = ProgramFacts;

@@ -181,10 +181,6 @@ pub struct BackendCounters {
     pub current: Gauge,
     /// `smax`.
     pub current_max: Counter,
-    /// `qcur`.
-    pub queued: Gauge,
-    /// `qmax`.
-    pub queued_max: Counter,
     /// `rate`.
     pub session_rate: Rate,
     /// `rate_max`.
@@ -312,7 +308,6 @@ impl BackendCounters {
     /// Lets the maxima start anew.
     pub fn clear_maxima(&self) {
         self.current_max.set(self.current.get());
-        self.queued_max.set(self.queued.get());
         self.session_rate_max.set(0);
         self.events.iter().flat_map(BackendEvents::times).for_each(|figures| figures.max.set(0));
     }

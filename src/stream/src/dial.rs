@@ -11,9 +11,9 @@ use backend::connection::{Particulars, Surroundings, source, spec};
 use backend::dial::{HeaderSettings, ServerNamespace, ServerPort, Shown};
 use base::addr::{Addr, Family};
 use base::ration::Claim;
+use net::Namespace;
 use net::connect::{Connecting, start};
 use net::{Deadline, More, Switch};
-use net::Namespace;
 use wire::proxy::{self, Origin, Tlv};
 use wire::{Parsed, socks4};
 

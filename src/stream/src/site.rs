@@ -14,7 +14,7 @@ use check::ProxyChecks;
 use config::diagnostic::Message;
 use config::directive::Switch;
 use config::draft::{Resolution, Showing, Speech};
-use config::global::{CloseSpread, EventLoop, SocketBuffers};
+use config::global::{CloseSpread, EventLoop, ProcessLimits, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
 use net::{AcceptProxy, ListenerSettings};
@@ -211,7 +211,24 @@ impl Site {
             let frontend = site.frontend(index, proxy, draft, workers);
             site.frontends.push(frontend);
         }
+        site.size_backends(draft.global::<ProcessLimits>().maxconn);
         if errors.is_empty() { Ok(site) } else { Err(errors) }
+    }
+
+    /// Gives backends their `fullconn`, by default a tenth of what the frontends may send there.
+    fn size_backends(&self, maxconn: u64) {
+        for (index, backend) in self.backends.iter().enumerate() {
+            if backend.core.settings.fullconn > 0 {
+                continue;
+            }
+            let leads_here = |f: &&Frontend| {
+                let route = |r: &CompiledRoute| r.backend.is_none_or(|b| b == index);
+                f.default_backend == Some(index) || f.routes.iter().any(route)
+            };
+            let frontends = self.frontends.iter().filter(leads_here);
+            let total: u64 = frontends.map(|f| f.limits.maxconn.unwrap_or(maxconn)).sum();
+            backend.core.set_full(total.div_ceil(10).max(1));
+        }
     }
 
     /// A number for a new session.
@@ -397,7 +414,12 @@ pub struct ListenerFacts {
 
 impl ListenerFacts {
     /// The facts of one socket of a `bind` line.
-    pub fn new(frontend: usize, id: u32, settings: &ListenerSettings, (socket, address): (i32, Addr)) -> Self {
+    pub fn new(
+        frontend: usize,
+        id: u32,
+        settings: &ListenerSettings,
+        (socket, address): (i32, Addr),
+    ) -> Self {
         let expected = Expected {
             proxy: settings.accept_proxy == AcceptProxy::Yes,
             client_ip: settings.client_ip_magic.is_some(),

@@ -62,15 +62,14 @@ struct Occupies<'s>(&'s BackendSide);
 
 impl<'s> Occupies<'s> {
     fn new(backend: &'s BackendSide) -> Self {
-        let counters = &backend.core.counters;
-        counters.current_max.raise(counters.current.inc());
+        backend.core.occupy();
         Self(backend)
     }
 }
 
 impl Drop for Occupies<'_> {
     fn drop(&mut self) {
-        self.0.core.counters.current.dec();
+        self.0.core.vacate();
     }
 }
 

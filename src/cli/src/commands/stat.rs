@@ -195,7 +195,7 @@ impl StatDump {
                     }
                 }
                 if self.query.wants(Object::Backend, 0) {
-                    rows.push(self.backend(i, backend));
+                    rows.push(self.backend(backend));
                 }
             }
         }
@@ -239,7 +239,7 @@ impl StatDump {
         row
     }
 
-    fn backend(&self, index: usize, backend: &BackendSide) -> Row {
+    fn backend(&self, backend: &BackendSide) -> Row {
         let mut row = Row::new(Object::Backend, backend.common.facts.id, 0);
         let c = &backend.core.counters;
         let servers = backend.core.servers.load();
@@ -261,7 +261,9 @@ impl StatDump {
         row.set(C::Status, Value::Text(status.into()));
         row.words(&[(C::Svname, "BACKEND"), (C::Mode, backend.common.mode.name())]);
         row.figures(&[
-            (C::Slim, self.fullconn(index, backend)),
+            (C::Slim, backend.core.full()),
+            (C::Qcur, backend.core.queue.waiting()),
+            (C::Qmax, backend.core.queue.common_max.get()),
             (C::Weight, weight),
             (C::Uweight, weight),
             (C::Act, active as u64),
@@ -283,19 +285,6 @@ impl StatDump {
         }
         self.common(&mut row, c, backend.common.mode);
         row
-    }
-
-    /// `fullconn`, by default a tenth of what the frontends may send here.
-    fn fullconn(&self, index: usize, backend: &BackendSide) -> u64 {
-        if backend.core.settings.fullconn > 0 {
-            return backend.core.settings.fullconn;
-        }
-        let leads_here = |f: &&Frontend| {
-            f.default_backend == Some(index) || f.routes.iter().any(|r| r.backend.is_none_or(|b| b == index))
-        };
-        let frontends = self.site.frontends.iter().filter(leads_here);
-        let total: u64 = frontends.map(|f| self.maxconn_of(f)).sum();
-        total.div_ceil(10).max(1)
     }
 
     fn server(&self, backend: &BackendSide, server: &Server) -> Row {
@@ -324,7 +313,7 @@ impl StatDump {
             (C::Srid, 0),
         ]);
         let limits = [
-            (C::Slim, Some(server.slots.limit()).filter(|n| *n > 0)),
+            (C::Slim, Some(server.maxconn()).filter(|n| *n > 0)),
             (C::Qlimit, Some(server.settings.maxqueue).filter(|n| *n > 0)),
             (C::SrcIlim, server.settings.pool_max),
         ];
@@ -378,8 +367,6 @@ impl StatDump {
         let sum = |figure: fn(&BackendEvents) -> u64| c.events.sum(figure);
         let (bytes_in, bytes_out) = (sum(|e| e.bytes_in.get()), sum(|e| e.bytes_out.get()));
         row.figures(&[
-            (C::Qcur, c.queued.get()),
-            (C::Qmax, c.queued_max.get()),
             (C::Scur, c.current.get()),
             (C::Smax, c.current_max.get()),
             (C::Rate, u64::from(c.session_rate.per_second(now))),
@@ -563,7 +550,11 @@ pub(super) fn clear_counters(cx: &mut CommandCx<'_>) -> Answer {
             site.frontends.iter().for_each(|f| f.counters.clear_maxima());
             for backend in &site.backends {
                 backend.core.counters.clear_maxima();
-                backend.core.servers.load().iter().for_each(|s| s.counters.common.clear_maxima());
+                backend.core.queue.clear_maximum();
+                backend.core.servers.load().iter().for_each(|s| {
+                    s.counters.common.clear_maxima();
+                    s.slots.clear_maximum();
+                });
             }
             clear_process_maxima(&site);
             Answer::Silence
