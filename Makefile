@@ -12,7 +12,7 @@ DOCDIR  ?= $(PREFIX)/share/doc/haproxy
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 BINARY  = target/$(PROFILE)/haproxy
 
-.PHONY: all install check reg-tests bench version clean
+.PHONY: all install check models reg-tests bench version clean
 
 all:
 	$(BUILD) build --profile $(PROFILE) --locked
@@ -25,6 +25,11 @@ install: all
 
 check:
 	./contrib/check/check
+
+# Every order of steps of the idle connections: some seconds once loom is built. "contrib/check/models --full" and
+# "--mutations" take a minute or two.
+models:
+	./contrib/check/models
 
 reg-tests:
 	$(BUILD) build --locked

@@ -7,8 +7,7 @@ use config::options::{LineOption, ServerOption};
 use config::{OptionCx, Refusal, Statement};
 use grammar::address::{self, Address, Host, Port, Protocol};
 use grammar::line::Word;
-use lang::LogFormat;
-use lang::logformat::{AliasMode, FormatContext};
+use lang::{Contexts, LogFormat};
 use sys::namespace::Namespace;
 
 use crate::dial::{
@@ -122,6 +121,9 @@ fn header_options(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Where what is told to a server is rendered.
+const CONNECTING: Contexts = Contexts::BALANCE.or(Contexts::CONNECT);
+
 fn tlv_format(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
     let name = cx.name();
     let written = name.split_once('(').map_or("", |(_, rest)| rest.strip_suffix(')').unwrap_or(rest));
@@ -133,8 +135,7 @@ fn tlv_format(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
     let kind = u8::try_from(number).map_err(|_| cx.refuse("the maximum allowed TLV ID is 255"))?;
     let format = if cx.peek().is_some() {
         let text = cx.take_bytes()?;
-        let context = FormatContext { mode: AliasMode::Any };
-        let format = LogFormat::parse(text, cx.statement.registry, &context);
+        let format = LogFormat::parse(text, cx.statement.registry, CONNECTING);
         Some(Arc::new(format.map_err(|e| cx.refuse(e.message))?))
     } else {
         None

@@ -38,6 +38,7 @@ impl Buffer {
     }
 
     /// Takes memory for at least `capacity` bytes in all, from the free list when it has some.
+    #[inline]
     pub fn ensure_capacity(&mut self, capacity: usize) {
         if self.store.capacity() >= capacity {
             return;
@@ -46,9 +47,12 @@ impl Buffer {
             self.rationed = if RATION.take() { Rationed::Yes } else { Rationed::No };
         }
         let mut bigger = take(capacity);
-        bigger.extend_from_slice(&self.store[self.head..]);
-        self.head = 0;
-        give(std::mem::replace(&mut self.store, bigger));
+        if self.store.capacity() > 0 {
+            bigger.extend_from_slice(&self.store[self.head..]);
+            self.head = 0;
+            give(std::mem::take(&mut self.store));
+        }
+        self.store = bigger;
     }
 
     /// The unread bytes.
@@ -144,11 +148,16 @@ impl Drop for Buffer {
 }
 
 fn take(capacity: usize) -> Vec<u8> {
-    FREE.with_borrow_mut(|free| {
-        let at = free.iter().rposition(|v| v.capacity() >= capacity && v.capacity() <= 4 * capacity);
-        at.map(|i| free.swap_remove(i))
-    })
-    .unwrap_or_else(|| Vec::with_capacity(capacity))
+    let fits = |v: &Vec<u8>| v.capacity() >= capacity && v.capacity() <= 4 * capacity;
+    let found = FREE.with_borrow_mut(|free| {
+        // Nearly all are of one size.
+        if let Some(last) = free.pop_if(|last| fits(last)) {
+            return Some(last);
+        }
+        let at = free.iter().rposition(fits)?;
+        Some(free.swap_remove(at))
+    });
+    found.unwrap_or_else(|| Vec::with_capacity(capacity))
 }
 
 fn give(mut store: Vec<u8>) {

@@ -8,4 +8,5 @@ pub mod rate;
 pub mod ration;
 pub mod registry;
 pub mod termination;
+pub mod text;
 pub mod worker;

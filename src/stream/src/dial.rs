@@ -184,7 +184,7 @@ pub(crate) async fn dial(
     let (spec, lease) =
         spec(&backend.core, server, first, &around, &traits.particulars()).map_err(|_| DialError::Refused)?;
     let mut connecting = start(&spec).map_err(|_| DialError::Refused)?;
-    established(&mut connecting, &mut story.deadline).await?;
+    established(&mut connecting, story.deadline).await?;
     let mut conn = Conn::new(connecting.into_socket());
     conn.claim = Claim::Reserved;
     if backend.common.sockets.no_linger.is_on() {
@@ -192,10 +192,10 @@ pub(crate) async fn dial(
     }
     conn.port = lease;
     if server.dial.socks4.is_some() {
-        ask_for(&mut conn, &to, &mut story.deadline).await?;
+        ask_for(&mut conn, &to, story.deadline).await?;
     }
     if !traits.header.is_empty() {
-        send(&mut conn, &traits.header, &mut story.deadline).await?;
+        send(&mut conn, &traits.header, story.deadline).await?;
     }
     story.note_server(&conn, Some(to));
     if traits != Traits::default() {

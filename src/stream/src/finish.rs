@@ -125,6 +125,19 @@ pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
     story.live.leave();
 }
 
+/// Ends a stream that was refused by what came, before anybody asked whether it was a request.
+pub(crate) fn unasked(story: &mut Story<'_>) {
+    story.facts.timers.end = story.now();
+    story.facts.timers.first_byte = Tick::NEVER;
+    story.facts.request_line.clear();
+    story.count(|front| {
+        front.statuses.count(0);
+        carried(story, front);
+    });
+    log_line(story, None, Stage::Connection);
+    story.live.leave();
+}
+
 /// Ends a stream whose request never was one.
 pub(crate) fn unparsed(story: &mut Story<'_>) {
     story.facts.timers.end = story.now();

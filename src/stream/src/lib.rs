@@ -17,6 +17,7 @@ mod finish;
 pub mod gate;
 mod h1_side;
 mod http;
+mod inspect;
 mod introduction;
 mod listeners;
 pub mod live;

@@ -1,0 +1,81 @@
+//! The connections that belong to one client session (`max-session-srv-conns`).
+
+use std::marker::PhantomData;
+
+use base::clock::Tick;
+
+use crate::server::ServerPool;
+use crate::shard::Ticket;
+use crate::states::Private;
+
+/// Somebody who has a server's connections.
+pub trait Pooled<C> {
+    /// Its connections.
+    fn pool(&self) -> &ServerPool<C>;
+}
+
+/// The waiting connections of one session, by server. They wait with the others', where whoever watches or closes
+/// connections finds them; the session alone knows where. They are closed with it.
+#[derive(Debug)]
+pub struct Own<C, S: Pooled<C>> {
+    limit: usize,
+    tickets: Vec<(S, Ticket)>,
+    of: PhantomData<fn() -> C>,
+}
+
+impl<C, S: Pooled<C>> Own<C, S> {
+    /// None yet, and never more than `limit`.
+    pub fn new(limit: usize) -> Self {
+        Self { limit, tickets: Vec::new(), of: PhantomData }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.tickets.is_empty()
+    }
+
+    /// Keeps a connection for the session's next request; one too many is given back to be closed.
+    pub fn rest(
+        &mut self,
+        server: S,
+        thread: usize,
+        private: Private<C>,
+        now: Tick,
+    ) -> Result<Ticket, Private<C>> {
+        // Some may have been closed by the server meanwhile.
+        self.tickets.retain(|(server, ticket)| server.pool().knows(*ticket));
+        if self.tickets.len() >= self.limit {
+            return Err(private);
+        }
+        let ticket = server.pool().rest(thread, private, now)?;
+        self.tickets.push((server, ticket));
+        Ok(ticket)
+    }
+
+    /// Takes one that goes to that server and is just like the one wanted.
+    pub fn rouse(&mut self, server: &S, mut alike: impl FnMut(u64, &C) -> bool) -> Option<Private<C>> {
+        let pool = server.pool();
+        let mut found = None;
+        self.tickets.retain(|(of, ticket)| {
+            if found.is_some() || !std::ptr::eq(of.pool(), pool) {
+                return true;
+            }
+            found = pool.rouse(*ticket, &mut alike);
+            found.is_none()
+        });
+        found
+    }
+
+    /// The servers to which connections wait, the first one first.
+    pub fn servers(&self) -> impl Iterator<Item = &S> {
+        self.tickets.iter().filter(|(server, ticket)| server.pool().knows(*ticket)).map(|(server, _)| server)
+    }
+}
+
+impl<C, S: Pooled<C>> Drop for Own<C, S> {
+    fn drop(&mut self) {
+        for (server, ticket) in self.tickets.drain(..) {
+            drop(server.pool().doom(ticket));
+        }
+    }
+}
