@@ -7,8 +7,10 @@ use arc_swap::ArcSwap;
 
 use base::addr::Addr;
 use base::clock::Tick;
+use base::worker::PerWorker;
 use lang::facts::{ProxyFacts, ServerFacts};
 use queue::{Desk, Queue, Slots, Ticket};
+use stats::counters::H1Counters;
 use stats::{BackendCounters, ServerCounters};
 
 use crate::balance::Balancer;
@@ -207,6 +209,8 @@ pub struct Backend {
     load: Arc<Load>,
     /// Counters.
     pub counters: BackendCounters,
+    /// HTTP/1; connections hold on to those of the thread that made them.
+    pub h1: PerWorker<Arc<H1Counters>>,
     /// Whether it has servers of which none is usable.
     down: AtomicBool,
     /// When that last changed, and how long it was so.
@@ -232,6 +236,7 @@ impl Backend {
             balancer,
             queue: Arc::default(),
             load: Arc::default(),
+            h1: PerWorker::new(workers),
             counters,
             down,
             uptime,

@@ -16,6 +16,7 @@ use crate::conn::Conn;
 use crate::dial::{DialError, Traits, dial};
 use crate::h1_side::H1Side;
 use crate::live::Stage;
+use crate::meter::Exchange;
 use crate::site::BackendSide;
 use crate::story::{Failure, Story};
 
@@ -34,9 +35,9 @@ pub(crate) enum Origin {
     Reused,
 }
 
-/// A slot of a server, given back when dropped.
+/// A slot of a server, given back when dropped, and the exchange that it is used for.
 #[derive(Debug)]
-pub(crate) struct Held(pub(crate) Arc<Server>, Arc<ServerQueue>);
+pub(crate) struct Held(pub(crate) Arc<Server>, Arc<ServerQueue>, Option<Exchange>);
 
 impl Drop for Held {
     fn drop(&mut self) {
@@ -65,7 +66,7 @@ pub(crate) async fn lease(
 ) -> Result<Lease, (Failure, Option<Arc<Server>>)> {
     let mut failed: Option<Arc<Server>> = None;
     loop {
-        let held = slot(story, backend, failed.as_ref()).await.map_err(|f| (f, failed.clone()))?;
+        let mut held = slot(story, backend, failed.as_ref()).await.map_err(|f| (f, failed.clone()))?;
         // What later attempts take is no time in a queue.
         if !story.facts.timers.queued.is_set() {
             story.facts.timers.queued = story.now();
@@ -81,6 +82,7 @@ pub(crate) async fn lease(
             story.live.connect(side.conn.socket.number());
             story.facts.server_connection = ServerConnection::Reused;
             story.note_server(&side.conn, None);
+            held.2 = exchange(backend);
             return Ok(Lease { side, held, origin: Origin::Reused });
         }
         match connect(story, backend, &held.0, traits).await {
@@ -88,6 +90,7 @@ pub(crate) async fn lease(
                 story.facts.timers.connected = story.now();
                 story.live.connect(conn.socket.number());
                 let side = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response);
+                held.2 = exchange(backend);
                 return Ok(Lease { side, held, origin: Origin::New });
             }
             Err(failure) => {
@@ -96,6 +99,11 @@ pub(crate) async fn lease(
             }
         }
     }
+}
+
+/// Counts an exchange with a server, where that is counted.
+fn exchange(backend: &BackendSide) -> Option<Exchange> {
+    backend.common.facts.http.then(|| Exchange::new(backend.core.h1.here()))
 }
 
 /// How a stream stands with the servers.
@@ -139,7 +147,7 @@ async fn slot(
     server.counters.common.last_session.set(now);
     let current = server.counters.common.current.inc();
     server.counters.common.current_max.raise(current);
-    Ok(Held(server, backend.core.queue.clone()))
+    Ok(Held(server, backend.core.queue.clone(), None))
 }
 
 /// Chooses a server, the same again if that is given, and takes a slot or a place in a line.

@@ -21,6 +21,7 @@ mod inspect;
 mod introduction;
 mod listeners;
 pub mod live;
+mod meter;
 mod run;
 mod session;
 pub mod settings;

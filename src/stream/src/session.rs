@@ -25,6 +25,7 @@ use crate::finish;
 use crate::inspect::{self, Arriving, Head, Inspection};
 use crate::introduction;
 use crate::live::unless_condemned;
+use crate::meter::Meter;
 use crate::site::{BackendSide, CompiledRoute, Frontend, ListenerFacts, Site};
 use crate::story::{Awaited, Failure, Stage, Story};
 use crate::tcp::{Relay, RelayTimeouts};
@@ -88,6 +89,9 @@ fn open<'w>(worker: &'w Worker, listener: &'w ListenerFacts, accepted: Accepted)
     let mut conn = Conn::new(socket);
     if frontend.common.sockets.no_linger.is_on() {
         conn.closing = Closing::Reset;
+    }
+    if frontend.common.facts.http {
+        conn.meter = Some(Meter::new(frontend.counters.h1.here()));
     }
     let session = Session {
         site,

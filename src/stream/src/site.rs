@@ -277,7 +277,11 @@ impl Site {
             gate: Gate::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(0)),
             unique_id: proxy.slots.get_or_default(),
             limits: proxy.slots.get_or_default(),
-            counters: FrontendCounters { events: PerWorker::new(workers), ..FrontendCounters::default() },
+            counters: FrontendCounters {
+                events: PerWorker::new(workers),
+                h1: PerWorker::new(workers),
+                ..FrontendCounters::default()
+            },
             stats: proxy.slots.get_or_default(),
             workers,
         }

@@ -139,7 +139,11 @@ impl<'s> Story<'s> {
             logged: Logged::No,
             sent: 0,
             listener: *listener,
-            live: Seat::take(&site.live),
+            live: if frontend.common.facts.http {
+                Seat::take(&site.live).counting(frontend.counters.h1.here())
+            } else {
+                Seat::take(&site.live)
+            },
             events: *events,
         }
     }

@@ -6,13 +6,14 @@ use backend::server::{Admin, Status};
 use backend::settings::Algorithm;
 use backend::{CheckStatus, Running, Server};
 use base::clock::Tick;
+use base::worker::PerWorker;
 use check::CheckSettings;
 use check::settings::Enabled;
 use config::Mode;
 use keyword::Answer;
 use keyword::command::{CommandCx, Dump, Level, Progress};
 use stats::columns::Column as C;
-use stats::counters::{BackendEvents, FrontendEvents, TimeFigures};
+use stats::counters::{BackendEvents, FrontendEvents, H1Counters, TimeFigures};
 use stats::rows::{head, tail};
 use stats::{BackendCounters, Descriptions, First, Form, Object, Row, Value};
 use stream::site::{BackendSide, Frontend};
@@ -284,6 +285,7 @@ impl StatDump {
             row.words(&[(C::Algo, algorithm(backend.core.settings.algorithm))]);
         }
         self.common(&mut row, c, backend.common.mode);
+        http1(&mut row, &backend.core.h1);
         row
     }
 
@@ -432,6 +434,7 @@ fn status(server: &Server) -> String {
 }
 
 fn frontend_counters(row: &mut Row, frontend: &Frontend) {
+    http1(row, &frontend.counters.h1);
     let sum = |figure: fn(&FrontendEvents) -> u64| frontend.counters.events.sum(figure);
     let (bytes_in, bytes_out) = (sum(|e| e.bytes_in.get()), sum(|e| e.bytes_out.get()));
     let (sessions, requests) = (sum(|e| e.sessions.get()), sum(|e| e.requests.get()));
@@ -477,6 +480,21 @@ fn frontend_counters(row: &mut Row, frontend: &Frontend) {
         ]);
         statuses(row, |class| frontend.counters.events.sum(|e| e.statuses.class(class)));
     }
+}
+
+/// The figures of HTTP/1, summed over the threads.
+fn http1(row: &mut Row, counters: &PerWorker<Arc<H1Counters>>) {
+    let sum = |figure: fn(&H1Counters) -> u64| counters.sum(|c| figure(c));
+    row.counters(&[
+        (C::H1OpenConnections, sum(|c| c.open_connections.get())),
+        (C::H1OpenStreams, sum(|c| c.open_streams.get())),
+        (C::H1TotalConnections, sum(|c| c.connections.get())),
+        (C::H1TotalStreams, sum(|c| c.streams.get())),
+        (C::H1BytesIn, sum(|c| c.bytes_in.get())),
+        (C::H1BytesOut, sum(|c| c.bytes_out.get())),
+        (C::H1SplicedBytesIn, sum(|c| c.spliced_in.get())),
+        (C::H1SplicedBytesOut, sum(|c| c.spliced_out.get())),
+    ]);
 }
 
 fn statuses(row: &mut Row, class: impl Fn(usize) -> u64) {
@@ -541,6 +559,7 @@ pub(super) fn clear_counters(cx: &mut CommandCx<'_>) -> Answer {
             site.frontends.iter().for_each(|f| f.counters.clear());
             for backend in &site.backends {
                 backend.core.counters.clear();
+                backend.core.h1.iter().for_each(|h1| h1.clear());
                 backend.core.servers.load().iter().for_each(|s| s.counters.clear());
             }
             clear_process_maxima(&site);
