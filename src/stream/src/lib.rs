@@ -21,6 +21,7 @@ mod inspect;
 mod introduction;
 mod listeners;
 pub mod live;
+mod meter;
 mod rest;
 mod run;
 mod session;

@@ -23,6 +23,7 @@ use crate::finish;
 use crate::inspect::{self, Arriving, Head, Inspection};
 use crate::introduction;
 use crate::live::unless_condemned;
+use crate::meter::Meter;
 use crate::rest::Rest;
 use crate::site::{BackendSide, CompiledRoute, Frontend, ListenerFacts, Site};
 use crate::story::{Awaited, Failure, Stage, Story};
@@ -182,6 +183,10 @@ impl Session {
         let mut conn = Conn::new(socket);
         if site.frontends[listener.frontend].common.sockets.no_linger.is_on() {
             conn.closing = Closing::Reset;
+        }
+        let front = &site.frontends[listener.frontend];
+        if front.common.facts.http {
+            conn.meter = Some(Meter::new(front.counters.h1.here()));
         }
         let events = (site.events == Showing::Events).then_some(Events { listener: listener.socket });
         let deadline = Deadline::new(site.clock.clone());

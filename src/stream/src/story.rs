@@ -82,15 +82,14 @@ struct Occupies<'s>(&'s BackendSide);
 
 impl<'s> Occupies<'s> {
     fn new(backend: &'s BackendSide) -> Self {
-        let counters = &backend.core.counters;
-        counters.current_max.raise(counters.current.inc());
+        backend.core.occupy();
         Self(backend)
     }
 }
 
 impl Drop for Occupies<'_> {
     fn drop(&mut self) {
-        self.0.core.counters.current.dec();
+        self.0.core.vacate();
     }
 }
 
@@ -148,7 +147,11 @@ impl<'s> Story<'s> {
             logged: Logged::No,
             sent: 0,
             listener: listener.counters.as_deref(),
-            live: Seat::take(&site.live),
+            live: if frontend.common.facts.http {
+                Seat::take(&site.live).counting(frontend.counters.h1.here())
+            } else {
+                Seat::take(&site.live)
+            },
             events: *events,
         }
     }
