@@ -8,7 +8,7 @@ use backend::Server;
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Asked, ConnectionLine, NameCase, Persistence, Progress, RequestInfo, ResponseInfo, Side};
-use http::{BodyLength, ResponseHead, Version};
+use http::{BodyLength, ResponseHead};
 use net::More;
 use rule::set::Outcome;
 use rule::{Ending, Verdict, Wait};
@@ -218,7 +218,9 @@ impl Connected<'_> {
     fn write_request(&self, story: &mut Story<'_>, lease: &mut Lease) {
         let side = &mut lease.side;
         side.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-        let line = ConnectionLine::for_request(story.request.version, self.keep, self.info.upgrade);
+        let request = &story.request;
+        let line = ConnectionLine::for_request(request.version, self.keep, self.info.upgrade)
+            .unless_coded(request.version, &request.headers);
         h1::write_request(&story.request, self.info.body, line, NameCase::Lower, side.conn.output.tail());
         let chunked = self.info.body == BodyLength::Chunked;
         side.send_body(if chunked { Framing::Chunked } else { Framing::Plain });
@@ -401,11 +403,12 @@ impl Connected<'_> {
         self.keep = if self.upload.is_done() { info.persistence_with(self.keep) } else { Persistence::Close };
         let line = match length {
             BodyLength::Tunnel => ConnectionLine::Nothing,
-            _ => ConnectionLine::for_response(story.response.version, story.request.version, wanted),
+            // Nobody knows what such a status means; it is passed on as it came.
+            _ if story.response.status.0 < 100 => ConnectionLine::Nothing,
+            _ => ConnectionLine::for_response(story.response.version, story.request.version, wanted)
+                .unless_upgrading(info.upgrade)
+                .unless_coded(story.response.version, &story.response.headers),
         };
-        if story.response.version == Version::Http10 && framing == Framing::Chunked {
-            story.response.version = Version::Http11;
-        }
         story.facts.status = story.response.status.0;
         let before = client.conn.output.len();
         client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
@@ -556,6 +559,15 @@ fn read_head(
     match parsed {
         Ok(Progress::Partial) => Ok(None),
         Ok(Progress::Complete(info)) => {
+            // A body that is wrong from the start is told from one that breaks while it is passed on.
+            if info.body == BodyLength::Chunked {
+                server.expect_body(info.body, Side::Response, wait.options);
+                if let Some(fault) = server.fault_of_body(info.head_len) {
+                    let Fault { kind, position, .. } = fault;
+                    server.note_fault(h1::ParseError { side: Side::Response, kind, position });
+                    return Err(Failure::new(502, Termination::new(Cause::Proxy, Phase::Headers)));
+                }
+            }
             server.conn.input.consume(info.head_len);
             Ok(Some(info))
         }
