@@ -19,6 +19,14 @@ pub enum Persistence {
 }
 
 impl Persistence {
+    /// The persistence behind a message with these headers: where the body of an old one with a coding ends is not
+    /// sure enough to go on behind it.
+    #[must_use]
+    pub fn after_coding(self, version: Version, headers: &Headers) -> Self {
+        let coded = !version.is_at_least_11() && headers.contains(b"transfer-encoding");
+        if coded { Self::Close } else { self }
+    }
+
     /// What remains of this once a message with this version and body has gone to the peer: the end of the
     /// connection is the end of some bodies, and old peers have their own ideas about chunks.
     #[must_use]
@@ -80,13 +88,6 @@ impl ConnectionLine {
     #[must_use]
     pub fn unless_upgrading(self, upgrade: Upgrade) -> Self {
         if upgrade.is_some() { Self::Nothing } else { self }
-    }
-
-    /// Nothing, where an old message has a coding: where its body ends is not sure enough to go on behind it.
-    #[must_use]
-    pub fn unless_coded(self, version: Version, headers: &Headers) -> Self {
-        let coded = !version.is_at_least_11() && headers.contains(b"transfer-encoding");
-        if coded && self == Self::KeepAlive { Self::Nothing } else { self }
     }
 
     fn for_hop(message: Version, peer: Version, wanted: Persistence) -> Self {

@@ -215,12 +215,12 @@ impl Connected<'_> {
         self.backend.core.counters.events.here().denied_responses.inc();
     }
 
-    fn write_request(&self, story: &mut Story<'_>, lease: &mut Lease) {
+    fn write_request(&mut self, story: &mut Story<'_>, lease: &mut Lease) {
         let side = &mut lease.side;
         side.conn.output.ensure_capacity(story.site.tuning.buffer_size);
         let request = &story.request;
-        let line = ConnectionLine::for_request(request.version, self.keep, self.info.upgrade)
-            .unless_coded(request.version, &request.headers);
+        self.keep = self.keep.after_coding(request.version, &request.headers);
+        let line = ConnectionLine::for_request(request.version, self.keep, self.info.upgrade);
         h1::write_request(&story.request, self.info.body, line, NameCase::Lower, side.conn.output.tail());
         let chunked = self.info.body == BodyLength::Chunked;
         side.send_body(if chunked { Framing::Chunked } else { Framing::Plain });
@@ -396,7 +396,8 @@ impl Connected<'_> {
             BodyLength::Chunked => (BodyLength::Chunked, Framing::Chunked),
             other => (other, Framing::Plain),
         };
-        let mut wanted = persistence(story, self.info);
+        let response = &story.response;
+        let mut wanted = persistence(story, self.info).after_coding(response.version, &response.headers);
         if length == BodyLength::UntilClose {
             wanted = Persistence::Close;
         }
@@ -406,8 +407,7 @@ impl Connected<'_> {
             // Nobody knows what such a status means; it is passed on as it came.
             _ if story.response.status.0 < 100 => ConnectionLine::Nothing,
             _ => ConnectionLine::for_response(story.response.version, story.request.version, wanted)
-                .unless_upgrading(info.upgrade)
-                .unless_coded(story.response.version, &story.response.headers),
+                .unless_upgrading(info.upgrade),
         };
         story.facts.status = story.response.status.0;
         let before = client.conn.output.len();
