@@ -35,5 +35,6 @@ pub use pipe::PipeLease;
 pub use resolve::{resolve, resolve_with_port};
 pub use socket::{DetachedSocket, Socket, Spliced};
 pub use sys::options::{KeepAlive, Switch, TcpInfo};
+pub use sys::reactor::open_descriptors;
 pub use sys::socket::{More, Transport};
 pub use threads::{Shards, ThreadNumber, ThreadSet};

@@ -32,6 +32,8 @@ pub(crate) struct Traits {
     header: Vec<u8>,
     mark: Option<u32>,
     tos: Option<u8>,
+    /// `pool-conn-name`.
+    name: Option<Box<[u8]>>,
 }
 
 impl Traits {
@@ -49,17 +51,21 @@ impl Traits {
         if server.dial.header.is_sent() {
             traits.header = header(story, server);
         }
+        if let Some(name) = &server.dial.name {
+            let scene = story.scene(Stage::Request, Some(server));
+            traits.name = name.eval(&scene).value().map(|value| value.into_text().into());
+        }
         traits
     }
 
     /// A number for the place where such connections are kept.
-    pub(crate) fn key(&self) -> usize {
+    pub(crate) fn key(&self) -> u64 {
         if *self == Self::default() {
             return 0;
         }
         let mut hasher = DefaultHasher::new();
         self.hash(&mut hasher);
-        hasher.finish() as usize
+        hasher.finish()
     }
 }
 

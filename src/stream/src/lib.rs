@@ -19,6 +19,7 @@ mod http;
 mod introduction;
 mod listeners;
 pub mod live;
+mod reserve;
 mod run;
 mod session;
 pub mod settings;

@@ -17,6 +17,7 @@ use stats::counters::FrontendEvents;
 
 use crate::conn::Conn;
 use crate::live::{Begun, Seat};
+use crate::reserve::OwnConnections;
 use crate::site::{BackendSide, Frontend, Site};
 use crate::worker::Worker;
 
@@ -45,6 +46,17 @@ pub(crate) struct Story<'s> {
     pub(crate) listener: Option<Arc<ListenerCounters>>,
     /// The session's place in the list of live streams.
     pub(crate) live: Seat<'s>,
+    /// Server connections that wait for the session's next request.
+    pub(crate) own: OwnConnections,
+    /// Whether a server asked the client to prove who it is: what follows goes to the same one.
+    pub(crate) asked: Asked,
+}
+
+/// Whether a server asked the client to prove who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    No,
+    Yes,
 }
 
 /// Whether the line of a stream has been written before its end.
@@ -125,6 +137,8 @@ impl<'s> Story<'s> {
             sent: 0,
             listener: None,
             live: Seat::take(&site.live),
+            own: OwnConnections::new(frontend.limits.session_connections),
+            asked: Asked::No,
         }
     }
 

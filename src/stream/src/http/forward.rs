@@ -24,7 +24,7 @@ use crate::h1_side::{Framing, H1Side};
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
 use crate::size;
-use crate::story::{Failure, Stage, Story};
+use crate::story::{Asked as Challenged, Failure, Stage, Story};
 use crate::tcp::{RelayTimeouts, relay};
 use log::Step;
 
@@ -45,7 +45,7 @@ pub(super) async fn forward(
 ) -> Result<Forwarded, Failed> {
     let backend = routed.backend;
     let keep = server_persistence(story, backend);
-    let reuse = if story.served > 0 && keep == Persistence::KeepAlive { Reuse::Yes } else { Reuse::No };
+    let reuse = if keep == Persistence::KeepAlive { Reuse::Yes } else { Reuse::No };
     let mut lease = lease(story, backend, reuse).await?;
     loop {
         let aborts_on_close = backend.common.http.abort_on_close.is_on();
@@ -126,6 +126,12 @@ impl Connected<'_> {
                 return Err(Broken { failure, server, unseen });
             }
         };
+        if is_challenge(&story.response) {
+            story.asked = Challenged::Yes;
+            if challenges_connection(&story.response) {
+                lease = lease.into_private();
+            }
+        }
         server.counters.common.events.here().statuses.count(story.response.status.0);
         story.live.reach(crate::live::Stage::Relaying);
         story.facts.server_status = story.response.status.0;
@@ -378,7 +384,7 @@ impl Connected<'_> {
             (story.frontend.common.timeouts.client, self.backend.common.timeouts.server);
         let now = story.now();
         story.expire(now, server_timeout.or(client_timeout));
-        let server = &mut lease.side;
+        let server: &mut H1Side = &mut lease.side;
         let outcome = poll_fn(|cx| {
             let (downloaded, before) = (download.bytes, download.bytes + self.upload.bytes);
             if !self.upload.is_done() && !self.server_done {
@@ -455,13 +461,27 @@ impl Connected<'_> {
     }
 
     /// Keeps the connection for later, or closes it.
-    fn release(&self, story: &Story<'_>, lease: Lease) {
+    fn release(&self, story: &mut Story<'_>, lease: Lease) {
         let Lease { side, held, .. } = lease;
         let clean = side.has_all() && side.conn.input.is_empty() && side.conn.output.is_empty();
         if self.keep == Persistence::KeepAlive && clean {
-            story.worker.keep_idle(&held.0, side);
+            story.worker.keep(&held.0, side, &mut story.own);
         }
     }
+}
+
+/// Whether a response asks the client to prove who it is.
+fn is_challenge(response: &ResponseHead) -> bool {
+    matches!(response.status.0, 401 | 407)
+}
+
+/// Whether it does so in a way that holds for the connection rather than for the request.
+fn challenges_connection(response: &ResponseHead) -> bool {
+    let name: &[u8] = if response.status.0 == 401 { b"www-authenticate" } else { b"proxy-authenticate" };
+    response.headers.find_values(name).any(|value| {
+        let scheme = value.split(|b| !b.is_ascii_alphanumeric() && *b != b'-').next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case(b"negotiate") || scheme.eq_ignore_ascii_case(b"ntlm")
+    })
 }
 
 /// Whether the client ended its side while nothing is left to be read from it. What it sends meanwhile is its next
