@@ -6,6 +6,7 @@ use keyword::Tables;
 pub(crate) const ROOMS: &[Tables] = &[
     Tables { fetches: lang::fetches::FETCHES, converters: lang::converters::CONVERTERS, ..Tables::NONE },
     Tables { fetches: lang::fetches::connection::FETCHES, ..Tables::NONE },
+    Tables { fetches: lang::fetches::content::FETCHES, ..Tables::NONE },
     Tables { directives: config::DIRECTIVES, checks: config::CHECKS, ..Tables::NONE },
     Tables { directives: config::global::DIRECTIVES, checks: config::global::CHECKS, ..Tables::NONE },
     Tables {
@@ -13,6 +14,7 @@ pub(crate) const ROOMS: &[Tables] = &[
         predefined_acls: rule::PREDEFINED_ACLS,
         actions: rule::ACTIONS,
         directives: rule::DIRECTIVES,
+        checks: rule::CHECKS,
         ..Tables::NONE
     },
     Tables {

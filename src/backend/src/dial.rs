@@ -22,7 +22,7 @@ pub struct DialSettings {
     /// `source`.
     pub source: Option<Source>,
     /// `namespace`.
-    pub namespace: Option<Namespace>,
+    pub namespace: ServerNamespace,
     /// `tcp-ut`.
     pub user_timeout: Option<Duration>,
     /// `tcp-md5sig`.
@@ -40,6 +40,18 @@ pub struct DialSettings {
 }
 
 impl Setting for DialSettings {}
+
+/// The network namespace of a server's connections.
+#[derive(Clone, Debug, Default)]
+pub enum ServerNamespace {
+    /// The process's.
+    #[default]
+    Own,
+    /// This one.
+    Named(Namespace),
+    /// The one that the client's PROXY header names, if it is one that the configuration knows.
+    Clients,
+}
 
 /// The transport of a server's connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,7 +174,11 @@ impl DialSettings {
     /// Whether all connections to the server are alike, whoever they are for.
     pub fn is_same_for_all(&self) -> bool {
         let by_client = |s: &Source| !matches!(s.shown, None | Some(Shown::Addr(_)));
-        self.port == ServerPort::Own && !self.header.is_sent() && !self.source.as_ref().is_some_and(by_client)
+        let by_namespace = matches!(self.namespace, ServerNamespace::Clients);
+        self.port == ServerPort::Own
+            && !by_namespace
+            && !self.header.is_sent()
+            && !self.source.as_ref().is_some_and(by_client)
     }
 }
 

@@ -7,12 +7,12 @@ use config::options::{LineOption, ServerOption};
 use config::{OptionCx, Refusal, Statement};
 use grammar::address::{self, Address, Host, Port, Protocol};
 use grammar::line::Word;
-use lang::Expr;
-use lang::LogFormat;
-use lang::logformat::{AliasMode, FormatContext};
+use lang::{Contexts, Expr, LogFormat};
 use sys::namespace::Namespace;
 
-use crate::dial::{DialSettings, FastOpen, PortPool, Sending, ServerPort, ServerTransport, Shown, Source};
+use crate::dial::{
+    DialSettings, FastOpen, PortPool, Sending, ServerNamespace, ServerPort, ServerTransport, Shown, Source,
+};
 use crate::settings::BackendSettings;
 
 const fn option(
@@ -50,12 +50,14 @@ pub static DIAL_OPTIONS: &[ServerOption] = &[
     }),
     option("namespace", 1, |cx| {
         let name = cx.take()?;
-        if name == "*" {
-            return Err(cx.refuse("'*' is not supported by this version"));
-        }
-        let namespace =
-            Namespace::open(&name).map_err(|e| cx.refuse(format!("cannot open namespace '{name}' ({e})")))?;
-        cx.slot::<DialSettings>().namespace = Some(namespace);
+        let namespace = match &*name {
+            "*" => ServerNamespace::Clients,
+            name => match Namespace::open(name) {
+                Ok(namespace) => ServerNamespace::Named(namespace),
+                Err(e) => return Err(cx.refuse(format!("cannot open namespace '{name}' ({e})"))),
+            },
+        };
+        cx.slot::<DialSettings>().namespace = namespace;
         Ok(())
     }),
     option("no-send-proxy", 0, header!(v1 = Sending::No)),
@@ -125,6 +127,9 @@ fn header_options(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Where what is told to a server is rendered.
+const CONNECTING: Contexts = Contexts::BALANCE.or(Contexts::CONNECT);
+
 fn tlv_format(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
     let name = cx.name();
     let written = name.split_once('(').map_or("", |(_, rest)| rest.strip_suffix(')').unwrap_or(rest));
@@ -136,8 +141,7 @@ fn tlv_format(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
     let kind = u8::try_from(number).map_err(|_| cx.refuse("the maximum allowed TLV ID is 255"))?;
     let format = if cx.peek().is_some() {
         let text = cx.take_bytes()?;
-        let context = FormatContext { mode: AliasMode::Any };
-        let format = LogFormat::parse(text, cx.statement.registry, &context);
+        let format = LogFormat::parse(text, cx.statement.registry, CONNECTING);
         Some(Arc::new(format.map_err(|e| cx.refuse(e.message))?))
     } else {
         None

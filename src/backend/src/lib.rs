@@ -1,6 +1,7 @@
 //! Servers, balancing, queues.
 
 pub mod balance;
+pub mod connection;
 pub mod dial;
 mod dial_options;
 mod directives;

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use crate::ration::RATION;
+
 /// How many free buffers of each size a thread keeps.
 const KEPT: usize = 256;
 
@@ -17,23 +19,40 @@ thread_local! {
 pub struct Buffer {
     store: Vec<u8>,
     head: usize,
+    /// Whether it counts for the limit on buffers.
+    rationed: Rationed,
+}
+
+/// Whether a buffer counts for the limit: memory that grew on demand does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Rationed {
+    #[default]
+    No,
+    Yes,
 }
 
 impl Buffer {
     /// No memory yet; `reserve` takes it.
     pub const fn new() -> Self {
-        Self { store: Vec::new(), head: 0 }
+        Self { store: Vec::new(), head: 0, rationed: Rationed::No }
     }
 
     /// Takes memory for at least `capacity` bytes in all, from the free list when it has some.
+    #[inline]
     pub fn ensure_capacity(&mut self, capacity: usize) {
         if self.store.capacity() >= capacity {
             return;
         }
+        if self.rationed == Rationed::No {
+            self.rationed = if RATION.take() { Rationed::Yes } else { Rationed::No };
+        }
         let mut bigger = take(capacity);
-        bigger.extend_from_slice(&self.store[self.head..]);
-        self.head = 0;
-        give(std::mem::replace(&mut self.store, bigger));
+        if self.store.capacity() > 0 {
+            bigger.extend_from_slice(&self.store[self.head..]);
+            self.head = 0;
+            give(std::mem::take(&mut self.store));
+        }
+        self.store = bigger;
     }
 
     /// The unread bytes.
@@ -102,7 +121,14 @@ impl Buffer {
     pub fn release_if_empty(&mut self) {
         if self.is_empty() && self.store.capacity() > 0 {
             self.head = 0;
-            give(std::mem::take(&mut self.store));
+            self.give_back();
+        }
+    }
+
+    fn give_back(&mut self) {
+        give(std::mem::take(&mut self.store));
+        if std::mem::take(&mut self.rationed) == Rationed::Yes {
+            RATION.give();
         }
     }
 
@@ -116,17 +142,22 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         if self.store.capacity() > 0 {
-            give(std::mem::take(&mut self.store));
+            self.give_back();
         }
     }
 }
 
 fn take(capacity: usize) -> Vec<u8> {
-    FREE.with_borrow_mut(|free| {
-        let at = free.iter().rposition(|v| v.capacity() >= capacity && v.capacity() <= 4 * capacity);
-        at.map(|i| free.swap_remove(i))
-    })
-    .unwrap_or_else(|| Vec::with_capacity(capacity))
+    let fits = |v: &Vec<u8>| v.capacity() >= capacity && v.capacity() <= 4 * capacity;
+    let found = FREE.with_borrow_mut(|free| {
+        // Nearly all are of one size.
+        if let Some(last) = free.pop_if(|last| fits(last)) {
+            return Some(last);
+        }
+        let at = free.iter().rposition(fits)?;
+        Some(free.swap_remove(at))
+    });
+    found.unwrap_or_else(|| Vec::with_capacity(capacity))
 }
 
 fn give(mut store: Vec<u8>) {

@@ -5,6 +5,8 @@ pub mod buffer;
 pub mod clock;
 pub mod counter;
 pub mod rate;
+pub mod ration;
 pub mod registry;
 pub mod termination;
+pub mod text;
 pub mod worker;

@@ -5,7 +5,7 @@ use config::options::{LineOption, ServerOption};
 use config::{Directive, OptionCx, Prefix, Refusal, Section, Sections, Sense, Statement};
 use grammar::time::Unit;
 
-use crate::settings::{CheckKind, CheckSettings, Enabled, HttpRequest, ProxyChecks};
+use crate::settings::{CheckKind, CheckSettings, Enabled, Header, HttpRequest, ProxyChecks, Route};
 
 /// The directives of this room.
 pub static DIRECTIVES: &[Directive] = &[
@@ -49,6 +49,14 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
         Ok(())
     }),
     option("check", 0, |cx| enable(cx, Enabled::Yes)),
+    option("check-send-proxy", 0, |cx| {
+        cx.slot::<CheckSettings>().header = Header::Always;
+        Ok(())
+    }),
+    option("check-via-socks4", 0, |cx| {
+        cx.slot::<CheckSettings>().route = Route::ViaSocks4;
+        Ok(())
+    }),
     option("downinter", 1, |cx| {
         let value = cx.take_duration()?;
         cx.slot::<CheckSettings>().down = Some(value);
@@ -73,6 +81,10 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
         Ok(())
     }),
     option("no-check", 0, |cx| enable(cx, Enabled::No)),
+    option("no-check-send-proxy", 0, |cx| {
+        cx.slot::<CheckSettings>().header = Header::AsTraffic;
+        Ok(())
+    }),
     option("port", 1, |cx| {
         let value = cx.take_integer(1..=65535)?;
         cx.slot::<CheckSettings>().port = Some(value as u16);

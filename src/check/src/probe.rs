@@ -1,8 +1,10 @@
 //! One check of one server.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use backend::dial::{HeaderSettings, PortLease};
 use backend::{CheckResult, CheckStatus};
 use base::addr::Addr;
 use base::buffer::Buffer;
@@ -10,6 +12,8 @@ use base::clock::Clock;
 use net::connect::{ConnectError, ConnectSpec, connect};
 use net::{More, Socket};
 use tokio::time::timeout;
+use wire::proxy::{Origin, Tlv};
+use wire::{Parsed, socks4};
 
 use crate::http;
 use crate::settings::CheckKind;
@@ -24,28 +28,127 @@ pub(crate) struct Patience {
 /// The largest answer that is looked at.
 const MAX_ANSWER: usize = 16384;
 
+/// Where a check goes, and how.
+#[derive(Debug)]
+pub(crate) struct Errand {
+    pub(crate) spec: ConnectSpec,
+    /// The local port, when it is taken from a range: it is held until the check is over.
+    pub(crate) _port: Option<PortLease>,
+    /// The server, when the connection is made to a proxy before it.
+    pub(crate) beyond: Option<Addr>,
+    /// The server.
+    pub(crate) to: Addr,
+    /// What comes before everything else.
+    pub(crate) header: Option<Preface>,
+}
+
+/// The header of a connection that is made for nobody.
+#[derive(Debug)]
+pub(crate) struct Preface {
+    pub(crate) settings: HeaderSettings,
+    /// Types and values.
+    pub(crate) tlvs: Vec<(u8, Vec<u8>)>,
+}
+
+impl Preface {
+    /// Version 1 has no way to say that nobody is behind a connection: it names the check's own two ends.
+    fn encode(&self, from: Option<Addr>, to: &Addr) -> Vec<u8> {
+        let origin = match from {
+            Some(source) if !self.settings.v2.is_on() => Origin::Client { source, destination: to.clone() },
+            _ => Origin::Local,
+        };
+        let mut tlvs: Vec<Tlv<'_>> = self.tlvs.iter().map(|(kind, value)| Tlv::Value(*kind, value)).collect();
+        if self.settings.checksum.is_on() {
+            tlvs.push(Tlv::Checksum);
+        }
+        self.settings.encode(&origin, &tlvs)
+    }
+}
+
 /// Makes one check.
-pub(crate) async fn probe(to: Addr, kind: &CheckKind, patience: Patience, clock: &Clock) -> CheckResult {
+pub(crate) async fn probe(
+    errand: &Errand,
+    kind: &CheckKind,
+    patience: Patience,
+    clock: &Clock,
+) -> CheckResult {
     let begin = clock.now();
-    let mut result = match timeout(patience.connect, connect(&ConnectSpec::to(to))).await {
+    let mut result = match timeout(patience.connect, arrive(errand)).await {
         Err(_) => of(CheckStatus::L4Timeout),
-        Ok(Err(e)) => refused(&e),
-        Ok(Ok(socket)) => match kind {
-            CheckKind::Connect => {
-                // A reset spares both sides the closing of a connection that carried nothing.
-                let _ = socket.reset_on_close(net::Switch::On);
-                of(CheckStatus::L4Ok)
-            }
-            CheckKind::Http(request) => {
-                let request = http::request(request);
-                timeout(patience.answer, ask(&socket, &request))
-                    .await
-                    .unwrap_or_else(|_| of(CheckStatus::L7Timeout))
-            }
-        },
+        Ok(Err(result)) => result,
+        Ok(Ok(socket)) => timeout(patience.answer, talk(&socket, errand, kind))
+            .await
+            .unwrap_or_else(|_| of(CheckStatus::L7Timeout)),
     };
     result.millis = clock.now().millis_since(begin);
     result
+}
+
+/// The result when there is no local port left for a check.
+pub(crate) fn no_port() -> CheckResult {
+    CheckResult { info: "no port is left".to_owned(), ..of(CheckStatus::SocketError) }
+}
+
+/// A connection to the server, through the proxy before it if there is one.
+async fn arrive(errand: &Errand) -> Result<Socket, CheckResult> {
+    let socket = connect(&errand.spec).await.map_err(|e| refused(&e))?;
+    let Some(beyond) = &errand.beyond else { return Ok(socket) };
+    let failed = |info: &str| CheckResult { info: info.to_owned(), ..of(CheckStatus::L4Connection) };
+    // The protocol knows no other addresses.
+    let Addr::Inet(SocketAddr::V4(beyond)) = beyond else {
+        return Err(failed("a SOCKS4 proxy takes IPv4 addresses only"));
+    };
+    let mut request = Vec::with_capacity(32);
+    socks4::encode_request(*beyond, &mut request);
+    send(&socket, &request).await.map_err(|e| failed(&sys_reason(&e)))?;
+    let mut reply = Buffer::new();
+    loop {
+        match socks4::decode_reply(reply.data()) {
+            Ok(Parsed::Complete(..)) => return Ok(socket),
+            Ok(Parsed::Partial) => {}
+            Err(e) => return Err(failed(&e.to_string())),
+        }
+        reply.ensure_capacity(socks4::REPLY_LEN);
+        let room = socks4::REPLY_LEN - reply.len();
+        match poll_fn(|cx| socket.poll_recv(cx, &mut reply, room)).await {
+            Ok(0) => return Err(failed("the SOCKS4 proxy closed the connection")),
+            Ok(_) => {}
+            Err(e) => return Err(failed(&sys_reason(&e))),
+        }
+    }
+}
+
+/// Says and hears what the check is about.
+async fn talk(socket: &Socket, errand: &Errand, kind: &CheckKind) -> CheckResult {
+    let header = errand.header.as_ref().map(|h| h.encode(socket.local_addr().ok(), &errand.to));
+    let mut words = header.unwrap_or_default();
+    match kind {
+        CheckKind::Connect => {
+            if !words.is_empty() && send(socket, &words).await.is_err() {
+                return of(CheckStatus::SocketError);
+            }
+            if words.is_empty() {
+                // A reset spares both sides the closing of a connection that carried nothing.
+                let _ = socket.reset_on_close(net::Switch::On);
+            }
+            of(CheckStatus::L4Ok)
+        }
+        CheckKind::Http(request) => {
+            words.extend_from_slice(&http::request(request));
+            match send(socket, &words).await {
+                Ok(()) => answer(socket).await,
+                Err(_) => of(CheckStatus::SocketError),
+            }
+        }
+    }
+}
+
+async fn send(socket: &Socket, bytes: &[u8]) -> std::io::Result<()> {
+    let mut sent = 0;
+    while sent < bytes.len() {
+        sent += poll_fn(|cx| socket.poll_send(cx, &bytes[sent..], More::No)).await?;
+    }
+    Ok(())
 }
 
 fn of(status: CheckStatus) -> CheckResult {
@@ -81,14 +184,8 @@ fn errno_name(errno: i32) -> &'static str {
     }
 }
 
-async fn ask(socket: &Socket, request: &[u8]) -> CheckResult {
-    let mut sent = 0;
-    while sent < request.len() {
-        match poll_fn(|cx| socket.poll_send(cx, &request[sent..], More::No)).await {
-            Ok(n) => sent += n,
-            Err(_) => return of(CheckStatus::SocketError),
-        }
-    }
+/// What the server answers.
+async fn answer(socket: &Socket) -> CheckResult {
     let mut answer = Buffer::new();
     answer.ensure_capacity(MAX_ANSWER);
     loop {

@@ -3,17 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use backend::connection::{NoPort, Particulars, Surroundings, spec};
 use backend::{Backend, CheckResult, Server, Status, Transition, Trend};
 use base::addr::Addr;
 use base::clock::Clock;
+use lang::LogFormat;
 
-use crate::probe::{Patience, probe};
-use crate::settings::{CheckSettings, Enabled, ProxyChecks};
+use crate::probe::{self, Errand, Patience, Preface, probe};
+use crate::settings::{CheckSettings, Enabled, Header, ProxyChecks, Route};
 
-/// Who is told of what checks change.
+/// What checks need of the process around them.
 pub trait Reporter {
     /// Something that the operator wants to know.
     fn report(&self, weight: Weight, text: &str);
+
+    /// What a format gives for a connection that is made for nobody.
+    fn render(&self, server: &Server, format: &LogFormat) -> Vec<u8>;
 }
 
 /// How much it matters.
@@ -35,6 +40,8 @@ pub struct Subject<R> {
     pub server: Arc<Server>,
     /// How the proxy's servers are checked.
     pub checks: ProxyChecks,
+    /// What the proxy says of the sockets of its server connections.
+    pub surroundings: Surroundings,
     /// When to start, so that not all servers are checked at once.
     pub delay: Duration,
     /// Who is told.
@@ -51,14 +58,42 @@ pub async fn watch<R: Reporter>(subject: Subject<R>, clock: Clock) {
     tokio::time::sleep(subject.delay).await;
     loop {
         let begin = clock.now();
-        let to = address(&subject.server.address.load(), &settings);
         let patience = patience(&settings, &subject.checks);
-        let result = probe(to, &subject.checks.kind, patience, &clock).await;
+        let result = match errand(&subject, &settings) {
+            Ok(errand) => probe(&errand, &subject.checks.kind, patience, &clock).await,
+            Err(NoPort) => probe::no_port(),
+        };
         take_in(&subject, result, &clock);
         let spent = clock.now().since(begin);
         let interval = interval(&settings, subject.server.health.trend());
         tokio::time::sleep(interval.saturating_sub(spent)).await;
     }
+}
+
+/// Where the next check goes, and how.
+fn errand<R: Reporter>(subject: &Subject<R>, settings: &CheckSettings) -> Result<Errand, NoPort> {
+    let server = &subject.server;
+    let to = address(&server.address.load(), settings);
+    let socks4 = server.dial.socks4.as_ref().filter(|_| settings.route == Route::ViaSocks4);
+    // A check shows the server no client's address, since there is no client.
+    let own = Particulars::default();
+    let (spec, port) = spec(&subject.backend, server, socks4.unwrap_or(&to), &subject.surroundings, &own)?;
+    let beyond = socks4.is_some().then(|| to.clone());
+    Ok(Errand { spec, _port: port, beyond, to, header: header(subject, settings) })
+}
+
+/// The header that the check begins with: that of the traffic, unless another address is checked.
+fn header<R: Reporter>(subject: &Subject<R>, settings: &CheckSettings) -> Option<Preface> {
+    let written = &subject.server.dial.header;
+    let elsewhere = settings.port.is_some() || settings.address.is_some();
+    if settings.header == Header::AsTraffic && (elsewhere || !written.is_sent()) {
+        return None;
+    }
+    let value = |format: &Option<Arc<LogFormat>>| {
+        format.as_ref().map_or_else(Vec::new, |f| subject.reporter.render(&subject.server, f))
+    };
+    let tlvs = written.tlvs.iter().map(|(kind, format)| (*kind, value(format))).collect();
+    Some(Preface { settings: written.clone(), tlvs })
 }
 
 /// The address that is checked: the server's, where nothing else is said.

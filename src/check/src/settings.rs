@@ -24,6 +24,30 @@ pub struct CheckSettings {
     pub port: Option<u16>,
     /// `addr`.
     pub address: Option<Addr>,
+    /// `check-send-proxy`: the PROXY header is sent though the checked address is another one.
+    pub header: Header,
+    /// `check-via-socks4`.
+    pub route: Route,
+}
+
+/// Whether a check begins with a PROXY header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Header {
+    /// Where the traffic does, and the checked address is the traffic's.
+    #[default]
+    AsTraffic,
+    /// It does.
+    Always,
+}
+
+/// How a check gets to its server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Route {
+    /// Directly.
+    #[default]
+    Direct,
+    /// Through the SOCKS4 proxy before it, where there is one.
+    ViaSocks4,
 }
 
 /// Whether a server is checked.
@@ -47,6 +71,8 @@ impl Default for CheckSettings {
             fall: 3,
             port: None,
             address: None,
+            header: Header::AsTraffic,
+            route: Route::Direct,
         }
     }
 }

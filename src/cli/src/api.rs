@@ -11,7 +11,7 @@ use base::registry::Registry;
 use config::Draft;
 use keyword::command::Session;
 use keyword::{Command, World};
-use net::{AcceptError, Accepted, BoundListener};
+use net::{AcceptError, Accepted, BoundListener, Inherited};
 use tokio::sync::Semaphore;
 
 use crate::directives::{ApiSettings, Expose, SocketSettings};
@@ -77,8 +77,13 @@ pub(crate) struct SocketFacts {
 pub(crate) struct Sockets(pub(crate) Vec<SocketFacts>);
 
 impl Api {
-    /// Opens the sockets that `global` asks for; every one that fails is reported.
-    pub fn bind(draft: &Draft, registry: &Registry, max_line: usize) -> Result<Self, Vec<String>> {
+    /// Opens the sockets that `global` asks for, or takes those of an old process; every one that fails is reported.
+    pub fn bind(
+        draft: &Draft,
+        registry: &Registry,
+        max_line: usize,
+        inherited: &mut Inherited,
+    ) -> Result<Self, Vec<String>> {
         let settings: ApiSettings = draft.global();
         let (mut sockets, mut problems) = (Vec::new(), Vec::new());
         for line in &settings.sockets {
@@ -89,7 +94,7 @@ impl Api {
                 Vec::new()
             });
             for spec in specs {
-                match net::listen::bind(&spec) {
+                match inherited.bind(&spec) {
                     Ok(listener) => {
                         sockets.push(ApiSocket { listener, settings: line.slots.get_or_default() });
                     }

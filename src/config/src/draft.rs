@@ -119,6 +119,18 @@ pub struct Readings {
     pub resolution: Resolution,
     /// `-q`, `quiet`.
     pub speech: Speech,
+    /// `-d`.
+    pub showing: Showing,
+}
+
+/// What streams show on standard output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Showing {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// What happens to them.
+    Events,
 }
 
 /// Whether the process says anything on standard error.

@@ -6,6 +6,7 @@
 use http::{BodyLength, Headers, Version, values};
 
 use crate::Side;
+use crate::special::{Place, Special};
 
 /// Whether the connection serves another message after this one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,6 +115,21 @@ impl Words {
     }
 
     /// What the words mean in a message of this version.
+    /// Takes out what most messages say: one field, one word, and no `Upgrade` beside it. `None` when there is
+    /// more to read.
+    pub(crate) fn take_usual(headers: &mut Headers, special: Special) -> Option<Self> {
+        let Place::Once(at) = special.connection else { return None };
+        let field = headers.get(at).filter(|f| f.name == b"connection" && !special.upgrade.is_somewhere())?;
+        let mut words = Self::default();
+        match field.value.len() {
+            5 if field.value.eq_ignore_ascii_case(b"close") => words.close = 1,
+            10 if field.value.eq_ignore_ascii_case(b"keep-alive") => words.keep_alive = 1,
+            _ => return None,
+        }
+        headers.remove_at(at);
+        Some(words)
+    }
+
     pub(crate) fn persistence(self, version: Version) -> Persistence {
         match (self.close, self.keep_alive) {
             (0, 0) if version.is_at_least_11() => Persistence::KeepAlive,

@@ -178,9 +178,8 @@ fn length_field(name: &[u8]) -> Option<LengthField> {
 
 fn push_fields(headers: &Headers, length: LengthFields, names: NameCase<'_>, out: &mut Vec<u8>) {
     match names {
-        NameCase::Lower if headers.is_lower_case() => push_lines(headers, length, out),
-        NameCase::AsIs => push_lines(headers, length, out),
-        NameCase::Lower | NameCase::Adjusted(_) => push_each(headers, length, names, out),
+        NameCase::Lower => push_lines(headers, length, out),
+        NameCase::Adjusted(_) => push_each(headers, length, names, out),
     }
 }
 
@@ -195,7 +194,7 @@ fn push_each(headers: &Headers, mut length: LengthFields, names: NameCase<'_>, o
     length.push(names, out);
 }
 
-/// Copies names as they are, and lines that stand together at once.
+/// Copies lines that stand together at once.
 fn push_lines(headers: &Headers, mut length: LengthFields, out: &mut Vec<u8>) {
     let mut run = 0..0;
     for line in headers.lines() {
@@ -205,7 +204,7 @@ fn push_lines(headers: &Headers, mut length: LengthFields, out: &mut Vec<u8>) {
         } else if treatment != Treatment::Keep {
             out.extend_from_slice(headers.text(std::mem::take(&mut run)));
             if treatment == Treatment::Write {
-                std::mem::replace(&mut length, LengthFields::Neither).push(NameCase::AsIs, out);
+                std::mem::replace(&mut length, LengthFields::Neither).push(NameCase::Lower, out);
             }
             continue;
         }
@@ -214,12 +213,12 @@ fn push_lines(headers: &Headers, mut length: LengthFields, out: &mut Vec<u8>) {
             Some(text) => out.extend_from_slice(headers.text(std::mem::replace(&mut run, text))),
             None => {
                 out.extend_from_slice(headers.text(std::mem::take(&mut run)));
-                push_field(line.field.name, line.field.value, NameCase::AsIs, out);
+                push_field(line.field.name, line.field.value, NameCase::Lower, out);
             }
         }
     }
     out.extend_from_slice(headers.text(run));
-    length.push(NameCase::AsIs, out);
+    length.push(NameCase::Lower, out);
 }
 
 /// Appends a header line.

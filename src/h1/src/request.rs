@@ -260,8 +260,11 @@ fn connection(
     options: &Options,
     head: &mut RequestHead,
 ) -> Result<(Persistence, Upgrade), ErrorKind> {
-    if !special.connection.is_somewhere() {
+    if !special.concerns_connection() {
         return Ok((Words::default().persistence(head.version), Upgrade::None));
+    }
+    if let Some(words) = Words::take_usual(&mut head.headers, special) {
+        return Ok((words.persistence(head.version), Upgrade::None));
     }
     let words = Words::read(&head.headers);
     let mut upgrade = settle_upgrade(&mut head.headers, Side::Request, words);

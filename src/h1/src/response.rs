@@ -199,7 +199,9 @@ fn complete(
     let framing = framing::settle(&mut head.headers, special, Side::Response, options.strictness);
     let mut words = Words::default();
     let mut upgrade = Upgrade::None;
-    if special.connection.is_somewhere() {
+    if let Some(usual) = Words::take_usual(&mut head.headers, special) {
+        words = usual;
+    } else if special.concerns_connection() {
         words = Words::read(&head.headers);
         upgrade = settle_upgrade(&mut head.headers, Side::Response, words);
         strip_words(&mut head.headers, UpgradeWord::Keep);

@@ -8,8 +8,8 @@ pub(crate) struct Special {
     pub(crate) host: Place,
     pub(crate) length: Place,
     pub(crate) coding: Place,
-    /// `Connection` and `Upgrade`.
     pub(crate) connection: Place,
+    pub(crate) upgrade: Place,
     pub(crate) te: Place,
     pub(crate) expect: Place,
 }
@@ -34,6 +34,11 @@ impl Place {
 }
 
 impl Special {
+    /// Whether the message says anything about its connection.
+    pub(crate) fn concerns_connection(self) -> bool {
+        self.connection.is_somewhere() || self.upgrade.is_somewhere()
+    }
+
     /// Notes the next field by its lower-case name.
     #[inline]
     pub(crate) fn note(&mut self, name: &[u8]) {
@@ -43,7 +48,7 @@ impl Special {
             2 if name == b"te" => self.te.add(at),
             4 if name == b"host" => self.host.add(at),
             6 if name == b"expect" => self.expect.add(at),
-            7 if name == b"upgrade" => self.connection.add(at),
+            7 if name == b"upgrade" => self.upgrade.add(at),
             10 if name == b"connection" => self.connection.add(at),
             14 if name == b"content-length" => self.length.add(at),
             17 if name == b"transfer-encoding" => self.coding.add(at),
@@ -65,7 +70,7 @@ mod tests {
         assert_eq!(special.host, Place::Once(1));
         assert_eq!(special.length, Place::Once(2));
         assert_eq!(special.coding, Place::Nowhere);
-        assert_eq!(special.connection, Place::More);
+        assert_eq!((special.connection, special.upgrade), (Place::Once(4), Place::Once(5)));
         assert_eq!((special.te, special.expect), (Place::Once(6), Place::Once(7)));
         assert!(special.te.is_somewhere() && !special.coding.is_somewhere());
     }

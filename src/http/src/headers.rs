@@ -1,4 +1,4 @@
-//! Header fields: ordered, case-preserving, without an allocation of their own.
+//! Header fields: ordered, with names in lower case, without an allocation of their own.
 //!
 //! All bytes live in one arena; a field is two ranges of it. Replaced and removed bytes stay behind until `clear`
 //! or until they make up most of the arena, at which point it is compacted.
@@ -11,15 +11,13 @@ use std::ops::Range;
 
 /// The header fields of a message, in the order of the wire.
 ///
-/// Names are compared without regard to case and kept as given.
+/// Names are kept in lower case, as every version of HTTP sends them, and compared without regard to case.
 #[derive(Clone, Default)]
 pub struct Headers {
     arena: Vec<u8>,
     fields: Vec<Field>,
     /// The bytes of all names and values.
     live: usize,
-    /// Whether a name may have an upper-case letter.
-    mixed_case: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -33,7 +31,7 @@ struct Field {
 /// One header field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderField<'a> {
-    /// The name, as received or set.
+    /// The name, in lower case.
     pub name: &'a [u8],
     /// The value, without blanks around it.
     pub value: &'a [u8],
@@ -113,13 +111,13 @@ fn make_lower_case(bytes: &mut [u8]) {
 impl Headers {
     /// No fields, no memory.
     pub const fn new() -> Self {
-        Self { arena: Vec::new(), fields: Vec::new(), live: 0, mixed_case: false }
+        Self { arena: Vec::new(), fields: Vec::new(), live: 0 }
     }
 
     /// No fields, with room for some.
     pub fn with_capacity(fields: usize, bytes: usize) -> Self {
         let (arena, fields) = (Vec::with_capacity(bytes), Vec::with_capacity(fields));
-        Self { arena, fields, live: 0, mixed_case: false }
+        Self { arena, fields, live: 0 }
     }
 
     /// Removes all fields and keeps the memory.
@@ -128,7 +126,6 @@ impl Headers {
         self.arena.clear();
         self.fields.clear();
         self.live = 0;
-        self.mixed_case = false;
     }
 
     /// The number of fields.
@@ -170,27 +167,17 @@ impl Headers {
         let name_at = self.arena.len();
         self.arena.reserve(name.len() + value.len() + 4);
         self.arena.extend_from_slice(name);
+        make_lower_case(&mut self.arena[name_at..]);
         self.arena.extend_from_slice(b": ");
         self.arena.extend_from_slice(value);
         self.arena.extend_from_slice(b"\r\n");
         self.live += name.len() + value.len();
-        self.note_case(name);
         Field {
             name: name_at as u32,
             name_len: name.len() as u32,
             value: (name_at + name.len() + 2) as u32,
             value_len: value.len() as u32,
         }
-    }
-
-    fn note_case(&mut self, name: &[u8]) {
-        self.mixed_case |= name.iter().any(u8::is_ascii_uppercase);
-    }
-
-    /// Whether no name has an upper-case letter, as far as is known.
-    #[inline]
-    pub fn is_lower_case(&self) -> bool {
-        !self.mixed_case
     }
 
     /// Copies a whole head at once, for parsers: its fields are then declared with [`Headers::push_in_block`].
@@ -322,7 +309,12 @@ impl Headers {
 
     /// Removes all fields of this name and says how many there were.
     pub fn remove(&mut self, name: &[u8]) -> usize {
-        self.retain(|field| field.name.len() != name.len() || !field.name.eq_ignore_ascii_case(name))
+        let (mut at, mut removed) = (0, 0);
+        while let Some(found) = self.position_from(name, at) {
+            self.remove_at(found);
+            (at, removed) = (found, removed + 1);
+        }
+        removed
     }
 
     /// Removes the field at this place; the later ones move up.
@@ -372,13 +364,13 @@ impl Headers {
 
     /// Gives the field at this place another name.
     pub fn rename(&mut self, at: usize, name: &[u8]) {
-        self.note_case(name);
         let field = &mut self.fields[at];
         self.live = self.live - field.name_len as usize + name.len();
         let value = field.value as usize..(field.value + field.value_len) as usize;
         field.name = self.arena.len() as u32;
         field.name_len = name.len() as u32;
         self.arena.extend_from_slice(name);
+        make_lower_case(&mut self.arena[field.name as usize..]);
         self.arena.extend_from_slice(b": ");
         field.value = self.arena.len() as u32;
         self.arena.extend_from_within(value);

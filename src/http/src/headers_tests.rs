@@ -14,9 +14,9 @@ fn list(headers: &Headers) -> Vec<(String, String)> {
 }
 
 #[test]
-fn order_and_case_are_kept_and_lookup_ignores_case() {
+fn order_is_kept_and_lookup_ignores_case() {
     let headers = headers(&[("Host", "a"), ("X-One", "1"), ("x-one", "2")]);
-    assert_eq!(list(&headers)[1], ("X-One".into(), "1".into()));
+    assert_eq!(list(&headers)[1], ("x-one".into(), "1".into()));
     assert_eq!(headers.find(b"x-ONE"), Some(&b"1"[..]));
     assert_eq!(headers.find(b"x-on"), None);
     assert_eq!(headers.find_all(b"x-one").count(), 2);
@@ -97,7 +97,6 @@ fn a_block_is_declared_by_ranges() {
     assert_eq!(headers.push_in_block(block, (0, 4), (6, 1)), b"host");
     headers.push_in_block(block, (9, 1), (12, 1));
     assert_eq!(headers.find(b"host"), Some(&b"z"[..]));
-    assert!(headers.is_lower_case());
     assert_eq!(headers.get(1).unwrap().name, b"host");
     assert_eq!(headers.size(), "firstxhostaBc".len());
 }
@@ -133,8 +132,7 @@ fn untouched_lines_form_runs() {
     headers.replace_value(1, b"22");
     assert_eq!(written(&headers), (b"a: 1\r\nb: 22\r\nc: 3\r\n".to_vec(), 3));
     headers.rename(0, b"AA");
-    assert_eq!(written(&headers).0, b"AA: 1\r\nb: 22\r\nc: 3\r\n");
-    assert!(!headers.is_lower_case());
+    assert_eq!(written(&headers).0, b"aa: 1\r\nb: 22\r\nc: 3\r\n");
 }
 
 #[test]
@@ -216,7 +214,7 @@ proptest! {
                 Step::Set(n, value) => {
                     headers.set(&name(n).to_ascii_uppercase(), &value);
                     model.retain(|(other, _)| !other.eq_ignore_ascii_case(&name(n)));
-                    model.push((name(n).to_ascii_uppercase(), value));
+                    model.push((name(n), value));
                 }
                 Step::Replace(at, value) if at < model.len() => {
                     headers.replace_value(at, &value);

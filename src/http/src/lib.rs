@@ -1,4 +1,4 @@
-//! The one internal message: start line, ordered case-preserving headers, body pieces, URI, cookies.
+//! The one internal message: start line, ordered headers, body pieces, URI, cookies.
 //!
 //! Every protocol (HTTP/1, HTTP/2, HTTP/3, `FastCGI`) and every built-in service exchanges the same three
 //! things: a [`RequestHead`] or a [`ResponseHead`], a flow of [`Piece`]s, and a [`BodyLength`] that tells how

@@ -18,6 +18,33 @@ impl Contexts {
     /// Everywhere.
     pub const ANY: Self = Self(0x3f_ffff);
 
+    /// `tcp-request connection` rules.
+    pub const FRONT_CONNECTION: Self = Self(1);
+    /// `tcp-request session` rules.
+    pub const FRONT_SESSION: Self = Self(1 << 1);
+    /// `tcp-request content` rules of a frontend.
+    pub const FRONT_CONTENT: Self = Self(1 << 2);
+    /// `http-request` rules of a frontend.
+    pub const FRONT_REQUEST: Self = Self(1 << 3);
+    /// The choice of a backend.
+    pub const ROUTE: Self = Self(1 << 5);
+    /// `tcp-request content` rules of a backend.
+    pub const BACK_CONTENT: Self = Self(1 << 6);
+    /// `http-request` rules of a backend.
+    pub const BACK_REQUEST: Self = Self(1 << 7);
+    /// The choice of a server.
+    pub const BALANCE: Self = Self(1 << 9);
+    /// The connection to a server.
+    pub const CONNECT: Self = Self(1 << 10);
+    /// `tcp-response content` rules of a backend.
+    pub const BACK_ANSWER: Self = Self(1 << 11);
+    /// `http-response` rules of a backend.
+    pub const BACK_RESPONSE: Self = Self(1 << 12);
+    /// `http-response` rules of a frontend.
+    pub const FRONT_RESPONSE: Self = Self(1 << 16);
+    /// Log lines.
+    pub const LOG: Self = Self(1 << 18);
+
     /// From the letters that `-dK` prints: `Y` where it may be used, `.` where not.
     ///
     /// # Panics
@@ -45,6 +72,18 @@ impl Contexts {
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
+
+    /// What there is at these points only, in a word for messages.
+    fn subject(self) -> &'static str {
+        let (before_response, from_response) = (0x7ff, 0x3f_f800);
+        match self.0.trailing_zeros() {
+            11.. => "the response or its server",
+            6..11 => "the backend",
+            2..6 if self.0 & from_response == 0 => "the request",
+            _ if self.0 & before_response != 0 => "the connection or its request",
+            _ => "what is not there yet",
+        }
+    }
 }
 
 /// The letters of `-dK`, each followed by a blank.
@@ -60,6 +99,9 @@ impl fmt::Debug for Contexts {
     }
 }
 
+/// The section of the manual on what looks at the bytes of a session.
+const BYTES: &str = "7.3.5";
+
 /// What a fetch found.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fetched<'a> {
@@ -69,13 +111,15 @@ pub enum Fetched<'a> {
     Absent,
     /// There is none yet; more data may bring one.
     NotYet,
+    /// A value that more data may change.
+    SoFar(Sample<'a>),
 }
 
 impl<'a> Fetched<'a> {
     /// The value, if there is one.
     pub fn value(self) -> Option<Sample<'a>> {
         match self {
-            Self::Value(s) => Some(s),
+            Self::Value(s) | Self::SoFar(s) => Some(s),
             Self::Absent | Self::NotYet => None,
         }
     }
@@ -269,6 +313,24 @@ impl Expr {
         self.fetch.contexts
     }
 
+    /// Whether it looks at bytes that have no meaning where there is HTTP.
+    pub fn looks_at_bytes(&self) -> bool {
+        self.fetch.manual == BYTES
+    }
+
+    /// Says why it cannot be used at any of these points; `span` is its place.
+    pub fn check(&self, within: Contexts, span: Span) -> Result<(), CompileError> {
+        if self.contexts().meets(within) {
+            return Ok(());
+        }
+        let message = format!(
+            "sample fetch <{}> may not be reliably used here because it needs {}, which is not available here",
+            self.fetch.name,
+            self.contexts().subject()
+        );
+        Err(CompileError { span, message })
+    }
+
     /// Evaluates the expression for its one value.
     pub fn eval<'a>(&'a self, scene: &Scene<'a>) -> Fetched<'a> {
         self.eval_at(scene, Cursor::Single)
@@ -276,18 +338,17 @@ impl Expr {
 
     /// Evaluates the expression for one of its values.
     pub fn eval_at<'a>(&'a self, scene: &Scene<'a>, cursor: Cursor) -> Fetched<'a> {
-        let mut value = match (self.fetch.eval)(scene, &self.args, cursor) {
-            Fetched::Value(v) => v,
-            other => return other,
-        };
-        for (converter, args) in &self.converters {
-            let Some(input) = value.cast(converter.input) else { return Fetched::Absent };
-            match (converter.eval)(input, args, scene) {
-                Some(v) => value = v,
-                None => return Fetched::Absent,
-            }
+        match (self.fetch.eval)(scene, &self.args, cursor) {
+            Fetched::Value(v) => self.convert(v, scene).into(),
+            Fetched::SoFar(v) => self.convert(v, scene).map_or(Fetched::NotYet, Fetched::SoFar),
+            none => none,
         }
-        Fetched::Value(value)
+    }
+
+    fn convert<'a>(&'a self, value: Sample<'a>, scene: &Scene<'a>) -> Option<Sample<'a>> {
+        self.converters.iter().try_fold(value, |value, (converter, args)| {
+            (converter.eval)(value.cast(converter.input)?, args, scene)
+        })
     }
 }
 

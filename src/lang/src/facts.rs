@@ -32,20 +32,77 @@ pub struct Scene<'a> {
     pub request: Option<&'a RequestHead>,
     /// The response head, while it is there.
     pub response: Option<&'a ResponseHead>,
-    /// Raw request bytes that have arrived (TCP content rules, request bodies that were waited for).
+    /// What has arrived behind the heads, or of a session that has none.
     pub payload: Payload<'a>,
 }
 
-/// Bytes that content inspection may look at.
+/// Bytes that content inspection may look at: those of a body, or of a session that carries no HTTP.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Payload<'a> {
     /// None can be had at this point.
     #[default]
     Unavailable,
-    /// Those that have come so far; more may follow.
-    Partial(&'a [u8]),
-    /// All of them.
-    Complete(&'a [u8]),
+    /// Those of the client.
+    Request(Buffered<'a>),
+    /// Those of the server.
+    Response(Buffered<'a>),
+}
+
+/// Bytes that have arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Buffered<'a> {
+    /// The bytes.
+    pub data: &'a [u8],
+    /// What waiting may bring.
+    pub hope: Hope,
+}
+
+/// What waiting for more bytes may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hope {
+    /// Nothing: what is there has to do.
+    Nothing,
+    /// More bytes.
+    Bytes,
+    /// More bytes, which may complete the head of an HTTP message.
+    Head,
+}
+
+impl<'a> Payload<'a> {
+    /// The same without any hope for more.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        let settle = |b: Buffered<'a>| Buffered { hope: Hope::Nothing, ..b };
+        match self {
+            Self::Unavailable => Self::Unavailable,
+            Self::Request(b) => Self::Request(settle(b)),
+            Self::Response(b) => Self::Response(settle(b)),
+        }
+    }
+
+    /// What has come of the request.
+    pub fn of_request(self) -> Option<Buffered<'a>> {
+        match self {
+            Self::Request(b) => Some(b),
+            Self::Unavailable | Self::Response(_) => None,
+        }
+    }
+
+    /// What has come of the response.
+    pub fn of_response(self) -> Option<Buffered<'a>> {
+        match self {
+            Self::Response(b) => Some(b),
+            Self::Unavailable | Self::Request(_) => None,
+        }
+    }
+
+    /// What has come in the direction that is looked at.
+    pub fn of_either(self) -> Option<Buffered<'a>> {
+        match self {
+            Self::Request(b) | Self::Response(b) => Some(b),
+            Self::Unavailable => None,
+        }
+    }
 }
 
 /// The process.
@@ -89,7 +146,7 @@ pub struct ServerFacts {
     pub id: u32,
 }
 
-/// The client's connection.
+/// The client's connection. What few of them have is boxed: there may be very many that wait in silence.
 #[derive(Debug, Default)]
 pub struct SessionFacts {
     /// A number of its own in this process.
@@ -97,11 +154,11 @@ pub struct SessionFacts {
     /// Where it comes from, possibly as a PROXY header or a rule said.
     pub source: Option<Addr>,
     /// The connection's own source, where `source` was replaced by a PROXY header or a session rule.
-    pub peer: Option<Addr>,
+    pub peer: Option<Box<Addr>>,
     /// Where it was sent to, possibly as a PROXY header or a rule said.
     pub destination: LocalAddr,
     /// The connection's own destination, where `destination` was replaced.
-    pub own_destination: Option<LocalAddr>,
+    pub own_destination: Option<Box<LocalAddr>>,
     /// The number of its socket, for what only the system knows.
     pub socket: Option<i32>,
     /// What it must begin with before anything else is read from it.
@@ -109,7 +166,7 @@ pub struct SessionFacts {
     /// The PROXY header that it began with.
     pub introduction: Option<Box<Introduction>>,
     /// Why it failed before it could carry anything.
-    pub fault: Option<ConnFault>,
+    pub fault: Option<Box<ConnFault>>,
     /// The name of the listener (`bind ... name`), if it has one.
     pub listener_name: Option<Arc<str>>,
     /// The `id` of the listener.
@@ -127,7 +184,7 @@ impl SessionFacts {
     pub fn replace_source(&mut self, source: Addr) {
         let before = self.source.replace(source);
         if self.peer.is_none() {
-            self.peer = before;
+            self.peer = before.map(Box::new);
         }
     }
 
@@ -135,22 +192,28 @@ impl SessionFacts {
     pub fn replace_destination(&mut self, destination: Addr) {
         let before = std::mem::replace(&mut self.destination, LocalAddr::known(destination));
         if self.own_destination.is_none() {
-            self.own_destination = Some(before);
+            self.own_destination = Some(Box::new(before));
         }
     }
 
     /// The connection's own source.
     pub fn own_source(&self) -> Option<&Addr> {
-        self.peer.as_ref().or(self.source.as_ref())
+        self.peer.as_deref().or(self.source.as_ref())
     }
 
     /// The connection's own destination.
     pub fn own_destination(&self) -> Option<&Addr> {
-        self.own_destination.as_ref().unwrap_or(&self.destination).get()
+        self.own_destination.as_deref().unwrap_or(&self.destination).get()
     }
 }
 
 impl<'a> Scene<'a> {
+    /// The same scene for those who do not wait.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        Self { payload: self.payload.settled(), ..self }
+    }
+
     /// Where the client's traffic comes from, as the stream sees it.
     pub fn source(&self) -> Option<&'a Addr> {
         self.stream.and_then(|s| s.source.as_ref()).or(self.session.source.as_ref())

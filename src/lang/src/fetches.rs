@@ -1,6 +1,7 @@
 //! Sample fetches on connections and HTTP messages that need nothing beyond the scene.
 
 pub mod connection;
+pub mod content;
 
 use std::borrow::Cow;
 
@@ -9,7 +10,7 @@ use http::{RequestHead, ResponseHead};
 
 use crate::arg::{Arg, ArgKind, Args, Signature};
 use crate::expr::{Contexts, Cursor, Fetch, Fetched, Values};
-use crate::facts::{Encryption, Scene, ServerConnection};
+use crate::facts::{Buffered, Encryption, Hope, Scene, ServerConnection};
 use crate::sample::{Sample, Type};
 
 const ANY: Contexts = Contexts::ANY;
@@ -126,11 +127,19 @@ fn single<'a>(cursor: Cursor, value: impl FnOnce() -> Option<Sample<'a>>) -> Fet
 }
 
 fn of_request<'a>(scene: &Scene<'a>, fetch: impl FnOnce(&'a RequestHead) -> Fetched<'a>) -> Fetched<'a> {
-    scene.request.map_or(Fetched::Absent, fetch)
+    scene.request.map_or_else(|| head_to_come(scene.payload.of_request()), fetch)
 }
 
 fn of_response<'a>(scene: &Scene<'a>, fetch: impl FnOnce(&'a ResponseHead) -> Fetched<'a>) -> Fetched<'a> {
-    scene.response.map_or(Fetched::Absent, fetch)
+    scene.response.map_or_else(|| head_to_come(scene.payload.of_response()), fetch)
+}
+
+/// What a fetch on a head finds where there is none.
+fn head_to_come(buffered: Option<Buffered<'_>>) -> Fetched<'_> {
+    match buffered {
+        Some(Buffered { hope: Hope::Head, .. }) => Fetched::NotYet,
+        _ => Fetched::Absent,
+    }
 }
 
 fn header_count<'a>(scene: &Scene<'a>, args: &'a Args, cursor: Cursor) -> Fetched<'a> {

@@ -116,13 +116,6 @@ impl Needs {
     }
 }
 
-/// What a format string is compiled for.
-#[derive(Clone, Copy, Debug)]
-pub struct FormatContext {
-    /// Whether aliases that need HTTP have a meaning. They are accepted either way.
-    pub mode: AliasMode,
-}
-
 /// What becomes of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Purpose {
@@ -226,20 +219,20 @@ impl Style {
 }
 
 impl LogFormat {
-    /// Compiles a format of a part of a message, such as a header's value.
-    pub fn parse(text: &[u8], registry: &Registry, _context: &FormatContext) -> Result<Self, CompileError> {
-        compile::compile(text, registry, Purpose::Message)
+    /// Compiles a format of a part of a message, such as a header's value, which is rendered at one of these points.
+    pub fn parse(text: &[u8], registry: &Registry, within: Contexts) -> Result<Self, CompileError> {
+        compile::compile(text, registry, Purpose::Message, within)
     }
 
     /// Compiles the format of a variable's value.
-    pub fn parse_value(text: &[u8], registry: &Registry) -> Result<Self, CompileError> {
-        compile::compile(text, registry, Purpose::Value)
+    pub fn parse_value(text: &[u8], registry: &Registry, within: Contexts) -> Result<Self, CompileError> {
+        compile::compile(text, registry, Purpose::Value, within)
     }
 
     /// Compiles the format of a log line. What its expressions look at must still be there at the end of a
     /// stream.
     pub fn parse_log(text: &[u8], registry: &Registry) -> Result<Self, CompileError> {
-        compile::compile(text, registry, Purpose::Log)
+        compile::compile(text, registry, Purpose::Log, Contexts::LOG)
     }
 
     /// What must have been kept for it.

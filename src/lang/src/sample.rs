@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use base::text::IpText;
+
 /// A typed value, borrowed from what it was taken from where possible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sample<'a> {
@@ -182,8 +184,8 @@ impl<'a> Sample<'a> {
             Self::Str(s) | Self::Method(s) => s,
             Self::Bool(b) => Cow::Borrowed(if b { b"1" } else { b"0" }),
             Self::Int(i) => Cow::Owned(itoa::Buffer::new().format(i).as_bytes().to_vec()),
-            Self::Ipv4(a) => Cow::Owned(a.to_string().into_bytes()),
-            Self::Ipv6(a) => Cow::Owned(a.to_string().into_bytes()),
+            Self::Ipv4(a) => Cow::Owned(IpText::new(a.into()).into()),
+            Self::Ipv6(a) => Cow::Owned(IpText::new(a.into()).into()),
             // As text, a block of bytes ends at its first zero.
             Self::Bin(b) => match (memchr::memchr(0, &b), b) {
                 (None, all) => all,

@@ -211,7 +211,7 @@ impl Line<'_> {
         let text = self.own(format, text, own);
         let data = self.own(structured, data, own_structured);
         let tag = logger.profile.as_ref().and_then(|p| p.tag.as_ref()).unwrap_or(&self.core.identity.tag);
-        let header = self.core.header(level, self.scene.now.1);
+        let header = self.core.header(level, self.scene.now.1, self.scene.process.pid);
         logger.send(&Header { tag, structured: data, ..header }, text, line);
     }
 
@@ -237,14 +237,14 @@ impl Line<'_> {
 }
 
 impl Core {
-    fn header(&self, level: Level, date: WallTime) -> Header<'_> {
+    fn header(&self, level: Level, date: WallTime, pid: u32) -> Header<'_> {
         Header {
             facility: Facility::default(),
             level,
             date,
             hostname: self.identity.hostname.as_deref(),
             tag: &self.identity.tag,
-            pid: std::process::id(),
+            pid,
             structured: b"",
         }
     }
@@ -253,7 +253,7 @@ impl Core {
         BUFFERS.with_borrow_mut(|buffers| {
             for logger in &self.loggers {
                 let Some(level) = logger.admit(level) else { continue };
-                let header = self.header(level, date);
+                let header = self.header(level, date, std::process::id());
                 let tag = logger.profile.as_ref().and_then(|p| p.tag.as_ref()).unwrap_or(&self.identity.tag);
                 logger.send(&Header { tag, ..header }, text, &mut buffers.line);
             }

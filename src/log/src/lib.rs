@@ -32,7 +32,7 @@ pub use ring::{Ring, startup_logs};
 pub use sections::SECTIONS;
 pub use sink::{Sink, SinkKind, sinks};
 pub use step::{Step, Steps};
-pub use target::dropped;
+pub use target::{dropped, size_sockets};
 pub use time::local_date;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use grammar::address::{self, Address, Family, Host, Port, Transport};
@@ -142,6 +142,22 @@ pub fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
 
+static SEND_BUFFER: AtomicU32 = AtomicU32::new(0);
+
+/// Sets the kernel's send buffer of the sockets that datagrams go through, in bytes (`tune.sndbuf.backend`).
+pub fn size_sockets(bytes: u32) {
+    SEND_BUFFER.store(bytes, Ordering::Relaxed);
+}
+
+/// Gives a new socket its buffer.
+fn size(socket: Option<&OwnedFd>) {
+    let bytes = SEND_BUFFER.load(Ordering::Relaxed);
+    if let Some(socket) = socket.filter(|_| bytes > 0) {
+        // The system's own buffer does, too.
+        let _ = sys::options::send_buffer(socket.as_fd(), bytes);
+    }
+}
+
 thread_local! {
     /// One unbound socket for each domain, shared by all targets of a thread.
     static SOCKETS: RefCell<[Option<OwnedFd>; 3]> = const { RefCell::new([None, None, None]) };
@@ -174,6 +190,7 @@ impl Datagram {
             let slot = &mut sockets[self.domain as usize];
             if slot.is_none() {
                 *slot = socket::socket(self.domain, socket::Transport::Datagram).ok();
+                size(slot.as_ref());
             }
             socket::send_to(slot.as_ref()?.as_fd(), line, &self.to).ok()
         })

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -388,6 +388,11 @@ impl BoundListener {
     /// The address it listens on, with the port that the system chose if it had to.
     pub fn local_addr(&self) -> io::Result<Addr> {
         socket::own_name(self.fd.as_fd()).map(|raw| crate::addr::from_sock(&raw))
+    }
+
+    /// The descriptor's number, for messages.
+    pub fn number(&self) -> i32 {
+        self.fd.as_raw_fd()
     }
 
     /// Lets the current thread accept from it; the thread's event loop gets it at the first wait.

@@ -18,15 +18,20 @@ pub trait Pooled<C> {
 /// connections finds them; the session alone knows where. They are closed with it.
 #[derive(Debug)]
 pub struct Own<C, S: Pooled<C>> {
-    limit: usize,
     tickets: Vec<(S, Ticket)>,
     of: PhantomData<fn() -> C>,
 }
 
+impl<C, S: Pooled<C>> Default for Own<C, S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<C, S: Pooled<C>> Own<C, S> {
-    /// None yet, and never more than `limit`.
-    pub fn new(limit: usize) -> Self {
-        Self { limit, tickets: Vec::new(), of: PhantomData }
+    /// None yet.
+    pub const fn new() -> Self {
+        Self { tickets: Vec::new(), of: PhantomData }
     }
 
     /// Whether there are none.
@@ -34,17 +39,19 @@ impl<C, S: Pooled<C>> Own<C, S> {
         self.tickets.is_empty()
     }
 
-    /// Keeps a connection for the session's next request; one too many is given back to be closed.
+    /// Keeps a connection for the session's next request, unless there are `limit`; it is given back then, to be
+    /// closed.
     pub fn rest(
         &mut self,
         server: S,
         thread: usize,
         private: Private<C>,
         now: Tick,
+        limit: usize,
     ) -> Result<Ticket, Private<C>> {
         // Some may have been closed by the server meanwhile.
         self.tickets.retain(|(server, ticket)| server.pool().knows(*ticket));
-        if self.tickets.len() >= self.limit {
+        if self.tickets.len() >= limit {
             return Err(private);
         }
         let ticket = server.pool().rest(thread, private, now)?;

@@ -229,10 +229,10 @@ fn a_session_keeps_so_many_and_closes_them_at_its_end() {
         alive.set(alive.get() + 1);
         pool.seat().occupy(Conn { id, alive: alive.clone() }, 7).into_private()
     };
-    let mut own = Own::new(2);
-    let first = own.rest(Server(pool.clone()), 0, private(1), Tick(1)).unwrap();
-    own.rest(Server(pool.clone()), 0, private(2), Tick(2)).unwrap();
-    assert!(own.rest(Server(pool.clone()), 0, private(3), Tick(3)).is_err());
+    let mut own = Own::new();
+    let first = own.rest(Server(pool.clone()), 0, private(1), Tick(1), 2).unwrap();
+    own.rest(Server(pool.clone()), 0, private(2), Tick(2), 2).unwrap();
+    assert!(own.rest(Server(pool.clone()), 0, private(3), Tick(3), 2).is_err());
     assert_eq!((pool.figures().private, pool.figures().private_idle), (2, 2));
     // The first is held by whoever watches it: it still has its place, but cannot be had.
     let held = pool.detach(first).unwrap();
@@ -242,7 +242,7 @@ fn a_session_keeps_so_many_and_closes_them_at_its_end() {
     assert!(own.rouse(&Server(pool.clone()), |key, _| key == 8).is_none());
     assert!(pool.doom(first).is_some());
     assert_eq!(own.servers().count(), 0);
-    own.rest(Server(pool.clone()), 0, private(4), Tick(4)).unwrap();
+    own.rest(Server(pool.clone()), 0, private(4), Tick(4), 2).unwrap();
     drop(own);
     assert_eq!((pool.figures().live, alive.get()), (0, 0));
 }

@@ -130,7 +130,10 @@ impl Request {
     fn facts(&self, listener: &BoundListener) -> ListenerFacts {
         let address = listener.local_addr().unwrap_or(Addr::any(base::addr::Family::V4));
         let counters = self.counters.clone();
-        ListenerFacts { counters, ..ListenerFacts::new(self.frontend, self.id, &self.settings, address) }
+        ListenerFacts {
+            counters,
+            ..ListenerFacts::new(self.frontend, self.id, &self.settings, (listener.number(), address))
+        }
     }
 }
 

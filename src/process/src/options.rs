@@ -37,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) old: Old,
     /// `-x`.
     pub(crate) inherit: Option<String>,
+    /// `-d`.
+    pub(crate) showing: config::draft::Showing,
     /// `-dr`.
     pub(crate) resolution: config::draft::Resolution,
     /// What is printed once the configuration is read.

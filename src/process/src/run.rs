@@ -6,11 +6,14 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use backend::{ServerDraft, ServerDrafts};
 use base::registry::Registry;
+use check::CheckSettings;
+use check::settings::Enabled;
 use cli::{Api, Program, Sinks, Traffic};
 use config::diagnostic::Message;
 use config::global::{Instance, ProcessLimits};
-use config::{Draft, Place, Severity};
+use config::{Draft, Place, ProxyDraft, Severity};
 use keyword::World;
 use lang::facts::ProcessFacts;
 use net::{BoundListener, Inherited};
@@ -25,7 +28,7 @@ use crate::options::{Ground, Options, Verbosity};
 use crate::plan::{Plan, ThreadPlan};
 use crate::report::{Reporter, here};
 use crate::resources::{self, Needs, Origin, Settled, Supply, Wanted};
-use crate::settings::{Identity, Life, Resources};
+use crate::settings::{Identity, Life, Resources, Sockets};
 use crate::start::Prepared;
 use crate::{identity, status, version};
 
@@ -63,11 +66,15 @@ pub(crate) fn run(
     }
 }
 
+/// Buffers beyond the reserve that there are at least.
+const LEAST_BUFFERS: usize = 3;
+
 /// Decides on the limits, which other rooms look up in the draft from here on.
 fn settle(prepared: &mut Prepared, options: &Options) -> Settled {
     let draft = &mut prepared.draft;
     let needs = Needs {
         listeners: binding::count(draft, &prepared.plan) as u64,
+        checks: checks(draft),
         threads: prepared.plan.threads.len() as u64,
         buffer: draft.global::<stream::settings::Tuning>().buffer_size as u64,
     };
@@ -82,7 +89,27 @@ fn settle(prepared: &mut Prepared, options: &Options) -> Settled {
     let quarter = u32::try_from(settled.connections / 4).unwrap_or(u32::MAX);
     let pipes = if settings.splicing.is_on() { settings.pipes.unwrap_or(quarter) } else { 0 };
     net::pipe::configure(pipes as usize, settings.pipe_size as usize);
+    if let Some(bytes) = draft.global::<Sockets>().log_buffer {
+        log::size_sockets(bytes);
+    }
+    if settings.buffers > 0 {
+        let reserve = settings.reserved_buffers * prepared.plan.threads.len();
+        // A request and its answer need some beyond the reserve.
+        base::ration::limit(settings.buffers.max(reserve + LEAST_BUFFERS), reserve);
+    }
     settled
+}
+
+/// The servers that are checked.
+fn checks(draft: &Draft) -> u64 {
+    let is_checked = |server: &&ServerDraft| {
+        server.slots.get::<CheckSettings>().is_some_and(|c| c.enabled == Enabled::Yes)
+    };
+    let of_proxy = |proxy: &ProxyDraft| {
+        let servers = proxy.slots.get::<ServerDrafts>();
+        servers.map_or(0, |servers| servers.list.iter().filter(is_checked).count())
+    };
+    draft.proxies.iter().filter(|p| p.kind.has_backend()).map(of_proxy).sum::<usize>() as u64
 }
 
 /// Goes to the background if that is wanted; `Err(None)` when not.
@@ -138,7 +165,8 @@ fn open<'o>(
     for text in &opened.warnings {
         reporter.warn(text);
     }
-    let api = Api::bind(draft, registry, site.tuning.buffer_size).map_err(failed_to_start)?;
+    let api = Api::bind(draft, registry, site.tuning.buffer_size, &mut before.inherited)
+        .map_err(failed_to_start)?;
     if opened.listeners.is_empty() {
         return Err(vec![here("No enabled listener found (check for 'bind' directives) ! Exiting.")]);
     }

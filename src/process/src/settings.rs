@@ -82,6 +82,10 @@ pub(crate) struct Resources {
     pub(crate) preallocate: Switch,
     /// `maxpipes`.
     pub(crate) pipes: Option<u32>,
+    /// `tune.buffers.limit`; 0 for none.
+    pub(crate) buffers: usize,
+    /// `tune.buffers.reserve`, for each thread.
+    pub(crate) reserved_buffers: usize,
     /// `tune.pipesize`.
     pub(crate) pipe_size: u32,
     /// Off with `nosplice` and what includes it.
@@ -96,6 +100,8 @@ impl Default for Resources {
             strict: Switch::On,
             preallocate: Switch::Off,
             pipes: None,
+            buffers: 0,
+            reserved_buffers: 4,
             pipe_size: 0,
             splicing: Switch::On,
         }
@@ -111,6 +117,8 @@ pub(crate) struct Sockets {
     pub(crate) shards: Shards,
     /// The directory of `unix-bind`.
     pub(crate) unix_prefix: Option<Box<str>>,
+    /// `tune.sndbuf.backend`.
+    pub(crate) log_buffer: Option<u32>,
     /// The rest of `unix-bind`.
     pub(crate) unix: UnixPermissions,
 }
@@ -121,6 +129,7 @@ impl Default for Sockets {
             reuse_port: Switch::On,
             shards: Shards::ByGroup,
             unix_prefix: None,
+            log_buffer: None,
             unix: UnixPermissions::default(),
         }
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use base::clock::Clock;
 use base::registry::Registry;
-use config::draft::{Readings, Speech};
+use config::draft::{Readings, Showing, Speech};
 use config::global::DefaultPath;
 use config::{Draft, Environment, Reader};
 use keyword::Tables;
@@ -117,6 +117,7 @@ fn prepare(registry: &Registry, options: &Options, reporter: &mut Reporter) -> R
     }
     if reporter.verbosity() == Verbosity::Quiet {
         draft.readings.speech = Speech::Silent;
+        draft.readings.showing = Showing::Nothing;
     }
     let machine = Machine::detect();
     let plan = Plan::new(&draft.global::<Threads>(), &machine).map_err(|problem| {
@@ -200,8 +201,13 @@ fn read(registry: &Registry, options: &Options, reporter: &mut Reporter) -> Resu
     }
     let sources = files::load(&options.files).map_err(&mut fail)?;
     let start = std::env::current_dir().unwrap_or_default();
-    let readings =
-        Readings { advice: options.advice, start, resolution: options.resolution, ..Readings::default() };
+    let readings = Readings {
+        advice: options.advice,
+        start,
+        resolution: options.resolution,
+        showing: options.showing,
+        ..Readings::default()
+    };
     let mut draft = Draft::new(environment(&sources, options), readings);
     apply_early(&mut draft, options);
     let facts = ProgramFacts;

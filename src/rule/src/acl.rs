@@ -9,7 +9,7 @@ use grammar::condition::{self, Sense, Term, When};
 use grammar::line::Word;
 use grammar::span::Span;
 use lang::expr::Values;
-use lang::{CompileError, Cursor, Expr, Fetched, Scene};
+use lang::{CompileError, Contexts, Cursor, Expr, Fetched, Sample, Scene};
 use pattern::{Case, Method, Patterns};
 
 /// A name that stands for a fetch with a match method (`hdr_beg` for `req.hdr -m beg`).
@@ -168,11 +168,13 @@ impl Test {
         match self.expr.eval_at(scene, cursor) {
             Fetched::NotYet => Some(Truth::NotYet),
             Fetched::Absent => None,
-            Fetched::Value(v) => {
-                let v = v.cast(self.patterns.method().wants());
-                Some(Truth::of(v.is_some_and(|v| self.patterns.matches(v))))
-            }
+            Fetched::Value(v) => Some(Truth::of(self.matches(v))),
+            Fetched::SoFar(v) => Some(if self.matches(v) { Truth::True } else { Truth::NotYet }),
         }
+    }
+
+    fn matches(&self, value: Sample<'_>) -> bool {
+        value.cast(self.patterns.method().wants()).is_some_and(|v| self.patterns.matches(v))
     }
 }
 
@@ -274,7 +276,15 @@ pub struct Condition {
 #[derive(Debug)]
 struct CompiledTerm {
     sense: Sense,
+    /// The name of its ACL; an anonymous one has none.
+    name: Option<Box<str>>,
     tests: Vec<Arc<Test>>,
+}
+
+impl CompiledTerm {
+    fn contexts(&self) -> Contexts {
+        self.tests.iter().fold(Contexts(0), |all, test| all.or(test.expr.contexts()))
+    }
 }
 
 impl Condition {
@@ -294,6 +304,28 @@ impl Condition {
         Ok(Self { when, alternatives })
     }
 
+    /// Why the condition has a term that never holds at any of these points: what the term is called and what it
+    /// uses. The point's name is for the message.
+    pub fn conflict(&self, within: Contexts, point: &str) -> Option<String> {
+        let term = self.alternatives.iter().flatten().find(|t| !t.contexts().meets(within))?;
+        Some(match (&term.name, term.tests.first()) {
+            (None, Some(test)) => format!(
+                "anonymous acl will never match because it uses keyword '{}' which is incompatible with '{point}'",
+                test.expr.fetch().name
+            ),
+            (name, _) => format!(
+                "acl '{}' will never match because it only involves keywords that are incompatible with '{point}'",
+                name.as_deref().unwrap_or_default()
+            ),
+        })
+    }
+
+    /// Whether it looks at bytes that have no meaning where there is HTTP.
+    pub fn looks_at_bytes(&self) -> bool {
+        let mut tests = self.alternatives.iter().flatten().flat_map(|term| &term.tests);
+        tests.any(|test| test.expr.looks_at_bytes())
+    }
+
     /// Whether the condition lets its rule apply.
     pub fn holds(&self, scene: &Scene<'_>) -> Truth {
         let mut result = Truth::False;
@@ -303,10 +335,7 @@ impl Condition {
                     result = Truth::True;
                     break;
                 }
-                Truth::NotYet => {
-                    result = Truth::NotYet;
-                    break;
-                }
+                Truth::NotYet => result = Truth::NotYet,
                 Truth::False => {}
             }
         }
@@ -318,14 +347,16 @@ impl Condition {
 }
 
 fn all_hold(terms: &[CompiledTerm], scene: &Scene<'_>) -> Truth {
+    let mut result = Truth::True;
     for term in terms {
         let truth = any_holds(&term.tests, scene);
         match if term.sense == Sense::Negated { truth.negated() } else { truth } {
             Truth::True => {}
-            other => return other,
+            Truth::NotYet => result = Truth::NotYet,
+            Truth::False => return Truth::False,
         }
     }
-    Truth::True
+    result
 }
 
 fn any_holds(tests: &[Arc<Test>], scene: &Scene<'_>) -> Truth {
@@ -346,11 +377,14 @@ fn compile_term(
     acls: &Acls,
     registry: &Registry,
 ) -> Result<CompiledTerm, ConditionError> {
-    let tests = match &term.test {
-        condition::Test::Named(name) => match acls.get(name) {
-            Some(tests) => tests,
-            None => predefined(name, term.span, registry)?,
-        },
+    let (name, tests) = match &term.test {
+        condition::Test::Named(name) => {
+            let tests = match acls.get(name) {
+                Some(tests) => tests,
+                None => predefined(name, term.span, registry)?,
+            };
+            (Some(Box::from(&**name)), tests)
+        }
         condition::Test::Anonymous(range) => {
             let inner: Vec<&[u8]> = words[range.clone()].iter().map(Word::bytes).collect();
             let test = Test::parse(&inner, registry).map_err(|e| {
@@ -358,10 +392,10 @@ fn compile_term(
                 let span = word.map_or(term.span, |w| e.part.map_or(w.span(), |p| w.source(p)));
                 ConditionError::new(span, e.message)
             })?;
-            vec![Arc::new(test)]
+            (None, vec![Arc::new(test)])
         }
     };
-    Ok(CompiledTerm { sense: term.sense, tests })
+    Ok(CompiledTerm { sense: term.sense, name, tests })
 }
 
 fn predefined(name: &str, span: Span, registry: &Registry) -> Result<Vec<Arc<Test>>, ConditionError> {

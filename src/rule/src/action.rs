@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 
 use base::registry::{Entry, Registry};
-use config::{Refusal, Statement};
+use config::{ProxyKind, Refusal, Statement};
 use grammar::line::Word;
-use lang::logformat::{AliasMode, FormatContext, LogFormat};
-use lang::{CompileError, Expr};
+use grammar::span::Span;
+use lang::logformat::LogFormat;
+use lang::{CompileError, Contexts, Expr};
 
 use crate::txn::Txn;
 use crate::verdict::Verdict;
@@ -47,6 +48,41 @@ impl RuleSets {
 
     /// The three sets of HTTP.
     pub const HTTP: Self = Self(16 | 32 | 64);
+
+    /// Where the rules of one set are evaluated in frontends, and in backends.
+    fn sides(self) -> (Contexts, Contexts) {
+        match self {
+            Self::TCP_CONNECTION => (Contexts::FRONT_CONNECTION, Contexts(0)),
+            Self::TCP_SESSION => (Contexts::FRONT_SESSION, Contexts(0)),
+            Self::TCP_CONTENT => (Contexts::FRONT_CONTENT, Contexts::BACK_CONTENT),
+            Self::TCP_RESPONSE => (Contexts(0), Contexts::BACK_ANSWER),
+            Self::HTTP_REQUEST => (Contexts::FRONT_REQUEST, Contexts::BACK_REQUEST),
+            Self::HTTP_RESPONSE | Self::HTTP_AFTER => (Contexts::FRONT_RESPONSE, Contexts::BACK_RESPONSE),
+            _ => (Contexts::ANY, Contexts::ANY),
+        }
+    }
+
+    /// Where the rules of one set are evaluated in a proxy of this kind.
+    pub fn contexts(self, kind: ProxyKind) -> Contexts {
+        let (front, back) = self.sides();
+        match kind {
+            ProxyKind::Frontend => front,
+            ProxyKind::Backend => back,
+            ProxyKind::Listen | ProxyKind::Defaults => front.or(back),
+        }
+    }
+
+    /// The side that the conditions of one set are checked for, with its name: where the rules are evaluated first.
+    pub(crate) fn first(self, kind: ProxyKind) -> (Contexts, &'static str) {
+        let (front, back) = self.sides();
+        let response = matches!(self, Self::TCP_RESPONSE | Self::HTTP_RESPONSE | Self::HTTP_AFTER);
+        let backend = match kind {
+            ProxyKind::Frontend => false,
+            ProxyKind::Backend => true,
+            ProxyKind::Listen | ProxyKind::Defaults => response,
+        };
+        if backend { (back, "backend") } else { (front, "frontend") }
+    }
 }
 
 /// A compiled action.
@@ -126,15 +162,38 @@ impl<'s, 'd> ActionCx<'s, 'd> {
 
     /// Takes the next word as a log-format string.
     pub fn expect_format(&mut self, what: &str) -> Result<LogFormat, Refusal> {
+        let format = self.expect_body(what)?;
+        let bytes = format.expressions().find(|e| e.looks_at_bytes() && RuleSets::HTTP.meets(self.set));
+        if let Some(name) = bytes.map(|e| e.fetch().name) {
+            self.statement.warn(format!("L6 sample fetch <{name}> ignored in HTTP log-format string."));
+        }
+        Ok(format)
+    }
+
+    /// Takes the next word as the format of a body.
+    pub fn expect_body(&mut self, what: &str) -> Result<LogFormat, Refusal> {
         let text = self.expect_value(what)?;
-        let context = FormatContext { mode: self.mode() };
-        LogFormat::parse(text, self.registry(), &context).map_err(|e| self.blame(&e))
+        LogFormat::parse(text, self.registry(), self.within()).map_err(|e| self.blame(&e))
+    }
+
+    /// Takes the next word as the format of a variable's value.
+    pub fn expect_value_format(&mut self, what: &str) -> Result<LogFormat, Refusal> {
+        let text = self.expect_value(what)?;
+        LogFormat::parse_value(text, self.registry(), self.within()).map_err(|e| self.blame(&e))
     }
 
     /// Takes the next word as a sample expression.
     pub fn expect_expr(&mut self, what: &str) -> Result<Expr, Refusal> {
         let text = self.expect_value(what)?;
-        Expr::parse(text, self.registry()).map_err(|e| self.blame(&e))
+        let expr = Expr::parse(text, self.registry()).map_err(|e| self.blame(&e))?;
+        expr.check(self.within(), Span::new(0, text.len())).map_err(|e| self.blame(&e))?;
+        Ok(expr)
+    }
+
+    /// Where the rule's expressions are evaluated.
+    pub fn within(&mut self) -> Contexts {
+        let kind = self.statement.proxy().kind;
+        self.set.contexts(kind)
     }
 
     /// An error about the word taken last.
@@ -160,10 +219,6 @@ impl<'s, 'd> ActionCx<'s, 'd> {
     /// The index of the next argument of the statement.
     pub fn position(&self) -> usize {
         self.next
-    }
-
-    fn mode(&self) -> AliasMode {
-        if RuleSets::HTTP.meets(self.set) { AliasMode::Http } else { AliasMode::Any }
     }
 
     fn title(&self, message: &str) -> String {

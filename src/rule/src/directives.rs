@@ -1,8 +1,15 @@
 //! The directives that hold rules: `acl`, `tcp-request`, `tcp-response`, `http-request`, ...
 
+use std::time::Duration;
+
+use base::registry::Registry;
 use config::directive::Arity;
-use config::{Directive, Prefix, Refusal, Section, Sections, Statement};
+use config::{
+    Check, Diagnostics, Directive, Draft, Mode, Prefix, ProxyKind, Refusal, Section, Sections, Statement,
+};
 use grammar::line::Word;
+use grammar::time::Unit;
+use lang::Contexts;
 
 use crate::acl::{Acls, Condition, Test};
 use crate::action::{Action, ActionCx, RuleSets};
@@ -10,6 +17,7 @@ use crate::set::{Rule, Rules};
 
 const NAMED: Sections = Sections::NAMED_DEFAULTS;
 const ANY: Sections = Sections::ALL.without(Sections::DEFAULTS).or(NAMED);
+const BACK: Sections = Sections::BACK.without(Sections::DEFAULTS).or(NAMED);
 const FRONT: Sections = Sections::FRONT.without(Sections::DEFAULTS).or(NAMED);
 
 const fn rules(
@@ -44,7 +52,61 @@ pub static DIRECTIVES: &[Directive] = &[
     rules("tcp-request connection", FRONT, "4.2", |s| rule(s, RuleSets::TCP_CONNECTION)),
     rules("tcp-request session", FRONT, "4.2", |s| rule(s, RuleSets::TCP_SESSION)),
     rules("tcp-request content", ANY, "4.2", |s| rule(s, RuleSets::TCP_CONTENT)),
+    rules("tcp-response content", BACK, "4.2", |s| rule(s, RuleSets::TCP_RESPONSE)),
+    Directive {
+        arity: Arity::Exactly(1),
+        ..rules("tcp-request inspect-delay", ANY, "4.2", |s| {
+            let delay = delay(s)?;
+            s.slot::<Rules>().request_delay = delay;
+            Ok(())
+        })
+    },
+    Directive {
+        arity: Arity::Exactly(1),
+        ..rules("tcp-response inspect-delay", BACK, "4.2", |s| {
+            let delay = delay(s)?;
+            s.slot::<Rules>().response_delay = delay;
+            Ok(())
+        })
+    },
 ];
+
+/// The checks of this room.
+pub static CHECKS: &[Check] = &[Check { name: "rules", run: check_rules }];
+
+/// Says which rules have no effect in the mode of their proxy.
+fn check_rules(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    for proxy in draft.proxies.iter().filter(|p| p.kind != ProxyKind::Defaults) {
+        let Some(rules) = proxy.slots.get::<Rules>() else { continue };
+        if proxy.mode == Mode::Http {
+            if let Some(place) = rules.looking_at_bytes() {
+                diagnostics.warning(format!(
+                    "Proxy '{}': L6 sample fetches ignored on HTTP proxies (declared at {}:{}).",
+                    proxy.name, place.file, place.line
+                ));
+            }
+            continue;
+        }
+        let lists = [
+            ("http-request", &rules.http_request),
+            ("http-response", &rules.http_response),
+            ("http-after-response", &rules.http_after),
+        ];
+        for (keyword, _) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+            diagnostics.warning(format!(
+                "'{keyword}' rules ignored for {} '{}' as they require HTTP mode.",
+                proxy.kind.title(),
+                proxy.name
+            ));
+        }
+    }
+}
+
+/// A delay of 0 is none.
+fn delay(s: &Statement<'_>) -> Result<Option<Duration>, Refusal> {
+    let delay = s.duration(0, Unit::Millisecond)?;
+    Ok((!delay.is_zero()).then_some(delay))
+}
 
 fn acl(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let name = s.arg(0).into_owned();
@@ -78,7 +140,9 @@ fn rule(s: &mut Statement<'_>, set: RuleSets) -> Result<(), Refusal> {
     let mut cx = ActionCx::new(s, set, parenthesis.map(str::to_owned), 1);
     let parsed = (action.parse)(&mut cx)?;
     let at = cx.position();
-    let condition = condition_after(s, at)?;
+    let (within, side) = set.first(s.proxy().kind);
+    let point = format!("{side} {} rule", s.keyword());
+    let condition = condition_after(s, at, within, &point)?;
     s.slot::<Rules>().list(set).push(Rule { condition, action: parsed, place });
     Ok(())
 }
@@ -107,8 +171,14 @@ fn unknown_action(s: &Statement<'_>, set: RuleSets, written: &str) -> Refusal {
     s.refuse(0, format!("'{}' expects {}, but got '{written}'.", s.keyword(), names.join(", ")))
 }
 
-/// Reads the condition that may follow at argument `at` of a statement; anything else there is an error.
-pub fn condition_after(s: &mut Statement<'_>, at: usize) -> Result<Option<Condition>, Refusal> {
+/// Reads the condition that may follow at argument `at` of a statement; anything else there is an error. A warning is
+/// given when a part of it never holds where it is evaluated, which `point` names.
+pub fn condition_after(
+    s: &mut Statement<'_>,
+    at: usize,
+    within: Contexts,
+    point: &str,
+) -> Result<Option<Condition>, Refusal> {
     let words = s.rest(at);
     let Some(first) = words.first() else { return Ok(None) };
     if !matches!(first.bytes(), b"if" | b"unless") {
@@ -125,7 +195,12 @@ pub fn condition_after(s: &mut Statement<'_>, at: usize) -> Result<Option<Condit
     let keyword = s.keyword();
     let acls: &Acls = s.slot();
     match Condition::parse(words, acls, registry) {
-        Ok(condition) => Ok(Some(condition)),
+        Ok(condition) => {
+            if let Some(conflict) = condition.conflict(within, point) {
+                s.warn(format!("{conflict}."));
+            }
+            Ok(Some(condition))
+        }
         Err(e) => Err(Refusal::at_span(
             e.span,
             format!("error detected in the condition of a '{keyword}' rule : {}.", e.message),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use config::Refusal;
 use http::{Bytes, Status};
-use lang::logformat::{AliasMode, LogFormat};
+use lang::logformat::LogFormat;
 
 use crate::action::{Act, Action, ActionCx, RuleSets};
 use crate::reply::{Closing, Reply};
@@ -22,7 +22,7 @@ pub static ACTIONS: &[Action] = &[
     Action { name: "accept", sets: TCP_REQUEST.or(RuleSets::TCP_RESPONSE), manual: "4.4.1", parse: accept },
     Action { name: "add-header", sets: ALL, manual: "4.4.1", parse: |cx| header(cx, HeaderEdit::Add) },
     Action { name: "allow", sets: ALL, manual: "4.4.1", parse: accept },
-    Action { name: "close", sets: RuleSets::TCP_RESPONSE, manual: "4.4.1", parse: reject },
+    Action { name: "close", sets: RuleSets::TCP_RESPONSE, manual: "4.4.1", parse: close },
     Action { name: "del-header", sets: ALL, manual: "4.4.1", parse: del_header },
     Action { name: "deny", sets: BOTH, manual: "4.4.1", parse: |cx| deny(cx, Refusing::Deny) },
     Action { name: "redirect", sets: BOTH, manual: "4.4.1", parse: redirect },
@@ -51,6 +51,10 @@ fn reject(_: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
     Ok(Box::new(Reject))
 }
 
+fn close(_: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
+    Ok(Box::new(CloseServer))
+}
+
 #[derive(Debug)]
 struct Accept;
 
@@ -66,6 +70,15 @@ struct Reject;
 impl Act for Reject {
     fn act(&self, _: &mut Txn<'_>) -> Verdict {
         Verdict::End(Ending::Reject)
+    }
+}
+
+#[derive(Debug)]
+struct CloseServer;
+
+impl Act for CloseServer {
+    fn act(&self, _: &mut Txn<'_>) -> Verdict {
+        Verdict::End(Ending::CloseServer)
     }
 }
 
@@ -229,12 +242,11 @@ impl Template {
                 "string" => {
                     t.content = Content::Fixed(Bytes::copy_from_slice(cx.expect_value("a string")?));
                 }
-                "lf-string" => t.content = Content::Format(cx.expect_format("a format string")?),
+                "lf-string" => t.content = Content::Format(cx.expect_body("a format string")?),
                 "file" => t.content = Content::Fixed(read_file(cx)?.into()),
                 "lf-file" => {
                     let text = read_file(cx)?;
-                    let context = lang::logformat::FormatContext { mode: AliasMode::Http };
-                    let format = LogFormat::parse(&text, cx.registry(), &context);
+                    let format = LogFormat::parse(&text, cx.registry(), cx.within());
                     t.content = Content::Format(format.map_err(|e| cx.refuse_last(e.message))?);
                 }
                 "default-errorfiles" => t.content = Content::ErrorPage,

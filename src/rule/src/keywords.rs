@@ -39,6 +39,7 @@ const fn predefined(name: &'static str, words: &'static [&'static str]) -> Prede
 /// The ACLs that need no declaration (configuration manual, section 7.4).
 pub static PREDEFINED_ACLS: &[PredefinedAcl] = &[
     predefined("FALSE", &["always_false"]),
+    predefined("HTTP", &["req.proto_http"]),
     predefined("HTTP_1.0", &["req.ver", "1.0"]),
     predefined("HTTP_1.1", &["req.ver", "1.1"]),
     predefined("HTTP_CONTENT", &["req.hdr_cnt(content-length)", "gt", "0"]),
@@ -54,5 +55,7 @@ pub static PREDEFINED_ACLS: &[PredefinedAcl] = &[
     predefined("METH_POST", &["method", "POST"]),
     predefined("METH_PUT", &["method", "PUT"]),
     predefined("METH_TRACE", &["method", "TRACE"]),
+    predefined("REQ_CONTENT", &["req.len", "gt", "0"]),
     predefined("TRUE", &["always_true"]),
+    predefined("WAIT_END", &["wait_end"]),
 ];

@@ -16,11 +16,11 @@ mod verdict;
 
 pub use acl::{Acls, Condition, Truth};
 pub use action::{Act, Action, ActionCx, RuleSets};
-pub use directives::{DIRECTIVES, condition_after};
+pub use directives::{CHECKS, DIRECTIVES, condition_after};
 pub use http_actions::ACTIONS;
 pub use keywords::{ACL_KEYWORDS, PREDEFINED_ACLS};
 pub use reply::{Closing, Reply};
 pub use set::{Rule, RuleList, Rules};
 pub use txn::Txn;
 pub use var_actions::VAR_ACTIONS;
-pub use verdict::{Ending, Verdict};
+pub use verdict::{BodyWait, Ending, Verdict, Wait};

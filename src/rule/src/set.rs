@@ -1,13 +1,14 @@
 //! Rule sets: lists of rules and how they are run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::{Place, Setting};
 
 use crate::acl::{Condition, Truth};
 use crate::action::{Act, RuleSets};
 use crate::txn::Txn;
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, Wait};
 
 /// One rule.
 #[derive(Debug)]
@@ -31,8 +32,8 @@ pub enum Outcome {
     Done,
     /// To a rule with a verdict of its own, at this place.
     Stopped(Verdict, Place),
-    /// To the rule with this index, which waits for more data.
-    Waiting(usize),
+    /// To a rule that has to wait; the rules go on from the one with this index once it is over.
+    Waiting(Wait, usize),
 }
 
 impl RuleList {
@@ -51,6 +52,12 @@ impl RuleList {
         self.0.splice(0..0, other.0.iter().cloned());
     }
 
+    /// Where the first rule stands whose condition looks at bytes that have no meaning where there is HTTP.
+    fn looking_at_bytes(&self) -> Option<&Place> {
+        let rule = self.0.iter().find(|r| r.condition.as_ref().is_some_and(Condition::looks_at_bytes))?;
+        Some(&rule.place)
+    }
+
     /// Runs the rules from number `start` on.
     pub fn run(&self, start: usize, txn: &mut Txn<'_>) -> Outcome {
         for (i, rule) in self.0.iter().enumerate().skip(start) {
@@ -60,12 +67,14 @@ impl RuleList {
             };
             match applies {
                 Truth::False => continue,
-                Truth::NotYet => return Outcome::Waiting(i),
+                // What comes may also change what the rules before this one say.
+                Truth::NotYet => return Outcome::Waiting(Wait::Data, 0),
                 Truth::True => {}
             }
             match rule.action.act(txn) {
                 Verdict::Continue => {}
-                Verdict::NotYet => return Outcome::Waiting(i),
+                Verdict::NotYet => return Outcome::Waiting(Wait::Data, i),
+                Verdict::WaitForBody(body) => return Outcome::Waiting(Wait::Body(body), i + 1),
                 Verdict::Accept => {
                     remember(txn, rule);
                     return Outcome::Done;
@@ -103,9 +112,28 @@ pub struct Rules {
     pub http_response: RuleList,
     /// `http-after-response`.
     pub http_after: RuleList,
+    /// `tcp-request inspect-delay`: how long content rules may wait; not at all without.
+    pub request_delay: Option<Duration>,
+    /// `tcp-response inspect-delay`.
+    pub response_delay: Option<Duration>,
 }
 
 impl Rules {
+    /// Where the first rule stands whose condition looks at bytes that have no meaning where there is HTTP.
+    pub(crate) fn looking_at_bytes(&self) -> Option<&Place> {
+        [
+            &self.tcp_connection,
+            &self.tcp_session,
+            &self.tcp_content,
+            &self.tcp_response,
+            &self.http_request,
+            &self.http_response,
+            &self.http_after,
+        ]
+        .into_iter()
+        .find_map(RuleList::looking_at_bytes)
+    }
+
     /// The list of one set.
     ///
     /// # Panics
@@ -126,3 +154,127 @@ impl Rules {
 
 /// Rules of a named `defaults` section run before a proxy's own: inheriting them is copying the list.
 impl Setting for Rules {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acl::Acls;
+    use crate::txn::Txn;
+    use crate::verdict::{BodyWait, Ending};
+    use base::registry::Registry;
+    use grammar::line::{Environment, split};
+    use lang::Contexts;
+    use lang::facts::{Buffered, Hope, Payload, ProcessFacts, ProxyFacts, SessionFacts};
+    use std::time::Duration;
+
+    struct NoVariables;
+
+    impl Environment for NoVariables {
+        fn get(&self, _: &str) -> Option<std::borrow::Cow<'_, [u8]>> {
+            None
+        }
+    }
+
+    type Decide = fn() -> Verdict;
+
+    #[derive(Debug)]
+    struct Says(Decide);
+
+    impl Act for Says {
+        fn act(&self, _: &mut Txn<'_>) -> Verdict {
+            (self.0)()
+        }
+    }
+
+    fn condition(text: &str) -> Option<Condition> {
+        let mut registry = Registry::default();
+        registry.add(lang::fetches::FETCHES);
+        registry.add(lang::fetches::content::FETCHES);
+        registry.add(crate::PREDEFINED_ACLS);
+        let place = grammar::line::Place { file: "a.cfg", line: 1 };
+        let words = split(text.as_bytes(), place, &NoVariables).unwrap();
+        (!words.is_empty()).then(|| Condition::parse(&words, &Acls::default(), &registry).unwrap())
+    }
+
+    fn rule(text: &str, says: Decide) -> Rule {
+        Rule { condition: condition(text), action: Box::new(Says(says)), place: Place::default() }
+    }
+
+    fn run(rules: &[(&str, Decide)], start: usize, data: &[u8], hope: Hope) -> String {
+        let mut list = RuleList::default();
+        for (condition, says) in rules {
+            list.push(rule(condition, *says));
+        }
+        let (process, frontend) = (ProcessFacts::default(), ProxyFacts::default());
+        let mut session = SessionFacts::default();
+        let mut txn = Txn {
+            now: Default::default(),
+            process: &process,
+            frontend: &frontend,
+            backend: None,
+            server: None,
+            session: &mut session,
+            stream: None,
+            request: None,
+            response: None,
+            payload: Payload::Request(Buffered { data, hope }),
+        };
+        match list.run(start, &mut txn) {
+            Outcome::Done => "done".to_owned(),
+            Outcome::Stopped(..) => "stopped".to_owned(),
+            Outcome::Waiting(wait, at) => format!("{wait:?} from {at}"),
+        }
+    }
+
+    #[test]
+    fn conditions_that_never_hold_are_found() {
+        let of = |text: &str, within| condition(text).unwrap().conflict(within, "here");
+        assert_eq!(of("if { path /a }", Contexts::FRONT_REQUEST), None);
+        assert_eq!(of("if { path /a } || TRUE", Contexts::BACK_CONTENT), None);
+        let text = of("if TRUE { path /a }", Contexts::BACK_RESPONSE).unwrap();
+        assert!(text.contains("anonymous acl") && text.contains("keyword 'path'"), "{text}");
+        let text = of("if TRUE || METH_GET", Contexts::FRONT_SESSION).unwrap();
+        assert!(text.contains("acl 'METH_GET'") && text.ends_with("'here'"), "{text}");
+        assert!(condition("if TRUE || REQ_CONTENT").unwrap().looks_at_bytes());
+        assert!(!condition("if WAIT_END METH_GET").unwrap().looks_at_bytes());
+    }
+
+    const REJECT: Decide = || Verdict::End(Ending::Reject);
+    const ACCEPT: Decide = || Verdict::Accept;
+    const GO_ON: Decide = || Verdict::Continue;
+
+    #[test]
+    fn a_condition_that_waits_starts_over_and_an_action_goes_on() {
+        let rules: [(&str, Decide); 3] =
+            [("", GO_ON), ("if { req.len ge 4 }", REJECT), ("", || Verdict::NotYet)];
+        assert_eq!(run(&rules, 0, b"abc", Hope::Bytes), "Data from 0");
+        assert_eq!(run(&rules, 0, b"abcd", Hope::Bytes), "stopped");
+        assert_eq!(run(&rules, 0, b"abc", Hope::Nothing), "Data from 2");
+        let body = || Verdict::WaitForBody(BodyWait { time: Duration::from_secs(1), at_least: 3 });
+        assert_eq!(
+            run(&[("", GO_ON), ("", body)], 0, b"", Hope::Nothing),
+            "Body(BodyWait { time: 1s, at_least: 3 }) from 2"
+        );
+    }
+
+    #[test]
+    fn what_is_certain_outweighs_what_is_not() {
+        for (condition, data, result) in [
+            ("if WAIT_END", &b""[..], "Data from 0"),
+            ("if !WAIT_END", b"", "Data from 0"),
+            ("if WAIT_END FALSE", b"", "done"),
+            ("if FALSE WAIT_END", b"", "done"),
+            ("if WAIT_END || TRUE", b"", "stopped"),
+            ("unless WAIT_END", b"", "Data from 0"),
+            ("if { req.len gt 2 }", b"abc", "stopped"),
+            ("if { req.len lt 2 }", b"abc", "Data from 0"),
+            ("if !{ req.len gt 2 }", b"abc", "done"),
+            ("if { req.payload(0,2) -m str ab }", b"a", "Data from 0"),
+            ("if { req.payload(0,2) -m str ab }", b"ac", "done"),
+        ] {
+            assert_eq!(run(&[(condition, REJECT)], 0, data, Hope::Bytes), result, "{condition}");
+        }
+        assert_eq!(run(&[("if WAIT_END", ACCEPT), ("", REJECT)], 0, b"", Hope::Nothing), "done");
+        assert_eq!(run(&[("if REQ_CONTENT", ACCEPT), ("", REJECT)], 0, b"", Hope::Nothing), "stopped");
+    }
+}

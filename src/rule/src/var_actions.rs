@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use config::Refusal;
 use lang::logformat::LogFormat;
 use lang::vars::{Scope, VarName, Variables};
-use lang::{Expr, Fetched, Sample};
+use lang::{Expr, Sample};
 
 use crate::action::{Act, Action, ActionCx, RuleSets};
 use crate::txn::Txn;
@@ -75,7 +75,7 @@ fn set_var(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
 
 fn set_var_fmt(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
     let (name, provisos) = target(cx)?;
-    let value = Value::Format(cx.expect_format("a format string")?);
+    let value = Value::Format(cx.expect_value_format("a format string")?);
     Ok(Box::new(SetVar { name, provisos, value }))
 }
 
@@ -132,10 +132,10 @@ fn compare(before: Option<&Sample<'_>>, value: &Sample<'_>) -> Option<Ordering> 
 impl Act for SetVar {
     fn act(&self, txn: &mut Txn<'_>) -> Verdict {
         let value = match &self.value {
-            Value::Expr(expr) => match expr.eval(&txn.scene()) {
-                Fetched::Value(v) => v.into_owned(),
-                Fetched::Absent => return Verdict::Continue,
-                Fetched::NotYet => return Verdict::NotYet,
+            // What has come so far has to do: a variable that waits would hold up every session.
+            Value::Expr(expr) => match expr.eval(&txn.scene().settled()).value() {
+                Some(value) => value.into_owned(),
+                None => return Verdict::Continue,
             },
             Value::Format(format) => {
                 let mut text = Vec::new();

@@ -1,5 +1,7 @@
 //! What a rule decides.
 
+use std::time::Duration;
+
 use crate::reply::Reply;
 
 /// What happens after an action.
@@ -13,6 +15,8 @@ pub enum Verdict {
     End(Ending),
     /// The action cannot tell before more data has come.
     NotYet,
+    /// The rules go on when so much of the body is there.
+    WaitForBody(BodyWait),
     /// The action failed in a way that only an internal error explains.
     Fault(&'static str),
 }
@@ -28,6 +32,26 @@ pub enum Ending {
     Tarpit(u16, Option<Box<Reply>>),
     /// `reject`: the connection is closed.
     Reject,
+    /// `close`: the server's connection is closed as if the server had done it.
+    CloseServer,
     /// `silent-drop`: the connection is left without a word to the client.
     SilentDrop,
+}
+
+/// What a rule waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// More bytes, as long as the inspection delay lasts.
+    Data,
+    /// The body.
+    Body(BodyWait),
+}
+
+/// `wait-for-body`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyWait {
+    /// How long at most.
+    pub time: Duration,
+    /// How many bytes are enough; all of them if 0.
+    pub at_least: u64,
 }

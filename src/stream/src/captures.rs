@@ -117,7 +117,7 @@ fn capture(story: &Story<'_>, server: Option<&Server>, bytes: &[u8], fault: Faul
     let party = |facts: &ProxyFacts| Party { name: facts.name.clone(), id: facts.id };
     Capture {
         event: story.site.captures.next(),
-        at: story.site.clock.wall(),
+        at: story.worker.date(),
         frontend: party(&story.frontend.common.facts),
         backend: story.backend.map(|b| party(&b.common.facts)),
         server: server.map(|s| Party { name: s.facts.name.clone(), id: s.facts.id }),

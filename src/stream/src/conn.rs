@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use backend::dial::PortLease;
 use base::buffer::Buffer;
+use base::ration::{self, Claim};
 use net::{More, Socket, Switch};
 
 use crate::dial::Traits;
@@ -23,6 +24,8 @@ pub(crate) struct Conn {
     pub(crate) receiving: Receiving,
     /// How it is closed.
     pub(crate) closing: Closing,
+    /// What its buffers are for, when there are too few.
+    pub(crate) claim: Claim,
     /// What sets a server's connection apart from others to the same server.
     pub(crate) traits: Option<Box<Traits>>,
     /// The local port, when it is taken from a range.
@@ -74,6 +77,7 @@ impl Conn {
             output: Buffer::new(),
             receiving: Receiving::Open,
             closing: Closing::default(),
+            claim: Claim::default(),
             traits: None,
             port: None,
             reuses: 0,
@@ -85,6 +89,9 @@ impl Conn {
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<io::Result<Filled>> {
         if self.receiving == Receiving::Ended {
             return Poll::Ready(Ok(Filled::End));
+        }
+        if self.input.capacity() == 0 {
+            ready!(ration::poll_room(cx, self.claim));
         }
         self.input.ensure_capacity(limit);
         let room = limit.saturating_sub(self.input.len());

@@ -127,7 +127,7 @@ fn waiting(
     traits: &Traits,
 ) -> Option<Owned> {
     let worker = story.worker;
-    if let Some(own) = worker.take_own(&mut story.own, server, traits) {
+    if let Some(own) = worker.take_own(story.own, server, traits) {
         return Some(own);
     }
     let settings = &backend.core.settings;

@@ -1,6 +1,5 @@
 //! A new connection to a server: where it goes, where it comes from, and what is said on it first.
 
-use config::global::SideBuffers;
 use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
@@ -8,16 +7,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use backend::Server;
-use backend::dial::{HeaderSettings, PortLease, ServerPort, Shown, Source};
+use backend::connection::{Particulars, Surroundings, source, spec};
+use backend::dial::{HeaderSettings, ServerNamespace, ServerPort, Shown};
 use base::addr::{Addr, Family};
-use net::connect::{ConnectSpec, Connecting, Target, start};
-use net::{Deadline, More, StreamOptions, Switch};
+use base::ration::Claim;
+use net::Namespace;
+use net::connect::{Connecting, start};
+use net::{Deadline, More, Switch};
 use wire::proxy::{self, Origin, Tlv};
 use wire::{Parsed, socks4};
 
 use crate::conn::{Closing, Conn, Filled};
 use crate::settings::SmartAck;
-use crate::site::BackendSide;
+use crate::site::{BackendSide, Site};
 use crate::story::{Stage, Story};
 
 /// What sets a connection apart from others to the same server: it serves only streams that would have
@@ -34,6 +36,8 @@ pub(crate) struct Traits {
     tos: Option<u8>,
     /// `pool-conn-name`.
     name: Option<Box<[u8]>>,
+    /// The client's network namespace, when it is the server's, too.
+    namespace: Option<Vec<u8>>,
 }
 
 impl Traits {
@@ -45,7 +49,7 @@ impl Traits {
         if server.dial.port != ServerPort::Own || address.is_unspecified() {
             traits.to = Some(target(story, &address, server.dial.port));
         }
-        if let Some(shown) = source(backend, server).and_then(|s| s.shown.as_ref()) {
+        if let Some(shown) = source(&backend.core, server).and_then(|s| s.shown.as_ref()) {
             traits.shown = shown_source(story, shown);
         }
         if server.dial.header.is_sent() {
@@ -55,7 +59,19 @@ impl Traits {
             let scene = story.scene(Stage::Request, Some(server));
             traits.name = name.eval(&scene).value().map(|value| value.into_text().into());
         }
+        if matches!(server.dial.namespace, ServerNamespace::Clients) {
+            traits.namespace = namespace(story).map(<[u8]>::to_vec);
+        }
         traits
+    }
+
+    fn particulars(&self) -> Particulars {
+        Particulars {
+            shown: self.shown.clone(),
+            mark: self.mark,
+            tos: self.tos,
+            namespace: self.namespace.as_deref().and_then(Namespace::known),
+        }
     }
 
     /// A number for the place where such connections are kept.
@@ -67,6 +83,12 @@ impl Traits {
         self.hash(&mut hasher);
         hasher.finish()
     }
+}
+
+/// The namespace that the client's PROXY header names, if the configuration does, too.
+fn namespace<'s>(story: &'s Story<'_>) -> Option<&'s [u8]> {
+    let name = story.session.introduction.as_deref()?.values(proxy::kind::NETNS).next()?;
+    Namespace::known(name).map(|_| name)
 }
 
 /// The address to connect to: what the server's address leaves open is the client's destination.
@@ -85,10 +107,6 @@ fn target(story: &Story<'_>, address: &Addr, port: ServerPort) -> Addr {
             to.with_port(port as u16)
         }
     }
-}
-
-fn source<'s>(backend: &'s BackendSide, server: &'s Server) -> Option<&'s Source> {
-    server.dial.source.as_ref().or(backend.core.settings.source.as_ref())
 }
 
 /// The source that the server is to see; none when the client has none that it could.
@@ -115,17 +133,8 @@ fn header(story: &Story<'_>, server: &Server) -> Vec<u8> {
         }
         _ => Origin::Unknown,
     };
-    let mut out = Vec::with_capacity(128);
-    if settings.v2.is_on() {
-        let values = tlv_values(story, server, settings);
-        // One that is too long is left out rather than the whole header.
-        if proxy::encode_v2(&origin, &tlvs(story, settings, &values), &mut out).is_err() {
-            let _ = proxy::encode_v2(&origin, &[], &mut out);
-        }
-    } else {
-        proxy::encode_v1(&origin, &mut out);
-    }
-    out
+    let values = if settings.v2.is_on() { tlv_values(story, server, settings) } else { Vec::new() };
+    settings.encode(&origin, &tlvs(story, settings, &values))
 }
 
 fn tlv_values(story: &Story<'_>, server: &Server, settings: &HeaderSettings) -> Vec<(u8, Vec<u8>)> {
@@ -155,6 +164,7 @@ fn tlvs<'a>(story: &'a Story<'_>, settings: &HeaderSettings, values: &'a [(u8, V
         let id = story.facts.unique_id.as_deref().unwrap_or_default();
         tlvs.push(Tlv::Value(proxy::kind::UNIQUE_ID, id));
     }
+    tlvs.extend(namespace(story).map(|n| Tlv::Value(proxy::kind::NETNS, n)));
     tlvs
 }
 
@@ -176,19 +186,22 @@ pub(crate) async fn dial(
 ) -> Result<Conn, DialError> {
     let to = traits.to.clone().unwrap_or_else(|| Addr::clone(&server.address.load()));
     let first = server.dial.socks4.as_ref().unwrap_or(&to);
-    let (spec, lease) = spec(story.site.buffers.server, backend, server, &traits, first)?;
+    let around = surroundings(story.site, backend);
+    let (spec, lease) =
+        spec(&backend.core, server, first, &around, &traits.particulars()).map_err(|_| DialError::Refused)?;
     let mut connecting = start(&spec).map_err(|_| DialError::Refused)?;
-    established(&mut connecting, &mut story.deadline).await?;
+    established(&mut connecting, story.deadline).await?;
     let mut conn = Conn::new(connecting.into_socket());
+    conn.claim = Claim::Reserved;
     if backend.common.sockets.no_linger.is_on() {
         conn.closing = Closing::Reset;
     }
     conn.port = lease;
     if server.dial.socks4.is_some() {
-        ask_for(&mut conn, &to, &mut story.deadline).await?;
+        ask_for(&mut conn, &to, story.deadline).await?;
     }
     if !traits.header.is_empty() {
-        send(&mut conn, &traits.header, &mut story.deadline).await?;
+        send(&mut conn, &traits.header, story.deadline).await?;
     }
     story.note_server(&conn, Some(to));
     if traits != Traits::default() {
@@ -197,49 +210,14 @@ pub(crate) async fn dial(
     Ok(conn)
 }
 
-fn spec(
-    buffers: SideBuffers,
-    backend: &BackendSide,
-    server: &Server,
-    traits: &Traits,
-    to: &Addr,
-) -> Result<(ConnectSpec, Option<PortLease>), DialError> {
-    let (dial, sockets) = (&server.dial, &backend.common.sockets);
-    let mut spec = ConnectSpec {
-        to: Target::Addr(to.clone()),
-        transport: dial.transport.into(),
-        namespace: dial.namespace.clone(),
-        user_timeout: dial.user_timeout,
-        congestion: dial.congestion.clone(),
-        md5_key: dial.md5_key.clone(),
-        fast_open: dial.fast_open.into(),
+/// What the proxy says of the sockets of connections to its servers.
+pub(crate) fn surroundings(site: &Site, backend: &BackendSide) -> Surroundings {
+    let sockets = &backend.common.sockets;
+    Surroundings {
+        keep_alive: sockets.server_keepalive.is_on().then_some(sockets.server_probes),
         delay_ack: if sockets.smart_connect == SmartAck::On { Switch::On } else { Switch::Off },
-        mark: traits.mark,
-        tos: traits.tos,
-        stream: StreamOptions {
-            keep_alive: sockets.server_keepalive.is_on().then_some(sockets.server_probes),
-            receive_buffer: buffers.receive,
-            send_buffer: buffers.send,
-            notsent_lowat: buffers.notsent_lowat,
-            ..StreamOptions::default()
-        },
-        ..ConnectSpec::to(to.clone())
-    };
-    let mut lease = None;
-    if let Some(source) = source(backend, server) {
-        spec.interface.clone_from(&source.interface);
-        spec.transparent = if traits.shown.is_some() { Switch::On } else { Switch::Off };
-        let own = Some(source.addr.clone()).filter(|a| !a.is_unspecified() || a.port() != Some(0));
-        spec.source = traits.shown.clone().or(own);
-        if traits.shown.is_none()
-            && let Some(pool) = &source.ports
-        {
-            let port = pool.lease().ok_or(DialError::Refused)?;
-            spec.source = Some(source.addr.with_port(port.port()));
-            lease = Some(port);
-        }
+        buffers: site.buffers.server,
     }
-    Ok((spec, lease))
 }
 
 async fn established(connecting: &mut Connecting, deadline: &mut Deadline) -> Result<(), DialError> {

@@ -10,7 +10,8 @@ use config::{
     Statement,
 };
 use grammar::time::Unit;
-use lang::logformat::{AliasMode, FormatContext, LogFormat};
+use lang::Contexts;
+use lang::logformat::LogFormat;
 use rule::condition_after;
 
 use crate::settings::{
@@ -281,7 +282,7 @@ pub static DIRECTIVES: &[Directive] = &[
     }),
     tune("tune.takeover-other-tg-connections", takeover),
     proxy("unique-id-format", FRONT, Prefix::None, Arity::Exactly(1), |s| {
-        let format = LogFormat::parse(s.bytes(0), s.registry, &FormatContext { mode: AliasMode::Http });
+        let format = LogFormat::parse(s.bytes(0), s.registry, Contexts::FRONT_REQUEST);
         let format =
             format.map_err(|e| s.refuse_part(0, e.span, format!("'unique-id-format' : {}.", e.message)))?;
         s.slot::<UniqueId>().format = Some(Arc::new(format));
@@ -444,22 +445,17 @@ fn parse_page(bytes: &[u8]) -> Result<ErrorPage, String> {
 fn use_backend(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let name = s.arg(0).into_owned();
     let target = if name.contains('%') {
-        let format =
-            LogFormat::parse(s.bytes(0), s.registry, &FormatContext { mode: alias_mode(s.proxy().mode) });
+        let format = LogFormat::parse(s.bytes(0), s.registry, Contexts::ROUTE);
         RouteTarget::Format(
             format.map_err(|e| s.refuse_part(0, e.span, format!("'use_backend' : {}.", e.message)))?,
         )
     } else {
         RouteTarget::Name(name.into())
     };
-    let condition = condition_after(s, 1)?;
+    let condition = condition_after(s, 1, Contexts::ROUTE, "frontend use_backend rule")?;
     let place = s.place.clone();
     s.slot::<Routes>().rules.push(Arc::new(Route { target, condition, place }));
     Ok(())
-}
-
-fn alias_mode(mode: Mode) -> AliasMode {
-    if mode == Mode::Http { AliasMode::Http } else { AliasMode::Any }
 }
 
 /// A proxy without timeouts works until the first peer that never speaks; it is said once for each.
@@ -503,6 +499,13 @@ fn check_routes(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) 
                 ),
                 Some(_) => {}
             }
+        }
+        let bytes = |r: &&Arc<Route>| r.condition.as_ref().is_some_and(rule::Condition::looks_at_bytes);
+        if let Some(route) = routes.rules.iter().find(bytes).filter(|_| proxy.mode == Mode::Http) {
+            diagnostics.warning(format!(
+                "Proxy '{}': L6 sample fetches ignored on HTTP proxies (declared at {}:{}).",
+                proxy.name, route.place.file, route.place.line
+            ));
         }
     }
 }

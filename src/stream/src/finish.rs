@@ -11,6 +11,7 @@ use log::{Due, Level, Step};
 use stats::BackendCounters;
 use stats::counters::FrontendEvents;
 
+use crate::events;
 use crate::introduction;
 use crate::story::{Logged, Stage, Story};
 
@@ -65,6 +66,7 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
         account(story, counters);
     }
     log_line(story, server, Stage::Response);
+    events::ended(story);
     story.live.leave();
 }
 
@@ -119,6 +121,20 @@ pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
         account(story, counters);
     }
     log_line(story, server, Stage::Connection);
+    events::ended(story);
+    story.live.leave();
+}
+
+/// Ends a stream that was refused by what came, before anybody asked whether it was a request.
+pub(crate) fn unasked(story: &mut Story<'_>) {
+    story.facts.timers.end = story.now();
+    story.facts.timers.first_byte = Tick::NEVER;
+    story.facts.request_line.clear();
+    story.count(|front| {
+        front.statuses.count(0);
+        carried(story, front);
+    });
+    log_line(story, None, Stage::Connection);
     story.live.leave();
 }
 
@@ -156,6 +172,9 @@ pub(crate) fn embryo(story: &Story<'_>, fault: ConnFault) {
 
 /// Logs a step of a stream that goes on, where somebody wants that.
 pub(crate) fn step(story: &mut Story<'_>, server: Option<&Server>, stage: Stage, step: Step) {
+    if step == Step::Response {
+        events::answered(story);
+    }
     let log = &story.frontend.log;
     if log.is_silent() {
         return;

@@ -40,6 +40,13 @@ pub(crate) enum Reading {
     Lost,
 }
 
+/// How much of a body has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Whole,
+    Part,
+}
+
 /// How header names are written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum Names {
@@ -118,6 +125,29 @@ impl H1Side {
                 Ok(_) => return None,
             }
         }
+    }
+
+    /// Goes through what has arrived of the body, and leaves it where it is.
+    fn scan_body(&self, mut each: impl FnMut(&[u8])) -> Extent {
+        let (mut decoder, mut trailers) = (self.incoming.clone(), Headers::new());
+        let mut rest = self.conn.input.data();
+        while let Ok(Decoded { event, consumed }) = decoder.decode(rest, &mut trailers) {
+            match event {
+                BodyEvent::Data(range) => each(&rest[range]),
+                BodyEvent::End => return Extent::Whole,
+                BodyEvent::NeedMore if decoder.may_end_here() && self.conn.receiving == Receiving::Ended => {
+                    return Extent::Whole;
+                }
+                BodyEvent::NeedMore => return Extent::Part,
+            }
+            rest = &rest[consumed..];
+        }
+        Extent::Part
+    }
+
+    /// Appends a copy of what has arrived of the body.
+    pub(crate) fn copy_body(&self, to: &mut Vec<u8>) -> Extent {
+        self.scan_body(|data| to.extend_from_slice(data))
     }
 
     /// Notes what is wrong with what came.

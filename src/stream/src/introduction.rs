@@ -21,14 +21,14 @@ pub(crate) async fn read(story: &mut Story<'_>, conn: &mut Conn, magic: u32) -> 
     let (since, limit) = (timeouts.handshake.or(timeouts.client), story.site.tuning.buffer_size);
     story.expire(story.session.accepted.0, since);
     if proxy {
-        let header = receive(conn, &mut story.deadline, limit, &PROXY_FAULTS, |bytes| {
+        let header = receive(conn, story.deadline, limit, &PROXY_FAULTS, |bytes| {
             proxy::decode(bytes).map_err(proxy_fault)
         });
         let header = header.await?;
         take_header(story, header);
     }
     if client_ip {
-        let client = receive(conn, &mut story.deadline, limit, &CIP_FAULTS, |bytes| {
+        let client = receive(conn, story.deadline, limit, &CIP_FAULTS, |bytes| {
             cip::decode(bytes, magic).map_err(cip_fault)
         });
         let cip::Client { source, destination } = client.await?;

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::poll_fn;
 use std::ops::Deref;
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -213,6 +213,11 @@ impl Live {
         self.sockets.set((self.sockets.get().0, None));
     }
 
+    /// The descriptors of its two connections.
+    pub(crate) fn ends(&self) -> (i32, Option<i32>) {
+        self.sockets.get()
+    }
+
     /// When the stream will have waited for too long.
     pub(crate) fn expire(&self, due: Tick) {
         self.expires.set(due);
@@ -353,8 +358,10 @@ impl Drop for Seat<'_> {
 }
 
 /// Does the work of a stream unless somebody wants the stream to end; then `None`, and the work is dropped.
-pub(crate) async fn unless_condemned<T>(live: &Live, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(work);
+pub(crate) async fn unless_condemned<T>(
+    live: &Live,
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
     poll_fn(|cx| {
         if live.poll_condemned(cx).is_ready() {
             return Poll::Ready(None);
@@ -545,8 +552,9 @@ mod tests {
         seat.enter(begun(1, 1), b"");
         let live = seat.share();
         let ended = runtime.block_on(async {
-            let work =
-                tokio::task::spawn_local(async move { unless_condemned(&live, pending::<()>()).await });
+            let work = tokio::task::spawn_local(async move {
+                unless_condemned(&live, std::pin::pin!(pending::<()>())).await
+            });
             tokio::task::yield_now().await;
             assert_eq!(end_here(&Selection::default()), 1);
             work.await.unwrap()

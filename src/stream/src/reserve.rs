@@ -292,11 +292,16 @@ impl Worker {
     }
 
     /// Keeps a connection for later, or closes it.
-    pub(crate) fn keep(&self, server: &Arc<Server>, owned: Owned, own: &mut OwnConnections) {
+    pub(crate) fn keep(
+        &self,
+        server: &Arc<Server>,
+        owned: Owned,
+        (own, limit): (&mut OwnConnections, usize),
+    ) {
         if self.is_stopping() || server.settings.max_reuse.is_some_and(|max| owned.conn.reuses >= max) {
             return;
         }
-        let (reserve, thread, now) = (self.reserve(server), base::worker::index(), self.clock.now());
+        let (reserve, thread, now) = (self.reserve(server), base::worker::index(), self.now());
         let mut owned = owned;
         let Some(watch) = watch(&mut owned, reserve, thread) else { return };
         let ticket = match owned {
@@ -310,7 +315,7 @@ impl Worker {
             }
             Owned::Private(private) => {
                 let Some(home) = reserve.home(server) else { return };
-                own.rest(home, thread, private, now).ok()
+                own.rest(home, thread, private, now, limit).ok()
             }
         };
         if let Some(ticket) = ticket {

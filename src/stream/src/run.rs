@@ -3,10 +3,13 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use backend::Server;
 use check::settings::Enabled;
 use check::{CheckSettings, ProxyChecks, Weight};
 use config::Severity;
 use config::global::Waiting;
+use lang::LogFormat;
+use lang::facts::{Payload, Scene, SessionFacts};
 use net::BoundListener;
 use tokio::sync::mpsc;
 
@@ -143,6 +146,7 @@ fn watch_servers(worker: &Rc<Worker>) {
             backend: backend.core.clone(),
             server,
             checks,
+            surroundings: crate::dial::surroundings(site, backend),
             delay: interval * place as u32 / count,
             reporter: CheckReporter { site: site.clone(), backend: backend.core.facts.name.clone() },
         };
@@ -168,6 +172,27 @@ impl check::Reporter for CheckReporter {
             // The log has always named a backend without the quotes that the terminal shows.
             backend.log.message(level, &text.replace('\'', ""));
         }
+    }
+
+    fn render(&self, server: &Server, format: &LogFormat) -> Vec<u8> {
+        let mut value = Vec::new();
+        let Some(backend) = self.site.backend(&self.backend).and_then(|i| self.site.backends.get(i)) else {
+            return value;
+        };
+        let scene = Scene {
+            now: (self.site.clock.now(), self.site.clock.wall()),
+            process: &self.site.process,
+            frontend: &backend.common.facts,
+            backend: Some(&backend.common.facts),
+            server: Some(&server.facts),
+            session: &SessionFacts::default(),
+            stream: None,
+            request: None,
+            response: None,
+            payload: Payload::Unavailable,
+        };
+        format.render(&scene, &mut value);
+        value
     }
 }
 

@@ -1,55 +1,166 @@
 //! From an accepted connection to its streams.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
-use lang::facts::{LocalAddr, SessionFacts};
-use net::{Accepted, Socket};
-use rule::RuleList;
+use config::draft::Showing;
+use lang::facts::{Buffered, Hope, LocalAddr, Payload, Scene, SessionFacts};
+use net::{Accepted, Deadline, Socket};
 use rule::set::Outcome;
+use rule::{RuleList, Rules};
 use stats::ListenerCounters;
 
 use crate::accept::Permit;
 use crate::conn::{Closing, Conn};
 use crate::connect::{Reuse, lease};
+use crate::events::Events;
 use crate::finish;
+use crate::inspect::{self, Arriving, Head, Inspection};
 use crate::introduction;
 use crate::live::unless_condemned;
-use crate::site::{BackendSide, Frontend, ListenerFacts, Site};
-use crate::story::{Failure, Stage, Story};
-use crate::tcp::{RelayTimeouts, relay};
+use crate::reserve::OwnConnections;
+use crate::site::{BackendSide, CompiledRoute, Frontend, ListenerFacts, Site};
+use crate::story::{Asked, Awaited, Failure, Stage, Story};
+use crate::tcp::{Relay, RelayTimeouts};
 use crate::worker::Worker;
 use log::Step;
 
+/// What is kept of a connection from its beginning to its end, also while it waits for a request: little.
+///
+/// It is counted as long as it lives.
+pub(crate) struct Session<'w> {
+    pub(crate) site: &'w Site,
+    pub(crate) worker: &'w Worker,
+    pub(crate) frontend: &'w Frontend,
+    /// The counters of its listener, if it is counted apart.
+    pub(crate) listener: Option<&'w ListenerCounters>,
+    pub(crate) facts: SessionFacts,
+    pub(crate) deadline: Deadline,
+    pub(crate) progress: Progress,
+    /// Server connections that wait for its next request.
+    pub(crate) own: OwnConnections,
+    /// Whether the events of its streams are shown.
+    pub(crate) events: Option<Events>,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    /// When it was ready to carry requests, if it had to begin with something else.
+    pub(crate) handshake: Tick,
+    /// Requests that came on it.
+    pub(crate) served: u32,
+    /// The stream that waits for its request.
+    pub(crate) awaited: Option<Awaited>,
+    /// Whether a server asked the client to prove who it is.
+    pub(crate) asked: Asked,
+}
+
 /// Serves one connection until it ends.
 pub(crate) async fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted) {
-    let site = worker.site.clone();
-    let listener = &permit.listener;
+    worker.begin_run();
+    let (mut session, mut conn) = open(&worker, &permit.listener, accepted);
+    let mut start = Start::Accepted(permit.listener.client_ip_magic);
+    loop {
+        // What a request needs is in a future of its own, so that a silent connection does not hold it.
+        let mut work = Box::pin(busy(&mut session, conn, start));
+        let silent = poll_fn(|cx| {
+            worker.begin_run();
+            work.as_mut().poll(cx)
+        });
+        match silent.await {
+            None => return,
+            Some(silent) => conn = silent,
+        }
+        drop(work);
+        session.wait(&conn).await;
+        start = Start::Woken;
+    }
+}
+
+fn open<'w>(worker: &'w Worker, listener: &'w ListenerFacts, accepted: Accepted) -> (Session<'w>, Conn) {
+    let site = &*worker.site;
     let frontend = &site.frontends[listener.frontend];
-    let _counted = Counted::new(&worker, &site, frontend, listener.counters.as_deref());
-    let now = (site.clock.now(), site.clock.wall());
     let (socket, source) = (accepted.socket.attach(), accepted.source);
-    let session = facts(&site, listener, &socket, source, now);
+    let facts = facts(site, listener, &socket, source, (worker.now(), worker.date()));
     let mut conn = Conn::new(socket);
     if frontend.common.sockets.no_linger.is_on() {
         conn.closing = Closing::Reset;
     }
-    let mut story = Story::new(&site, &worker, frontend, session);
-    story.listener.clone_from(&listener.counters);
-    if !begin(&mut story, &mut conn, listener.client_ip_magic).await {
-        return;
+    let session = Session {
+        site,
+        worker,
+        frontend,
+        listener: listener.counters.as_deref(),
+        facts,
+        deadline: Deadline::new(site.clock.clone()),
+        progress: Progress::default(),
+        own: OwnConnections::new(),
+        events: (site.events == Showing::Events).then_some(Events { listener: listener.socket }),
+    };
+    session.enter();
+    (session, conn)
+}
+
+/// Why something is to be done about a connection.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    /// It is new; a client's address may have to begin with this number.
+    Accepted(u32),
+    /// It was silent, and now there is something to read, or it has been silent for too long.
+    Woken,
+}
+
+/// Serves a connection until it ends, or until it falls silent: then it is given back.
+async fn busy(session: &mut Session<'_>, mut conn: Conn, start: Start) -> Option<Conn> {
+    let frontend = session.frontend;
+    let mut story = Story::new(session);
+    if let Start::Accepted(magic) = start
+        && !begin(&mut story, &mut conn, magic).await
+    {
+        return None;
     }
-    story.live.open(frontend.common.facts.id, &story.session, conn.socket.number());
-    story.count(|front| front.sessions.inc());
-    frontend.counters.session_rate_max.raise(u64::from(frontend.counters.session_rate.hit(now.0)));
-    site.counters.session_rate_max.raise(u64::from(site.counters.session_rate.hit(now.0)));
-    match frontend.common.mode {
-        Mode::Http => crate::http::serve(&mut story, conn).await,
-        _ => Box::pin(tcp(&mut story, conn)).await,
+    story.live.open(frontend.common.facts.id, story.session, conn.socket.number());
+    if let Start::Accepted(_) = start {
+        count(&story);
+    }
+    if frontend.common.mode != Mode::Http {
+        tcp(&mut story, conn).await;
+        return None;
+    }
+    let silent = crate::http::serve(&mut story, conn).await;
+    let progress = story.progress();
+    drop(story);
+    session.progress = progress;
+    silent
+}
+
+/// Counts the session.
+fn count(story: &Story<'_>) {
+    let (now, front, site) = (story.now(), &story.frontend.counters, story.site);
+    story.count(|events| events.sessions.inc());
+    front.session_rate_max.raise(u64::from(front.session_rate.hit(now)));
+    site.counters.session_rate_max.raise(u64::from(site.counters.session_rate.hit(now)));
+}
+
+impl Session<'_> {
+    /// Waits until there is something to read, until the deadline, or until clients are let go.
+    async fn wait(&mut self, conn: &Conn) {
+        let mut closing = pin!(self.worker.closing.notified());
+        poll_fn(|cx| {
+            if conn.socket.poll_readable(cx).is_ready() || closing.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            self.deadline.poll_expired(cx)
+        })
+        .await;
     }
 }
 
@@ -60,8 +171,11 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, magic: u32) -> bool {
         story.count(|front| front.denied_connections.inc());
         return false;
     }
-    if let Err(fault) = Box::pin(introduction::read(story, conn, magic)).await {
-        story.session.fault = Some(fault);
+    let expected = story.session.expected;
+    if (expected.proxy || expected.client_ip)
+        && let Err(fault) = Box::pin(introduction::read(story, conn, magic)).await
+    {
+        story.session.fault = Some(Box::new(fault));
         finish::embryo(story, fault);
         return false;
     }
@@ -102,39 +216,25 @@ fn refuses(story: &mut Story<'_>, rules: &RuleList) -> bool {
     !rules.is_empty() && matches!(rules.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..))
 }
 
-/// Counts a connection as long as it lives.
-struct Counted<'s> {
-    worker: &'s Worker,
-    site: &'s Site,
-    frontend: &'s Frontend,
-    listener: Option<&'s ListenerCounters>,
-}
-
-impl<'s> Counted<'s> {
-    fn new(
-        worker: &'s Worker,
-        site: &'s Site,
-        frontend: &'s Frontend,
-        listener: Option<&'s ListenerCounters>,
-    ) -> Self {
-        let now = site.clock.now();
+impl Session<'_> {
+    /// Counts the connection.
+    fn enter(&self) {
+        let (now, site, front) = (self.worker.now(), self.site, &self.frontend.counters);
         site.counters.connections.inc();
         site.counters.connections_total.inc();
         site.counters.connection_rate_max.raise(u64::from(site.counters.connection_rate.hit(now)));
-        let counters = &frontend.counters;
-        counters.current_max.raise(counters.current.inc());
-        counters.connection_rate_max.raise(u64::from(counters.connection_rate.hit(now)));
-        counters.events.here().connections.inc();
-        if let Some(listener) = listener {
+        front.current_max.raise(front.current.inc());
+        front.connection_rate_max.raise(u64::from(front.connection_rate.hit(now)));
+        front.events.here().connections.inc();
+        if let Some(listener) = self.listener {
             listener.current_max.raise(listener.current.inc());
             listener.events.here().connections.inc();
         }
-        worker.enter();
-        Self { worker, site, frontend, listener }
+        self.worker.enter();
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Session<'_> {
     fn drop(&mut self) {
         self.site.counters.connections.dec();
         self.frontend.counters.current.dec();
@@ -152,7 +252,11 @@ async fn tcp(story: &mut Story<'_>, mut client: Conn) {
     story.enlist();
     finish::step(story, None, Stage::Connection, Step::Accept);
     let live = story.live.share();
-    let server = match unless_condemned(&live, run_tcp(story, &mut client)).await {
+    let outcome = {
+        let work = pin!(run_tcp(story, &mut client));
+        unless_condemned(&live, work).await
+    };
+    let server = match outcome {
         None => finish::killed_tcp(story),
         Some(Ok(server)) => Some(server),
         Some(Err((failure, server))) => {
@@ -163,25 +267,28 @@ async fn tcp(story: &mut Story<'_>, mut client: Conn) {
     finish::tcp(story, server.as_deref());
 }
 
-async fn run_tcp(
-    story: &mut Story<'_>,
-    client: &mut Conn,
-) -> Result<Arc<backend::Server>, (Failure, Option<Arc<backend::Server>>)> {
-    content(story, &story.frontend.common.rules.tcp_content)?;
+/// A failure, and the server that it happened at.
+type Failed = (Failure, Option<Arc<backend::Server>>);
+
+async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend::Server>, Failed> {
+    content(story, client, &story.frontend.common.rules).await?;
     let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
-    let backend: &BackendSide = route(story).ok_or((no_backend, None))?;
+    let backend: &BackendSide = route(story, client).ok_or((no_backend, None))?;
     story.enter_backend(backend);
     if backend.common.facts.id != story.frontend.common.facts.id {
-        content(story, &backend.common.rules.tcp_content)?;
+        content(story, client, &backend.common.rules).await?;
     }
     let mut lease = lease(story, backend, Reuse::No).await?;
     finish::step(story, Some(&*lease.held.0), Stage::Connection, Step::Connect);
     let timeouts = RelayTimeouts::of(&story.frontend.common, &backend.common);
     let limit = story.site.tuning.buffer_size;
     story.live.reach(crate::live::Stage::Relaying);
-    let (clock, live) = (&story.site.clock, &*story.live);
-    let relayed =
-        relay(client, &mut lease.side.conn, (clock, live), &mut story.deadline, timeouts, limit).await;
+    let (clock, live) = (&story.site.clock, story.live.share());
+    let mut relay = Relay::new(client, &mut lease.side.conn, (clock, &live), timeouts, limit);
+    let relayed = match inspect::answer(story, &mut relay, backend, &lease.held.0).await {
+        Ok(()) => relay.finish(story.deadline).await,
+        Err(termination) => relay.ended(termination),
+    };
     story.facts.bytes_in += relayed.bytes_in;
     story.facts.bytes_out += relayed.bytes_out;
     story.sent += relayed.bytes_out;
@@ -190,29 +297,26 @@ async fn run_tcp(
 }
 
 /// Runs the content rules of a proxy on a TCP session; a rule may end it.
-fn content(
-    story: &mut Story<'_>,
-    rules: &rule::RuleList,
-) -> Result<(), (Failure, Option<Arc<backend::Server>>)> {
-    if rules.is_empty() {
-        return Ok(());
-    }
-    match rules.run(0, &mut story.txn(Stage::Connection, None)) {
-        Outcome::Done | Outcome::Waiting(_) => Ok(()),
-        Outcome::Stopped(..) => {
-            story.count(|front| front.denied_requests.inc());
-            Err((Failure::silent(Termination::new(Cause::Proxy, Phase::Request)), None))
-        }
+async fn content(story: &mut Story<'_>, client: &mut Conn, rules: &Rules) -> Result<(), Failed> {
+    let inspection = Inspection::of_request(rules, story.frontend.common.timeouts.client);
+    match inspection.run(story, Arriving::Session(client)).await {
+        Ok(()) => Ok(()),
+        Err(stop) => Err((inspect::refused(story, &stop), None)),
     }
 }
 
-fn route<'s>(story: &Story<'s>) -> Option<&'s BackendSide> {
-    let scene = story.scene(Stage::Connection, None);
+/// Chooses the backend by what is there by now.
+fn route<'s>(story: &mut Story<'s>, client: &Conn) -> Option<&'s BackendSide> {
     let frontend = story.frontend;
-    let chosen = frontend
-        .routes
-        .iter()
-        .find(|r| r.route.condition.as_ref().is_none_or(|c| c.holds(&scene) == rule::Truth::True));
+    let mut stage = Stage::Connection;
+    if !frontend.routes.is_empty() && inspect::sniff(story, client.input.data()) == Head::Complete {
+        stage = Stage::Request;
+    }
+    let buffered = Buffered { data: client.input.data(), hope: Hope::Nothing };
+    let scene = Scene { payload: Payload::Request(buffered), ..story.scene(stage, None) };
+    let holds =
+        |r: &&CompiledRoute| r.route.condition.as_ref().is_none_or(|c| c.holds(&scene) == rule::Truth::True);
+    let chosen = frontend.routes.iter().find(holds);
     let index = chosen.and_then(|r| r.backend).or(frontend.default_backend)?;
     story.site.backends.get(index)
 }

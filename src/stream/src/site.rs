@@ -13,7 +13,7 @@ use base::worker::PerWorker;
 use check::ProxyChecks;
 use config::diagnostic::Message;
 use config::directive::Switch;
-use config::draft::{Resolution, Speech};
+use config::draft::{Resolution, Showing, Speech};
 use config::global::{CloseSpread, EventLoop, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
@@ -61,6 +61,8 @@ pub struct Site {
     /// How client connections end when the process stops.
     pub close_spread: CloseSpread,
     speech: Speech,
+    /// Whether streams show what happens on standard output.
+    pub(crate) events: Showing,
     /// The frontends, `listen` sections among them, in the order of the configuration.
     pub frontends: Vec<Frontend>,
     /// The backends, `listen` sections among them.
@@ -204,6 +206,7 @@ impl Site {
             inboxes: Inboxes::new(workers),
             close_spread: draft.global(),
             speech: draft.readings.speech,
+            events: draft.readings.showing,
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -393,6 +396,8 @@ pub struct ListenerFacts {
     pub name: Option<Arc<str>>,
     /// `id`.
     pub id: u32,
+    /// The listening socket's descriptor.
+    pub socket: i32,
     /// The bound address; streams ask the system for theirs when it is a wildcard.
     pub address: Addr,
     /// Its counters, if it is counted apart.
@@ -407,7 +412,12 @@ pub struct ListenerFacts {
 
 impl ListenerFacts {
     /// The facts of one socket of a `bind` line.
-    pub fn new(frontend: usize, id: u32, settings: &ListenerSettings, address: Addr) -> Self {
+    pub fn new(
+        frontend: usize,
+        id: u32,
+        settings: &ListenerSettings,
+        (socket, address): (i32, Addr),
+    ) -> Self {
         let expected = Expected {
             proxy: settings.accept_proxy == AcceptProxy::Yes,
             client_ip: settings.client_ip_magic.is_some(),
@@ -416,6 +426,7 @@ impl ListenerFacts {
             frontend,
             name: settings.name.clone(),
             id,
+            socket,
             address,
             expected,
             client_ip_magic: settings.client_ip_magic.unwrap_or(0),

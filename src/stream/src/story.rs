@@ -1,11 +1,10 @@
 //! What the phases of one session share.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use backend::Server;
 use base::addr::Addr;
-use base::clock::Tick;
+use base::clock::{Tick, WallTime};
 use base::termination::Termination;
 use http::{RequestHead, ResponseHead};
 use lang::facts::{Payload, Scene, SessionFacts, StreamFacts, Timers};
@@ -16,8 +15,10 @@ use stats::ListenerCounters;
 use stats::counters::FrontendEvents;
 
 use crate::conn::Conn;
+use crate::events::{self, Events};
 use crate::live::{Begun, Seat};
 use crate::reserve::OwnConnections;
+use crate::session::{Progress, Session};
 use crate::site::{BackendSide, Frontend, Site};
 use crate::worker::Worker;
 
@@ -29,34 +30,53 @@ pub(crate) struct Story<'s> {
     pub(crate) backend: Option<&'s BackendSide>,
     /// Counts the stream in its backend, until it is finished.
     occupies: Option<Occupies<'s>>,
-    pub(crate) session: SessionFacts,
+    pub(crate) session: &'s mut SessionFacts,
     pub(crate) facts: StreamFacts,
     pub(crate) request: RequestHead,
     pub(crate) response: ResponseHead,
-    pub(crate) deadline: Deadline,
+    pub(crate) deadline: &'s mut Deadline,
     /// When the connection was ready to carry requests, if it had to begin with something else.
     pub(crate) handshake: Tick,
     /// Requests that came on this connection before.
     pub(crate) served: u32,
+    /// The stream that an earlier story of the session has begun, and of which nothing has come yet.
+    awaited: Option<Awaited>,
     /// Whether the current stream's line has been written.
     pub(crate) logged: Logged,
     /// Bytes that the current stream sent to the client, whoever made them.
     pub(crate) sent: u64,
     /// The counters of its listener, if it is counted apart.
-    pub(crate) listener: Option<Arc<ListenerCounters>>,
+    pub(crate) listener: Option<&'s ListenerCounters>,
     /// The session's place in the list of live streams.
     pub(crate) live: Seat<'s>,
     /// Server connections that wait for the session's next request.
-    pub(crate) own: OwnConnections,
+    pub(crate) own: &'s mut OwnConnections,
     /// Whether a server asked the client to prove who it is: what follows goes to the same one.
     pub(crate) asked: Asked,
+    /// Shows what happens, where that is wanted.
+    pub(crate) events: Option<Events>,
 }
 
 /// Whether a server asked the client to prove who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Asked {
+    #[default]
     No,
     Yes,
+}
+
+/// A stream that waits for its request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Awaited {
+    id: u32,
+    since: (Tick, WallTime),
+}
+
+/// Whether a stream begins or goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    New,
+    Resumed,
 }
 
 /// Whether the line of a stream has been written before its end.
@@ -114,31 +134,29 @@ impl Failure {
 }
 
 impl<'s> Story<'s> {
-    pub(crate) fn new(
-        site: &'s Site,
-        worker: &'s Worker,
-        frontend: &'s Frontend,
-        session: SessionFacts,
-    ) -> Self {
+    pub(crate) fn new(session: &'s mut Session<'_>) -> Self {
+        let Session { site, worker, frontend, facts, deadline, listener, progress, own, events } = session;
         Self {
             site,
             worker,
             frontend,
             backend: None,
             occupies: None,
-            session,
+            session: facts,
             facts: StreamFacts::default(),
             request: RequestHead::default(),
             response: ResponseHead::default(),
-            deadline: Deadline::new(site.clock.clone()),
-            handshake: Tick::NEVER,
-            served: 0,
+            deadline,
+            handshake: progress.handshake,
+            served: progress.served,
+            awaited: progress.awaited,
             logged: Logged::No,
             sent: 0,
-            listener: None,
+            listener: *listener,
             live: Seat::take(&site.live),
-            own: OwnConnections::new(frontend.limits.session_connections),
-            asked: Asked::No,
+            own,
+            asked: progress.asked,
+            events: *events,
         }
     }
 
@@ -164,10 +182,14 @@ impl<'s> Story<'s> {
     }
 
     /// Starts the next stream of the session. Memory is kept.
-    pub(crate) fn begin(&mut self) {
-        let (tick, date) = (self.now(), self.site.clock.wall());
+    pub(crate) fn begin(&mut self) -> Beginning {
         let first = self.served == 0;
-        let (begin, begin_date) = if first { self.session.accepted } else { (tick, date) };
+        let awaited = self.awaited.take();
+        let (begin, begin_date) = match awaited {
+            _ if first => self.session.accepted,
+            Some(awaited) => awaited.since,
+            None => (self.now(), self.worker.date()),
+        };
         let handshake = if first { self.handshake } else { Tick::NEVER };
         let mut request_line = std::mem::take(&mut self.facts.request_line);
         request_line.clear();
@@ -176,18 +198,26 @@ impl<'s> Story<'s> {
         self.sent = 0;
         self.logged = Logged::No;
         self.facts = StreamFacts {
-            id: self.site.next_stream_id(),
+            id: awaited.map_or_else(|| self.site.next_stream_id(), |a| a.id),
             earlier_requests: self.served,
             request_line,
             timers: Timers { begin, begin_date, request_date: begin_date, handshake, ..Timers::default() },
             ..StreamFacts::default()
         };
+        if awaited.is_some() { Beginning::Resumed } else { Beginning::New }
+    }
+
+    /// How far the connection has come, when nothing of the current stream's request has.
+    pub(crate) fn progress(&self) -> Progress {
+        let timers = &self.facts.timers;
+        let awaited = Awaited { id: self.facts.id, since: (timers.begin, timers.begin_date) };
+        Progress { handshake: self.handshake, served: self.served, awaited: Some(awaited), asked: self.asked }
     }
 
     /// Counts something for the frontend, and for the listener if it is counted apart.
     pub(crate) fn count(&self, what: impl Fn(&FrontendEvents)) {
         what(self.frontend.counters.events.here());
-        if let Some(listener) = &self.listener {
+        if let Some(listener) = self.listener {
             what(listener.events.here());
         }
     }
@@ -200,10 +230,11 @@ impl<'s> Story<'s> {
             first => (first, timers.request_date),
         };
         self.live.enter(Begun { id: self.facts.id, since, date }, &self.facts.request_line);
+        events::begun(self);
     }
 
     pub(crate) fn now(&self) -> Tick {
-        self.site.clock.now()
+        self.worker.now()
     }
 
     /// Sets the deadline so far from `from`; none at all lifts it.
@@ -216,12 +247,12 @@ impl<'s> Story<'s> {
     /// The scene for log lines and expressions outside of rule sets.
     pub(crate) fn scene<'a>(&'a self, stage: Stage, server: Option<&'a Server>) -> Scene<'a> {
         Scene {
-            now: (self.now(), self.site.clock.wall()),
+            now: (self.now(), self.worker.date()),
             process: &self.site.process,
             frontend: &self.frontend.common.facts,
             backend: self.backend.map(|b| &b.common.facts),
             server: server.map(|s| &s.facts),
-            session: &self.session,
+            session: self.session,
             stream: Some(&self.facts),
             request: (stage != Stage::Connection).then_some(&self.request),
             response: (stage == Stage::Response).then_some(&self.response),
@@ -255,12 +286,12 @@ impl<'s> Story<'s> {
     /// The transaction for a rule set.
     pub(crate) fn txn<'a>(&'a mut self, stage: Stage, server: Option<&'a Server>) -> Txn<'a> {
         Txn {
-            now: (self.site.clock.now(), self.site.clock.wall()),
+            now: (self.worker.now(), self.worker.date()),
             process: &self.site.process,
             frontend: &self.frontend.common.facts,
             backend: self.backend.map(|b| &b.common.facts),
             server: server.map(|s| &s.facts),
-            session: &mut self.session,
+            session: self.session,
             stream: Some(&mut self.facts),
             request: (stage != Stage::Connection).then_some(&mut self.request),
             response: (stage == Stage::Response).then_some(&mut self.response),

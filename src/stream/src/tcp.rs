@@ -168,7 +168,7 @@ impl Direction {
 const SPLICE_MAX: usize = 1 << 20;
 
 /// Both directions and their common clock.
-struct Relay<'r> {
+pub(crate) struct Relay<'r> {
     client: &'r mut Conn,
     server: &'r mut Conn,
     up: Direction,
@@ -179,12 +179,105 @@ struct Relay<'r> {
     limit: usize,
     /// When bytes last moved up, and down.
     moved: (Tick, Tick),
+    hold: Hold,
 }
 
-impl Relay<'_> {
+/// Whether what the server sends is passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Hold {
+    /// It is.
+    #[default]
+    No,
+    /// Rules have not seen yet what has come; they may wait until then.
+    Until(Tick),
+}
+
+/// What a relay that holds the server's bytes back has come to.
+pub(crate) enum Halt {
+    /// There is something for rules to look at, or nothing more will come.
+    News(Growth),
+    /// The relay has ended.
+    Ended(Termination),
+}
+
+/// Whether more bytes of a server may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Growth {
+    Possible,
+    Over,
+}
+
+impl<'r> Relay<'r> {
+    /// A relay that starts now.
+    pub(crate) fn new(
+        client: &'r mut Conn,
+        server: &'r mut Conn,
+        (clock, live): (&'r Clock, &'r Live),
+        timeouts: RelayTimeouts,
+        limit: usize,
+    ) -> Self {
+        let now = clock.now();
+        Self {
+            client,
+            server,
+            up: Direction { splice: Splice::new(timeouts.splicing.0), ..Direction::default() },
+            down: Direction { splice: Splice::new(timeouts.splicing.1), ..Direction::default() },
+            clock,
+            live,
+            timeouts,
+            limit,
+            moved: (now, now),
+            hold: Hold::No,
+        }
+    }
+
+    /// Carries what the client sends until something has come of the server for rules to look at, that long at most.
+    pub(crate) async fn hold(&mut self, until: Tick, room: usize, deadline: &mut Deadline) -> Halt {
+        self.hold = Hold::Until(until);
+        let halt = poll_fn(|cx| {
+            let full = self.server.input.len() >= room;
+            match if full { Poll::Pending } else { self.server.poll_fill(cx, room) } {
+                Poll::Ready(Ok(Filled::Bytes(_))) => {
+                    self.moved.1 = self.clock.now();
+                    let full = self.server.input.len() >= room;
+                    return Poll::Ready(Halt::News(if full { Growth::Over } else { Growth::Possible }));
+                }
+                Poll::Ready(_) => return Poll::Ready(Halt::News(Growth::Over)),
+                Poll::Pending => {}
+            }
+            match self.poll(cx, deadline) {
+                Poll::Ready(ended) => Poll::Ready(Halt::Ended(ended)),
+                Poll::Pending if self.clock.now() >= until => Poll::Ready(Halt::News(Growth::Over)),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        self.hold = Hold::No;
+        halt
+    }
+
+    /// What has come of the server and is held back.
+    pub(crate) fn held(&self) -> &[u8] {
+        self.server.input.data()
+    }
+
+    /// Relays until both sides have ended, one fails, or silence lasts too long.
+    pub(crate) async fn finish(&mut self, deadline: &mut Deadline) -> Relayed {
+        let termination = poll_fn(|cx| self.poll(cx, deadline)).await;
+        self.ended(termination)
+    }
+
+    /// What was carried until it ended so.
+    pub(crate) fn ended(&self, termination: Termination) -> Relayed {
+        Relayed { bytes_in: self.up.bytes, bytes_out: self.down.bytes, termination }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Termination> {
         let up = self.up.poll(cx, self.client, self.server, self.limit);
-        let down = self.down.poll(cx, self.server, self.client, self.limit);
+        let down = match self.hold {
+            Hold::No => self.down.poll(cx, self.server, self.client, self.limit),
+            Hold::Until(_) => Ok(0),
+        };
         match (up, down) {
             (Err(Fault::Source), _) | (_, Err(Fault::Sink)) => {
                 return Poll::Ready(Termination::new(Cause::ClientAbort, Phase::Data));
@@ -205,6 +298,16 @@ impl Relay<'_> {
         }
         loop {
             let (due, cause) = self.due();
+            if let Hold::Until(until) = self.hold
+                && until.is_set()
+                && (!due.is_set() || until <= due)
+            {
+                deadline.set(until);
+                if deadline.poll_expired(cx).is_pending() || self.clock.now() >= until {
+                    return Poll::Pending;
+                }
+                continue;
+            }
             deadline.set(due);
             self.live.expire(due);
             if deadline.poll_expired(cx).is_pending() {
@@ -257,20 +360,7 @@ pub(crate) async fn relay(
     timeouts: RelayTimeouts,
     limit: usize,
 ) -> Relayed {
-    let now = clock.now();
-    let mut relay = Relay {
-        client,
-        server,
-        up: Direction { splice: Splice::new(timeouts.splicing.0), ..Direction::default() },
-        down: Direction { splice: Splice::new(timeouts.splicing.1), ..Direction::default() },
-        clock,
-        live,
-        timeouts,
-        limit,
-        moved: (now, now),
-    };
-    let termination = poll_fn(|cx| relay.poll(cx, deadline)).await;
-    Relayed { bytes_in: relay.up.bytes, bytes_out: relay.down.bytes, termination }
+    Relay::new(client, server, (clock, live), timeouts, limit).finish(deadline).await
 }
 
 /// Sends what is left to send to a peer that may be slow, then ends in order.

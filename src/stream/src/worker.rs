@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::clock::{Clock, Tick};
+use base::clock::{Clock, Tick, WallTime};
 use config::global::CloseSpread;
 use tokio::sync::Notify;
 
@@ -25,6 +25,9 @@ pub(crate) struct Worker {
     pub(crate) connections: Cell<usize>,
     /// Told when the last of them has ended.
     pub(crate) drained: Notify,
+    /// The time at which the task that runs now began to run, once it has asked.
+    tick: Cell<Tick>,
+    date: Cell<WallTime>,
 }
 
 /// Whether the worker takes on new work.
@@ -50,7 +53,32 @@ impl Worker {
             turn: Cell::new(0),
             connections: Cell::new(0),
             drained: Notify::new(),
+            tick: Cell::new(Tick::NEVER),
+            date: Cell::new(WallTime(0)),
         })
+    }
+
+    /// A session's task begins to run: time has gone on since the last one did.
+    pub(crate) fn begin_run(&self) {
+        self.tick.set(Tick::NEVER);
+        self.date.set(WallTime(0));
+    }
+
+    /// The time for the session whose task runs. What happens in one run happens at one time, which is read once:
+    /// a request asks for it some twenty times.
+    pub(crate) fn now(&self) -> Tick {
+        if !self.tick.get().is_set() {
+            self.tick.set(self.clock.now());
+        }
+        self.tick.get()
+    }
+
+    /// The date for the session whose task runs.
+    pub(crate) fn date(&self) -> WallTime {
+        if self.date.get().0 == 0 {
+            self.date.set(self.clock.wall());
+        }
+        self.date.get()
     }
 
     /// Whether a stop was asked for.

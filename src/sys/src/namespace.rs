@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::error::{Error, check};
+
+/// The namespaces that were opened by name.
+static KNOWN: RwLock<Vec<Namespace>> = RwLock::new(Vec::new());
 
 /// A network namespace that sockets can be made in. Cloning it is cheap.
 #[derive(Clone, Debug)]
@@ -21,7 +24,18 @@ struct Inner {
 impl Namespace {
     /// Opens a namespace by its name under `/run/netns`.
     pub fn open(name: &str) -> Result<Self, Error> {
-        Self::open_path(name, &format!("/var/run/netns/{name}"))
+        if let Some(known) = Self::known(name.as_bytes()) {
+            return Ok(known);
+        }
+        let opened = Self::open_path(name, &format!("/var/run/netns/{name}"))?;
+        KNOWN.write().unwrap_or_else(PoisonError::into_inner).push(opened.clone());
+        Ok(opened)
+    }
+
+    /// One that was opened by this name before. A process that has given up its privileges opens no others.
+    pub fn known(name: &[u8]) -> Option<Self> {
+        let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|n| n.name().as_bytes() == name).cloned()
     }
 
     /// Opens the namespace of a process.

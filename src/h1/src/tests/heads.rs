@@ -433,7 +433,7 @@ fn rules_cannot_break_the_framing() {
     head.headers.set(b"Content-Length", b"999");
     head.headers.push(b"Transfer-Encoding", b"chunked");
     let mut out = Vec::new();
-    write_request(&head, info.body, ConnectionLine::Nothing, NameCase::AsIs, &mut out);
+    write_request(&head, info.body, ConnectionLine::Nothing, NameCase::Lower, &mut out);
     assert_eq!(out, b"POST /a HTTP/1.1\r\nhost: h\r\nx: y\r\ncontent-length: 3\r\n\r\n");
     head.headers.clear();
     out.clear();

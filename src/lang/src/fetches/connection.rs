@@ -47,13 +47,13 @@ pub static FETCHES: &[Fetch] = &[
         single(c, || port(s.session.own_destination()))
     }),
     one("fc_err", NONE, Type::Int, SESSION, "7.3.3", |s, _, c| {
-        single(c, || Some(Sample::Int(s.session.fault.map_or(0, |f| f.id.into()))))
+        single(c, || Some(Sample::Int(s.session.fault.as_ref().map_or(0, |f| f.id.into()))))
     }),
     one("fc_err_name", NONE, Type::Str, SESSION, "7.3.3", |s, _, c| {
-        single(c, || s.session.fault.map(|f| Sample::text(f.name.as_bytes())))
+        single(c, || s.session.fault.as_ref().map(|f| Sample::text(f.name.as_bytes())))
     }),
     one("fc_err_str", NONE, Type::Str, SESSION, "7.3.3", |s, _, c| {
-        single(c, || Some(Sample::text(s.session.fault.map_or("Success", |f| f.message).as_bytes())))
+        single(c, || Some(Sample::text(s.session.fault.as_ref().map_or("Success", |f| f.message).as_bytes())))
     }),
     one("fc_pp_authority", NONE, Type::Str, SESSION, "7.3.3", |s, _, c| {
         single(c, || tlvs(s, AUTHORITY).next().map(Sample::text))

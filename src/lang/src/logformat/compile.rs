@@ -8,11 +8,13 @@ use super::encode::{Encoding, Wire};
 use super::{Alias, Item, LogFormat, Needs, Part, Purpose, Style, Value};
 use crate::expr::{CompileError, Contexts, Expr};
 
-/// Where a fetch must be usable to be part of a log line.
-const LOGS: Contexts = Contexts(1 << 18);
-
-pub(super) fn compile(text: &[u8], registry: &Registry, purpose: Purpose) -> Result<LogFormat, CompileError> {
-    let mut compiler = Compiler { registry, purpose, global: Style::default(), parts: Vec::new() };
+pub(super) fn compile(
+    text: &[u8],
+    registry: &Registry,
+    purpose: Purpose,
+    within: Contexts,
+) -> Result<LogFormat, CompileError> {
+    let mut compiler = Compiler { registry, purpose, within, global: Style::default(), parts: Vec::new() };
     for part in tree::parse(text)? {
         match part {
             tree::Part::Text(text, _) => compiler.text(&text.into_bytes()),
@@ -25,6 +27,8 @@ pub(super) fn compile(text: &[u8], registry: &Registry, purpose: Purpose) -> Res
 struct Compiler<'r> {
     registry: &'r Registry,
     purpose: Purpose,
+    /// Where its expressions must be usable.
+    within: Contexts,
     /// What `%o` has set so far.
     global: Style,
     parts: Vec<Part>,
@@ -78,14 +82,7 @@ impl Compiler<'_> {
 
     fn expression(&self, tree: &grammar::expr::Expression) -> Result<Expr, CompileError> {
         let expr = Expr::compile(tree, self.registry)?;
-        if self.purpose == Purpose::Log && !expr.contexts().meets(LOGS) {
-            let message = format!(
-                "sample fetch <{}> may not be reliably used here because it needs what is not available any \
-                 more when a line is logged",
-                expr.fetch().name
-            );
-            return Err(CompileError { span: tree.fetch.span, message });
-        }
+        expr.check(self.within, tree.fetch.span)?;
         Ok(expr)
     }
 

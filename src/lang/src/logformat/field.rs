@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::IpAddr;
 
 use base::addr::Addr;
+use base::text::IpText;
 use grammar::logformat::OutputType;
 
 use super::encode::{Cbor, Encoding, Truth, Wire, json_string, json_text, push_hex};
@@ -39,12 +40,33 @@ pub enum Map {
 }
 
 impl Map {
-    fn replaces(self, byte: u8) -> bool {
+    const fn replaces(self, byte: u8) -> bool {
         match byte {
             b'"' | b'#' => true,
-            b'{' | b'|' | b'}' => self == Self::Header,
-            _ => !(32..=126).contains(&byte),
+            b'{' | b'|' | b'}' => matches!(self, Self::Header),
+            _ => !matches!(byte, 32..=126),
         }
+    }
+
+    /// Where the first character is that is replaced. Most texts have none, and every line has some texts.
+    fn first_in(self, text: &[u8]) -> Option<usize> {
+        const URL: [bool; 256] = Map::Url.table();
+        const HEADER: [bool; 256] = Map::Header.table();
+        let table = match self {
+            Self::Url => &URL,
+            Self::Header => &HEADER,
+        };
+        text.iter().position(|&byte| table[usize::from(byte)])
+    }
+
+    const fn table(self) -> [bool; 256] {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < table.len() {
+            table[byte] = self.replaces(byte as u8);
+            byte += 1;
+        }
+        table
     }
 }
 
@@ -174,11 +196,10 @@ impl<'o> Field<'o> {
     }
 
     fn ip(&mut self, ip: IpAddr) {
-        let mut room = [0; SHORT];
         if !self.style.has(Style::HEX) {
-            let len = print(&mut room, 0, format_args!("{ip}"));
-            return self.text(&room[..len]);
+            return self.text(IpText::new(ip).as_bytes());
         }
+        let mut room = [0; SHORT];
         let len = match ip {
             IpAddr::V4(a) => print(&mut room, 0, format_args!("{:08X}", u32::from(a))),
             IpAddr::V6(a) => print(&mut room, 0, format_args!("{:032X}", u128::from(a))),
@@ -294,7 +315,6 @@ impl<'o> Field<'o> {
 
     /// Hands over the text of a value without an allocation.
     fn with_text(&mut self, value: &Sample<'_>, then: impl FnOnce(&mut Self, &[u8])) {
-        let mut room = [0; SHORT];
         match value {
             Sample::Str(s) | Sample::Method(s) => then(self, s),
             Sample::Bin(b) if self.style.has(Style::BINARY) && self.output != Some(OutputType::Text) => {
@@ -304,14 +324,8 @@ impl<'o> Field<'o> {
             Sample::Bin(b) => then(self, &b[..memchr::memchr(0, b).unwrap_or(b.len())]),
             Sample::Bool(b) => then(self, if *b { b"1" } else { b"0" }),
             Sample::Int(i) => then(self, itoa::Buffer::new().format(*i).as_bytes()),
-            Sample::Ipv4(a) => {
-                let len = print(&mut room, 0, format_args!("{a}"));
-                then(self, &room[..len]);
-            }
-            Sample::Ipv6(a) => {
-                let len = print(&mut room, 0, format_args!("{a}"));
-                then(self, &room[..len]);
-            }
+            Sample::Ipv4(a) => then(self, IpText::new((*a).into()).as_bytes()),
+            Sample::Ipv6(a) => then(self, IpText::new((*a).into()).as_bytes()),
         }
     }
 
@@ -321,8 +335,11 @@ impl<'o> Field<'o> {
             self.out.extend_from_slice(text);
             return;
         }
+        if !self.style.has(Style::ESCAPE) && !text.iter().any(|&b| is_forbidden(b)) {
+            return self.out.extend_from_slice(text);
+        }
         for &byte in text {
-            if self.purpose == Purpose::Message && matches!(byte, 0..=8 | 10..=31 | 127) {
+            if self.purpose == Purpose::Message && is_forbidden(byte) {
                 self.out.push(b'%');
                 push_hex(byte, self.out);
             } else {
@@ -343,6 +360,11 @@ impl<'o> Field<'o> {
     }
 }
 
+/// Whether headers forbid the byte.
+fn is_forbidden(byte: u8) -> bool {
+    matches!(byte, 0..=8 | 10..=31 | 127)
+}
+
 /// Writes the pieces of a text.
 pub struct Pieces<'f, 'o> {
     field: &'f mut Field<'o>,
@@ -354,13 +376,18 @@ impl Pieces<'_, '_> {
         match self.field.style.encoding() {
             Encoding::Json => json_text(text, self.field.out),
             Encoding::Cbor => self.field.cbor().text(text),
-            Encoding::None => text.iter().for_each(|b| self.field.escaped(*b)),
+            Encoding::None if self.field.style.has(Style::ESCAPE) => {
+                for byte in text {
+                    self.field.escaped(*byte);
+                }
+            }
+            Encoding::None => self.field.out.extend_from_slice(text),
         }
     }
 
     /// A piece in which unsafe characters are replaced.
     pub fn mapped(&mut self, mut text: &[u8], map: Map) {
-        while let Some(at) = text.iter().position(|b| map.replaces(*b)) {
+        while let Some(at) = map.first_in(text) {
             self.plain(&text[..at]);
             let mut code = [b'#', 0, 0];
             print(&mut code, 1, format_args!("{:02X}", text[at]));

@@ -132,13 +132,12 @@ fn log(text: &str) -> String {
 }
 
 fn message(text: &str) -> String {
-    let context = FormatContext { mode: AliasMode::Http };
-    let format = LogFormat::parse(text.as_bytes(), registry(), &context).unwrap();
+    let format = LogFormat::parse(text.as_bytes(), registry(), Contexts::ANY).unwrap();
     render(&format, &Event::default()).escape_ascii().to_string()
 }
 
 fn value(text: &str) -> String {
-    let format = LogFormat::parse_value(text.as_bytes(), registry()).unwrap();
+    let format = LogFormat::parse_value(text.as_bytes(), registry(), Contexts::ANY).unwrap();
     render(&format, &Event::default()).escape_ascii().to_string()
 }
 
@@ -320,8 +319,7 @@ fn mistakes_are_pointed_at() {
     assert!(at == 6 && text.contains("<path> may not be reliably used here"), "{text}");
     let (_, text) = mistake("%[foo]");
     assert!(text.contains("unknown fetch method 'foo'"), "{text}");
-    let context = FormatContext { mode: AliasMode::Http };
-    let format = LogFormat::parse(b"%[path]%[v4]", registry(), &context).unwrap();
+    let format = LogFormat::parse(b"%[path]%[v4]", registry(), Contexts::ANY).unwrap();
     assert_eq!(format.contexts(), Contexts::of("..YYYYYYYYY..........."));
 }
 
@@ -437,11 +435,10 @@ proptest! {
     #[test]
     fn nothing_panics(text in r"[a-zA-Z%{}+Q,()\[\]: ]{0,40}", items in proptest::collection::vec(item(), 0..4)) {
         let text = format!("{text}{}", items.concat());
-        let context = FormatContext { mode: AliasMode::Any };
-        let compiled = [
+            let compiled = [
             LogFormat::parse_log(text.as_bytes(), registry()),
-            LogFormat::parse_value(text.as_bytes(), registry()),
-            LogFormat::parse(text.as_bytes(), registry(), &context),
+            LogFormat::parse_value(text.as_bytes(), registry(), Contexts::ANY),
+            LogFormat::parse(text.as_bytes(), registry(), Contexts::ANY),
         ];
         for format in compiled.into_iter().flatten() {
             render(&format, &Event::default());

@@ -9,7 +9,7 @@ use config::directive::{Arity, Switch};
 use config::global::{EventLoop, Exposure, Waiting};
 use config::{Directive, Prefix, Refusal, Section, Sense, Statement};
 
-use crate::settings::{Identity, Life, Permission, Resources, Threads};
+use crate::settings::{Identity, Life, Permission, Resources, Sockets, Threads};
 
 pub(crate) use cpus::{MAX_GROUPS, MAX_PER_GROUP, MAX_THREADS};
 
@@ -63,6 +63,18 @@ const fn moot_number(name: &'static str) -> Directive {
 /// The same with a size.
 const fn moot_size(name: &'static str) -> Directive {
     tune(name, |s| s.size(0).map(drop))
+}
+
+/// The same with a size that is not 0.
+const fn moot_positive_size(name: &'static str) -> Directive {
+    tune(name, |s| positive_size(s).map(drop))
+}
+
+fn positive_size(s: &Statement<'_>) -> Result<u64, Refusal> {
+    match s.size(0)? {
+        0 => Err(s.refuse(0, format!("'{}' expects a strictly positive integer argument.", s.keyword()))),
+        size => Ok(size),
+    }
 }
 
 /// The same with `on` or `off`.
@@ -157,6 +169,18 @@ pub static DIRECTIVES: &[Directive] = &[
     many("thread-group", cpus::thread_group),
     one("thread-groups", cpus::thread_groups),
     one("thread-hard-limit", cpus::thread_hard_limit),
+    tune("tune.buffers.limit", |s| {
+        let buffers = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Resources>().buffers = buffers as usize;
+        Ok(())
+    }),
+    tune("tune.buffers.reserve", |s| {
+        let buffers = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Resources>().reserved_buffers = buffers as usize;
+        Ok(())
+    }),
+    moot_positive_size("tune.bufsize.large"),
+    moot_positive_size("tune.bufsize.small"),
     many("tune.chksize", |_| {
         Err(Refusal::new("'tune.chksize' is not supported any more; 'tune.bufsize' is used instead."))
     }),
@@ -191,6 +215,8 @@ pub static DIRECTIVES: &[Directive] = &[
         }
         Ok(())
     }),
+    moot_positive_size("tune.rcvbuf.backend"),
+    moot_positive_size("tune.rcvbuf.frontend"),
     moot_size("tune.recv_enough"),
     tune("tune.renice.runtime", |s| {
         let priority = s.integer(0, -20..=19)?;
@@ -204,6 +230,12 @@ pub static DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
     moot_switch("tune.sched.low-latency"),
+    tune("tune.sndbuf.backend", |s| {
+        let size = positive_size(s)?;
+        s.slot::<Sockets>().log_buffer = u32::try_from(size).ok();
+        Ok(())
+    }),
+    moot_positive_size("tune.sndbuf.frontend"),
     one("uid", identity::uid),
     one("ulimit-n", life::ulimit_n),
     many("unix-bind", sockets::unix_bind),

@@ -88,8 +88,9 @@ static FLAGS: &[Flag] = &[
     ),
     flag("-D", Nothing, "goes to the background", set!(ground = Ground::Background)),
     flag("-db", Nothing, "stays in the foreground", set!(ground = Ground::Foreground)),
-    flag("-d", Nothing, "stays in the foreground and says more", |o, _| {
+    flag("-d", Nothing, "stays in the foreground and shows what happens", |o, _| {
         (o.ground, o.verbosity) = (Ground::Foreground, Verbosity::Verbose);
+        o.showing = config::draft::Showing::Events;
         Ok(())
     }),
     flag("-q", Nothing, "says nothing", set!(verbosity = Verbosity::Quiet)),

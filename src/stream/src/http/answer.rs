@@ -27,6 +27,7 @@ pub(super) async fn stop(
             let termination = Termination::new(Cause::ServerAbort, Phase::Connect);
             failure(story, client, Some(info), Failure::new(503, termination)).await
         }
+        Stop::Client(failed) => failure(story, client, Some(info), failed).await,
         Stop::Fault => {
             story.count(|front| front.internal_errors.inc());
             let termination = Termination::new(Cause::Internal, Phase::Request);
@@ -49,13 +50,14 @@ pub(super) async fn stop(
             story.facts.timers.queued = story.now();
             denied(story, client, info, status, page, Phase::Tarpit).await
         }
-        Stop::Rule(Ending::Reject) => {
+        Stop::Rule(Ending::Reject) | Stop::Unasked => {
             story.count(|front| front.denied_requests.inc());
             story.facts.timers.request = Tick::NEVER;
             story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
             After::Abandon
         }
-        Stop::Rule(Ending::SilentDrop) => {
+        // Rules on requests have no server to close.
+        Stop::Rule(Ending::SilentDrop | Ending::CloseServer) => {
             story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
             After::Abandon
         }
@@ -191,7 +193,7 @@ async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, b
 async fn flush(story: &mut Story<'_>, client: &mut H1Side, length: u64) -> After {
     let now = story.now();
     story.expire(now, story.frontend.common.timeouts.client);
-    match crate::tcp::finish_output(&mut client.conn, &mut story.deadline).await {
+    match crate::tcp::finish_output(&mut client.conn, story.deadline).await {
         Ok(()) => {
             story.sent += length;
             After::Close

@@ -16,11 +16,12 @@ use rule::{Ending, Verdict};
 use super::request::Routed;
 use super::{After, answer, persistence, receive};
 use crate::captures::{self, Fault};
-use crate::conn::Filled;
+use crate::conn::{Filled, Receiving};
 use crate::connect::{Lease, Origin, Reuse, lease};
 use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
 use crate::finish;
 use crate::h1_side::{Framing, H1Side};
+use crate::inspect::{self, Arriving, Inspection};
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
 use crate::size;
@@ -132,8 +133,11 @@ impl Connected<'_> {
                 lease = lease.into_private();
             }
         }
-        server.counters.common.events.here().statuses.count(story.response.status.0);
         story.live.reach(crate::live::Stage::Relaying);
+        if let Err(after) = self.inspect(story, &mut lease, &server).await {
+            return Ok(Forwarded { after, server });
+        }
+        server.counters.common.events.here().statuses.count(story.response.status.0);
         story.facts.server_status = story.response.status.0;
         let after = match self.rules(story, &server) {
             Ok(()) => {
@@ -159,6 +163,37 @@ impl Connected<'_> {
         };
         self.release(story, lease);
         Ok(Forwarded { after, server })
+    }
+
+    /// Runs the content rules on the response; they may end it without a word.
+    async fn inspect(
+        &mut self,
+        story: &mut Story<'_>,
+        lease: &mut Lease,
+        server: &Server,
+    ) -> Result<(), After> {
+        let inspection = Inspection::of_response(self.backend, server);
+        let (cause, phase) = match inspection.run(story, Arriving::Body(&mut lease.side)).await {
+            Ok(()) => return Ok(()),
+            Err(inspect::Stop::Rule(Ending::CloseServer)) => {
+                self.keep = Persistence::Close;
+                lease.side.conn.receiving = Receiving::Ended;
+                return Ok(());
+            }
+            Err(inspect::Stop::Rule(_)) => {
+                inspect::denied_response(story, self.backend, server);
+                (Cause::Proxy, Phase::Data)
+            }
+            Err(inspect::Stop::Fault) => (Cause::Internal, Phase::Data),
+            Err(inspect::Stop::Silence) => (Cause::ServerTimeout, Phase::Data),
+        };
+        story.facts.status = story.response.status.0;
+        story.facts.timers.response = Tick::NEVER;
+        let mut body = Vec::new();
+        lease.side.copy_body(&mut body);
+        story.facts.bytes_out += body.len() as u64;
+        story.facts.termination = Termination::new(cause, phase);
+        Err(After::Abandon)
     }
 
     fn denied(&self, story: &mut Story<'_>) {
@@ -402,7 +437,7 @@ impl Connected<'_> {
                 }
                 Ok(Pumped::Waiting(waiting)) => {
                     if download.bytes + self.upload.bytes > before {
-                        let now = story.site.clock.now();
+                        let now = story.now();
                         let after =
                             if waiting == Waiting::ForSource { server_timeout } else { client_timeout };
                         story.expire(now, after);
@@ -444,15 +479,14 @@ impl Connected<'_> {
         let timeouts = RelayTimeouts::of(&story.frontend.common, &self.backend.common);
         let now = story.now();
         story.expire(now, timeouts.client);
-        if crate::tcp::finish_output(&mut client.conn, &mut story.deadline).await.is_err() {
+        if crate::tcp::finish_output(&mut client.conn, story.deadline).await.is_err() {
             story.facts.termination = Termination::new(Cause::ClientAbort, Phase::Data);
             return After::Abandon;
         }
         let observers = (&story.site.clock, &*story.live);
         let limit = story.site.tuning.buffer_size;
         let relayed =
-            relay(&mut client.conn, &mut lease.side.conn, observers, &mut story.deadline, timeouts, limit)
-                .await;
+            relay(&mut client.conn, &mut lease.side.conn, observers, story.deadline, timeouts, limit).await;
         story.facts.bytes_in += relayed.bytes_in;
         story.facts.bytes_out += relayed.bytes_out;
         story.sent += relayed.bytes_out;
@@ -465,7 +499,8 @@ impl Connected<'_> {
         let Lease { side, held, .. } = lease;
         let clean = side.has_all() && side.conn.input.is_empty() && side.conn.output.is_empty();
         if self.keep == Persistence::KeepAlive && clean {
-            story.worker.keep(&held.0, side, &mut story.own);
+            let limit = story.frontend.limits.session_connections;
+            story.worker.keep(&held.0, side, (&mut *story.own, limit));
         }
     }
 }

@@ -16,14 +16,19 @@ mod forward;
 mod receive;
 mod request;
 
+pub(crate) use receive::options;
+
+use std::pin::pin;
+
 use h1::{Persistence, RequestInfo};
 
 use crate::conn::Conn;
 use crate::finish;
 use crate::h1_side::{H1Side, Reading};
 use crate::live::unless_condemned;
-use crate::story::{Stage, Story};
+use crate::story::{Beginning, Stage, Story};
 use log::Step;
+use request::Stop;
 
 /// What becomes of the client's connection after a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,54 +45,78 @@ pub(crate) enum After {
 pub(crate) enum Left {
     /// With what becomes of the connection, and the server that answered.
     Done(After, Option<std::sync::Arc<backend::Server>>),
+    /// Before it counted as a request.
+    Unasked(After),
 }
 
-/// Serves a client's connection until it ends.
-pub(crate) async fn serve(story: &mut Story<'_>, conn: Conn) {
+/// Serves a client's connection until it ends, or until its client has been silent for a while: then it is given
+/// back.
+pub(crate) async fn serve(story: &mut Story<'_>, conn: Conn) -> Option<Conn> {
     let mut client = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Request);
     loop {
-        story.begin();
-        let after = one(story, &mut client).await;
-        match after {
-            After::KeepAlive => story.served += 1,
-            After::Close => break Box::pin(close(story, &mut client)).await,
-            After::Abandon => break,
+        let beginning = story.begin();
+        match one(story, &mut client, beginning).await {
+            Next::Silence => return Some(client.conn),
+            Next::Served(After::KeepAlive) => story.served += 1,
+            Next::Served(After::Close) => {
+                Box::pin(close(story, &mut client)).await;
+                return None;
+            }
+            Next::Served(After::Abandon) => return None,
         }
     }
 }
 
+/// What came of waiting for a request.
+enum Next {
+    /// One that was answered, or something that called for an answer.
+    Served(After),
+    /// Nothing, so far.
+    Silence,
+}
+
 /// One request and its response.
-async fn one(story: &mut Story<'_>, client: &mut H1Side) -> After {
+async fn one(story: &mut Story<'_>, client: &mut H1Side, beginning: Beginning) -> Next {
     if !client.has_all() && receive::skip_body(story, client).await.is_err() {
-        return After::Abandon;
+        return Next::Served(After::Abandon);
     }
-    finish::step(story, None, Stage::Connection, Step::Accept);
+    if beginning == Beginning::New {
+        finish::step(story, None, Stage::Connection, Step::Accept);
+    }
     let received = match receive::request(story, client).await {
         Ok(received) => received,
-        Err(receive::NoRequest::Idle) => return After::Close,
+        Err(receive::NoRequest::Silent) => return Next::Silence,
+        Err(receive::NoRequest::Idle) => return Next::Served(After::Close),
         Err(receive::NoRequest::Failed(failure)) => {
             let after = Box::pin(answer::failure(story, client, None, failure)).await;
             finish::unparsed(story);
-            return after;
+            return Next::Served(after);
         }
     };
     story.enlist();
     finish::step(story, None, Stage::Request, Step::Request);
     let live = story.live.share();
-    // The state of a request in work is large; an idle connection must not hold the room for it.
-    let work = Box::pin(handle(story, client, &received));
-    let (after, server) = match unless_condemned(&live, work).await {
+    let left = {
+        let work = pin!(handle(story, client, &received));
+        unless_condemned(&live, work).await
+    };
+    let (after, server) = match left {
         Some(Left::Done(after, server)) => (after, server),
+        Some(Left::Unasked(after)) => {
+            finish::unasked(story);
+            return Next::Served(after);
+        }
         None => (After::Abandon, finish::killed_http(story)),
     };
     finish::http(story, server.as_deref());
-    after
+    Next::Served(after)
 }
 
 /// A request that was received, on its way through the phases.
 async fn handle(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo) -> Left {
-    let routed = match request::route(story) {
+    let routed = match request::route(story, client).await {
         Ok(routed) => routed,
+        Err(stop @ Stop::Unasked) => return Left::Unasked(answer::stop(story, client, info, stop).await),
         Err(stop) => return Left::Done(answer::stop(story, client, info, stop).await, None),
     };
     match forward::forward(story, client, info, routed).await {
@@ -115,10 +144,10 @@ async fn close(story: &mut Story<'_>, client: &mut H1Side) {
     let now = story.now();
     let timeouts = &story.frontend.common.timeouts;
     story.expire(now, timeouts.client_fin.or(timeouts.client).or(Some(LINGER)));
-    if crate::tcp::finish_output(&mut client.conn, &mut story.deadline).await.is_ok() {
+    if crate::tcp::finish_output(&mut client.conn, story.deadline).await.is_ok() {
         let now = story.now();
         story.expire(now, Some(LINGER));
-        crate::tcp::linger(&mut client.conn, &mut story.deadline, story.site.tuning.buffer_size).await;
+        crate::tcp::linger(&mut client.conn, story.deadline, story.site.tuning.buffer_size).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
@@ -22,6 +23,8 @@ use crate::story::{Failure, Story};
 pub(super) enum NoRequest {
     /// The client was done: nothing is said and nothing is logged.
     Idle,
+    /// Nothing came for a while; there is time left for it.
+    Silent,
     /// Something went wrong.
     Failed(Failure),
 }
@@ -32,13 +35,22 @@ enum Polled {
     Failed(Failure),
     /// No byte came before the end, or before the time was over.
     Silence(Cause),
+    /// None came so far.
+    Drowsy,
 }
+
+/// How long a connection is ready to serve a request at once before it gives up what it takes to do so.
+const ALERT: Duration = Duration::from_millis(100);
 
 /// Receives the next request's head into the story.
 pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Result<RequestInfo, NoRequest> {
     let begin = story.facts.timers.begin;
     let options = options(story.site, story.frontend.common.http.request_violations);
-    wait_from(story, begin, client.conn.input.is_empty());
+    if client.conn.input.is_empty() {
+        wait_for_first(story, begin);
+    } else {
+        wait_for_rest(story, begin);
+    }
     let worker = story.worker;
     let mut closing = std::pin::pin!(worker.closing.notified());
     let polled = poll_fn(|cx| {
@@ -79,6 +91,7 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
         Polled::Failed(failure) => Err(NoRequest::Failed(failure)),
         // A kept-alive connection that ends in silence is how such connections end.
         Polled::Silence(_) if story.served > 0 => Err(NoRequest::Idle),
+        Polled::Drowsy => Err(NoRequest::Silent),
         Polled::Silence(cause) => {
             let status = if cause == Cause::ClientTimeout { 408 } else { 400 };
             Err(NoRequest::Failed(Failure::new(status, Termination::new(cause, Phase::Request))))
@@ -103,22 +116,47 @@ pub(super) async fn skip_body(story: &mut Story<'_>, client: &mut H1Side) -> Res
                 Poll::Ready(Ok(Piece::Data(data, _))) => data.len(),
             };
             client.consume(skipped);
-            let now = story.site.clock.now();
+            let now = story.now();
             story.expire(now, timeout);
         }
     })
     .await
 }
 
-/// The deadline before the first byte, and after it.
-fn wait_from(story: &mut Story<'_>, begin: Tick, nothing_yet: bool) {
+/// The deadline while nothing has come since `begin`: first that of being ready.
+fn wait_for_first(story: &mut Story<'_>, begin: Tick) {
+    let due = due_at(begin, patience(story, Wait::Idle));
+    let drowsy = begin + ALERT;
+    story.live.expire(due);
+    story.deadline.set(if due.is_set() { due.min(drowsy) } else { drowsy });
+}
+
+/// The deadline once something has come.
+fn wait_for_rest(story: &mut Story<'_>, since: Tick) {
+    let patience = patience(story, Wait::Begun);
+    story.expire(since, patience);
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// The first byte.
+    Idle,
+    /// The rest of a head.
+    Begun,
+}
+
+fn patience(story: &Story<'_>, wait: Wait) -> Option<Duration> {
     let t = story.frontend.common.timeouts;
-    let keep_alive = t.http_keep_alive.or(t.http_request);
-    let wait = match (story.served > 0, nothing_yet) {
-        (true, true) => keep_alive,
+    let limit = match wait {
+        Wait::Idle if story.served > 0 => t.http_keep_alive.or(t.http_request),
         _ => t.http_request,
     };
-    story.expire(begin, wait.or(t.client));
+    limit.or(t.client)
+}
+
+fn due_at(from: Tick, after: Option<Duration>) -> Tick {
+    after.map_or(Tick::NEVER, |d| from + d)
 }
 
 fn poll(
@@ -160,7 +198,7 @@ fn poll(
                         let slow = Termination::new(Cause::ClientTimeout, Phase::Request);
                         Polled::Failed(Failure::new(408, slow))
                     } else {
-                        Polled::Silence(Cause::ClientTimeout)
+                        fall_silent(story)
                     }
                 });
             }
@@ -168,14 +206,24 @@ fn poll(
     }
 }
 
+/// The time is over in which something should have come, or only the one in which it would be served at once.
+fn fall_silent(story: &mut Story<'_>) -> Polled {
+    let due = due_at(story.facts.timers.begin, patience(story, Wait::Idle));
+    if due.is_set() && story.now() >= due {
+        return Polled::Silence(Cause::ClientTimeout);
+    }
+    story.deadline.set(due);
+    Polled::Drowsy
+}
+
 /// The first byte is there: the request's own time begins.
 fn begin_request(story: &mut Story<'_>) {
     let now = story.now();
     story.facts.timers.first_byte = now;
-    story.facts.timers.request_date = story.site.clock.wall();
-    if story.served > 0 {
-        wait_from(story, now, false);
-    }
+    story.facts.timers.request_date = story.worker.date();
+    // The first request's time begins with the connection.
+    let since = if story.served > 0 { now } else { story.facts.timers.begin };
+    wait_for_rest(story, since);
 }
 
 /// The request line for the log, before any rule changes it.
@@ -193,7 +241,7 @@ fn keep_request_line(story: &mut Story<'_>) {
 }
 
 /// What the parser of requests, or of responses, is told.
-pub(super) fn options(site: &Site, violations: Violations) -> h1::Options {
+pub(crate) fn options(site: &Site, violations: Violations) -> h1::Options {
     let tuning = &site.tuning;
     let limits =
         h1::Limits { lines: tuning.max_headers, buffer: tuning.buffer_size, reserve: tuning.max_rewrite };

@@ -1,11 +1,15 @@
 //! Rules on requests and the choice of a backend.
 
+use base::termination::{Cause, Phase, Termination};
+use base::text::IpText;
 use rule::set::Outcome;
 use rule::{Ending, Truth, Verdict};
 
+use crate::h1_side::H1Side;
+use crate::inspect::{self, Arriving, Inspection};
 use crate::settings::{ForwardedFor, IfNone, RouteTarget};
-use crate::site::BackendSide;
-use crate::story::{Stage, Story};
+use crate::site::{BackendSide, Common};
+use crate::story::{Failure, Stage, Story};
 
 /// A request that goes to a backend.
 pub(super) struct Routed<'s> {
@@ -20,19 +24,40 @@ pub(super) enum Stop {
     Fault,
     /// There is no backend for it.
     NoBackend,
+    /// The client did not do its part.
+    Client(Failure),
+    /// Content rules of the frontend ended it, before it counted as a request.
+    Unasked,
+}
+
+impl From<inspect::Stop> for Stop {
+    fn from(stop: inspect::Stop) -> Self {
+        match stop {
+            inspect::Stop::Rule(ending) => Self::Rule(ending),
+            inspect::Stop::Fault => Self::Fault,
+            inspect::Stop::Silence => {
+                Self::Client(Failure::new(408, Termination::new(Cause::ClientTimeout, Phase::Request)))
+            }
+        }
+    }
 }
 
 /// Runs the rules of the frontend, chooses the backend, and runs the backend's rules.
-pub(super) fn route<'s>(story: &mut Story<'s>) -> Result<Routed<'s>, Stop> {
+pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Result<Routed<'s>, Stop> {
     let frontend = story.frontend;
     story.identify(Stage::Request);
-    run(story, &frontend.common.rules.tcp_content)?;
+    let inspected = inspect(story, client, &frontend.common).await;
+    inspected.map_err(|stop| if matches!(stop, Stop::Rule(_)) { Stop::Unasked } else { stop })?;
+    if !frontend.common.rules.tcp_content.is_empty() {
+        // The request is there for the rest of the story from here on.
+        story.facts.timers.request = story.now();
+    }
     run(story, &frontend.common.rules.http_request)?;
     let backend = choose(story).ok_or(Stop::NoBackend)?;
     story.enter_backend(backend);
     // The two sides of a `listen` section have one list of rules, which has been run.
     if backend.common.facts.id != frontend.common.facts.id {
-        run(story, &backend.common.rules.tcp_content)?;
+        inspect(story, client, &backend.common).await?;
         run(story, &backend.common.rules.http_request)?;
     }
     add_forwarded_for(story, backend);
@@ -42,12 +67,19 @@ pub(super) fn route<'s>(story: &mut Story<'s>) -> Result<Routed<'s>, Stop> {
     Ok(Routed { backend })
 }
 
+/// Runs the content rules of a proxy on the request.
+async fn inspect(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> Result<(), Stop> {
+    let silence = story.frontend.common.timeouts.client;
+    Inspection::of_request(&proxy.rules, silence).run(story, Arriving::Body(client)).await?;
+    Ok(())
+}
+
 fn run(story: &mut Story<'_>, rules: &rule::RuleList) -> Result<(), Stop> {
     if rules.is_empty() {
         return Ok(());
     }
     match rules.run(0, &mut story.txn(Stage::Request, None)) {
-        Outcome::Done | Outcome::Waiting(_) => Ok(()),
+        Outcome::Done | Outcome::Waiting(..) => Ok(()),
         Outcome::Stopped(Verdict::End(ending), _) => Err(Stop::Rule(ending)),
         Outcome::Stopped(..) => Err(Stop::Fault),
     }
@@ -85,5 +117,5 @@ fn add_forwarded_for(story: &mut Story<'_>, backend: &BackendSide) {
     if present || except.is_some_and(|net| net.contains(ip)) {
         return;
     }
-    story.request.headers.push(header, ip.to_string().as_bytes());
+    story.request.headers.push(header, IpText::new(ip).as_bytes());
 }
