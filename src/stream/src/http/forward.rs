@@ -240,8 +240,7 @@ impl Connected<'_> {
             }
             Err(failure) => {
                 let broke = failure.status == Some(502) && side.conn.input.is_empty();
-                let whole = story.facts.bytes_in == 0 && self.info.body.is_empty();
-                let unseen = origin == Origin::Reused && broke && whole;
+                let unseen = origin == Origin::Reused && broke && self.info.body.is_empty();
                 Err((failure, if unseen { Unseen::Yes } else { Unseen::No }))
             }
         }
