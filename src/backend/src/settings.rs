@@ -52,6 +52,8 @@ pub struct ServerSettings {
     pub start: Start,
     /// `maxconn`; 0 for no limit.
     pub maxconn: u64,
+    /// `minconn`: the limit while the backend is idle; 0 when it does not depend on that.
+    pub minconn: u64,
     /// `maxqueue`; 0 for no limit.
     pub maxqueue: u64,
     /// `id`.
@@ -73,6 +75,7 @@ impl Default for ServerSettings {
             role: Role::Active,
             start: Start::Enabled,
             maxconn: 0,
+            minconn: 0,
             maxqueue: 0,
             id: None,
             pool: pool::Settings::default(),

@@ -278,7 +278,7 @@ impl Worker {
         if self.site.idle.wants_room() {
             reserve.bury(reserve.pool.doom_one(thread).into_iter().collect());
         }
-        let limit = server.slots.limit();
+        let limit = server.maxconn();
         if server.settings.limited == Limited::Requests || limit == 0 {
             return Some(reserve.pool.seat());
         }
