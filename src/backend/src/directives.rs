@@ -329,3 +329,6 @@ fn check_servers(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics)
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

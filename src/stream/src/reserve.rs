@@ -472,3 +472,38 @@ fn look(watch: &Arc<Watch>) {
         let _ = held.put_back();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(tuning: IdleTuning) -> IdleLimits {
+        let process = ProcessFacts { groups: vec![0, 0, 1, 1], descriptors: 1000, ..ProcessFacts::default() };
+        IdleLimits::new(tuning, &process, 4)
+    }
+
+    #[test]
+    fn threads_take_from_those_in_reach() {
+        let reach = |sharing, strangers| {
+            let l = limits(IdleTuning { sharing, strangers, ..IdleTuning::default() });
+            (l.reach[2].clone(), l.far_reach[0].clone())
+        };
+        assert_eq!(reach(Sharing::Group, Strangers::Left), (2..4, 0..2));
+        assert_eq!(reach(Sharing::All, Strangers::Left), (0..4, 0..4));
+        assert_eq!(reach(Sharing::Off, Strangers::Taken), (0..0, 0..0));
+        assert_eq!(reach(Sharing::Group, Strangers::WhereNeeded), (2..4, 0..4));
+        assert_eq!(reach(Sharing::Group, Strangers::Taken), (0..4, 0..4));
+    }
+
+    #[test]
+    fn ratios_are_of_the_descriptors_that_there_may_be() {
+        let l = limits(IdleTuning::default());
+        assert_eq!((l.low, l.high), (200, 250));
+        let l = limits(IdleTuning { low_ratio: 0, high_ratio: 100, ..IdleTuning::default() });
+        assert_eq!((l.low, l.high), (0, 1000));
+        assert_eq!(l.descriptors(), Descriptors::Scarce);
+        let unknown = IdleLimits::new(IdleTuning::default(), &ProcessFacts::default(), 1);
+        assert_eq!((unknown.descriptors(), unknown.wants_room()), (Descriptors::Plenty, false));
+        assert_eq!(unknown.reach[0], 0..1);
+    }
+}
