@@ -137,11 +137,16 @@ fn a_connection_is_refused_for_a_reason() {
     };
     assert_eq!(refusal(Settings { max: Some(0), ..settings() }, PLENTY), Refusal::Full);
     assert_eq!(refusal(Settings { purge_delay: Duration::ZERO, ..settings() }, PLENTY), Refusal::NoTime);
-    assert_eq!(refusal(settings(), Descriptors::Scarce), Refusal::Descriptors);
     let mut b = Bench::new(Settings { max: Some(2), ..settings() }, 1);
     let used = b.connect(0);
     b.fill(0, 2);
     assert_eq!(b.pool.put(0, used, Tick(1), PLENTY).unwrap_err().0, Refusal::Full);
+    assert_eq!(refusal(settings(), Descriptors::Short), Refusal::Descriptors);
+    let mut b = Bench::new(settings(), 1);
+    let [one, more] = [b.connect(0), b.connect(0)];
+    assert!(b.pool.put(0, one, Tick(1), Descriptors::Scarce).is_ok(), "a thread may have one");
+    assert_eq!(b.pool.put(0, more, Tick(1), Descriptors::Scarce).unwrap_err().0, Refusal::Descriptors);
+    b.fill(0, 1);
     assert!(b.pool.close().len() == 2 && b.pool.is_closed());
     let used = b.connect(0);
     assert_eq!(b.pool.put(0, used, Tick(1), PLENTY).unwrap_err().0, Refusal::Closed);

@@ -101,9 +101,9 @@ pub(crate) struct IdleLimits {
     reach: Box<[Range<usize>]>,
     /// Those for servers where a new connection may not be possible.
     far_reach: Box<[Range<usize>]>,
-    /// The number of descriptors from which on no connection is kept.
+    /// The number of descriptors from which on a thread keeps one connection to a server.
     low: usize,
-    /// The number from which on idle ones are closed for new ones.
+    /// The number from which on it keeps none, and closes one for each new one.
     high: usize,
 }
 
@@ -140,11 +140,11 @@ impl IdleLimits {
     }
 
     fn descriptors(&self) -> Descriptors {
-        if net::open_descriptors() < self.low { Descriptors::Plenty } else { Descriptors::Scarce }
-    }
-
-    fn wants_room(&self) -> bool {
-        net::open_descriptors() > self.high
+        match net::open_descriptors() {
+            open if open >= self.high => Descriptors::Short,
+            open if open >= self.low => Descriptors::Scarce,
+            _ => Descriptors::Plenty,
+        }
     }
 }
 
@@ -275,7 +275,7 @@ impl Worker {
     /// The right to make a connection; none when the server has as many as it may have.
     pub(crate) fn seat(&self, server: &Server) -> Option<Seat> {
         let (reserve, thread) = (self.reserve(server), base::worker::index());
-        if self.site.idle.wants_room() {
+        if self.site.idle.descriptors() == Descriptors::Short {
             reserve.bury(reserve.pool.doom_one(thread).into_iter().collect());
         }
         let limit = server.maxconn();
@@ -503,7 +503,7 @@ mod tests {
         assert_eq!((l.low, l.high), (0, 1000));
         assert_eq!(l.descriptors(), Descriptors::Scarce);
         let unknown = IdleLimits::new(IdleTuning::default(), &ProcessFacts::default(), 1);
-        assert_eq!((unknown.descriptors(), unknown.wants_room()), (Descriptors::Plenty, false));
+        assert_eq!(unknown.descriptors(), Descriptors::Plenty);
         assert_eq!(unknown.reach[0], 0..1);
     }
 }

@@ -307,9 +307,10 @@ pub struct IdleTuning {
     pub sharing: Sharing,
     /// `tune.takeover-other-tg-connections`.
     pub strangers: Strangers,
-    /// `tune.pool-low-fd-ratio`: the share of descriptors, in percent, beyond which no connection is kept.
+    /// `tune.pool-low-fd-ratio`: the share of descriptors, in percent, beyond which a thread keeps one
+    /// idle connection to each server.
     pub low_ratio: u64,
-    /// `tune.pool-high-fd-ratio`: the share beyond which idle ones are closed for new ones.
+    /// `tune.pool-high-fd-ratio`: the share beyond which it keeps none, and idle ones are closed for new ones.
     pub high_ratio: u64,
 }
 
