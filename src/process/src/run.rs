@@ -153,8 +153,9 @@ fn open<'o>(
 ) -> Result<Ready<'o>, Problems> {
     let (draft, plan) = (&prepared.draft, &prepared.plan);
     limit_resources(draft, options, settled, reporter)?;
-    let site = Site::build(draft, process_facts(draft, plan), prepared.clock.clone(), plan.threads.len())
-        .map_err(|errors| errors.iter().map(|e| at(&e.place, &e.message)).collect::<Problems>())?;
+    let site =
+        Site::build(draft, process_facts(draft, plan, settled), prepared.clock.clone(), plan.threads.len())
+            .map_err(|errors| errors.iter().map(|e| at(&e.place, &e.message)).collect::<Problems>())?;
     let inherited = match &options.inherit {
         Some(socket) => inherit(socket, reporter)?,
         None => Inherited::default(),
@@ -357,7 +358,7 @@ pub(crate) fn at(place: &Place, message: &str) -> String {
     format!("config : parsing [{}:{}] : {message}", place.file, place.line)
 }
 
-fn process_facts(draft: &Draft, plan: &Plan) -> ProcessFacts {
+fn process_facts(draft: &Draft, plan: &Plan, settled: Settled) -> ProcessFacts {
     let hostname = sys::process::host_name().unwrap_or_default();
     let instance: Instance = draft.global();
     let life: Life = draft.global();
@@ -367,6 +368,8 @@ fn process_facts(draft: &Draft, plan: &Plan) -> ProcessFacts {
         hostname,
         pid: std::process::id(),
         threads: plan.threads.len() as u32,
+        groups: plan.threads.iter().map(|thread| thread.group).collect(),
+        descriptors: settled.needed,
         ..ProcessFacts::default()
     }
 }

@@ -22,6 +22,7 @@ mod introduction;
 mod listeners;
 pub mod live;
 mod meter;
+mod reserve;
 mod rest;
 mod run;
 mod session;

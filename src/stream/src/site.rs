@@ -24,6 +24,7 @@ use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 use crate::captures::{CaptureCount, Captures};
 use crate::gate::Gate;
 use crate::live::StreamCounters;
+use crate::reserve::{IdleLimits, Inboxes, Reserve};
 use crate::settings::{
     ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
     SpliceOptions, StatsOptions, Timeouts, Tuning, UniqueId,
@@ -53,6 +54,10 @@ pub struct Site {
     pub event_loop: EventLoop,
     /// The kernel's buffers of connections.
     pub buffers: SocketBuffers,
+    /// The limits of idle server connections.
+    pub(crate) idle: IdleLimits,
+    /// What the threads are told about them.
+    pub(crate) inboxes: Arc<Inboxes>,
     /// How client connections end when the process stops.
     pub close_spread: CloseSpread,
     speech: Speech,
@@ -188,7 +193,6 @@ impl Site {
             backends.push(backend_side(index, proxy, draft, (workers, clock.now()), &mut errors));
         }
         let mut site = Self {
-            process,
             counters: ProcessCounters::default(),
             live: StreamCounters::new(workers),
             captures: CaptureCount::default(),
@@ -198,6 +202,8 @@ impl Site {
             rates: Rates::new(draft.global()),
             event_loop: draft.global(),
             buffers: draft.global(),
+            idle: IdleLimits::new(draft.global(), &process, workers),
+            inboxes: Inboxes::new(workers),
             close_spread: draft.global(),
             speech: draft.readings.speech,
             events: draft.readings.showing,
@@ -206,13 +212,22 @@ impl Site {
             backends_by_name,
             sessions: AtomicU64::new(0),
             streams: AtomicU32::new(0),
+            process,
         };
+        for server in site.backends.iter().flat_map(|b| b.core.servers.load_full().to_vec()) {
+            site.prepare(&server);
+        }
         for (index, proxy) in draft.proxies.iter().enumerate().filter(|(_, p)| p.kind.has_frontend()) {
             let frontend = site.frontend(index, proxy, draft, workers);
             site.frontends.push(frontend);
         }
         site.size_backends(draft.global::<ProcessLimits>().maxconn);
         if errors.is_empty() { Ok(site) } else { Err(errors) }
+    }
+
+    /// Makes a server ready to have connections, before it carries traffic.
+    pub fn prepare(&self, server: &Server) {
+        Reserve::of(server, &self.inboxes);
     }
 
     /// Gives backends their `fullconn`, by default a tenth of what the frontends may send there.

@@ -213,7 +213,7 @@ fn set_address(cx: &CommandCx<'_>, server: &Arc<Server>) -> Answer {
     if changes.is_empty() {
         return Answer::Message(Severity::Notice, "nothing changed".into());
     }
-    server.address.store(Arc::new(base::addr::Addr::inet(ip, port)));
+    server.move_to(base::addr::Addr::inet(ip, port));
     Answer::notice(format!("{} by 'stats socket command'", changes.join(", ")))
 }
 

@@ -25,7 +25,7 @@ use crate::inspect::{self, Arriving, Inspection};
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
 use crate::size;
-use crate::story::{Failure, Stage, Story};
+use crate::story::{Asked as Challenged, Failure, Stage, Story};
 use crate::tcp::relay;
 use log::Step;
 
@@ -46,7 +46,7 @@ pub(super) async fn forward(
 ) -> Result<Forwarded, Failed> {
     let backend = routed.backend;
     let keep = server_persistence(story, backend);
-    let reuse = if story.served > 0 && keep == Persistence::KeepAlive { Reuse::Yes } else { Reuse::No };
+    let reuse = if keep == Persistence::KeepAlive { Reuse::Yes } else { Reuse::No };
     if client.conn.receiving == Receiving::Ended && !client.has_whole_body() {
         // The log has a status, though nobody is there to read it.
         story.facts.status = 400;
@@ -140,6 +140,12 @@ impl Connected<'_> {
                 return Err(Broken { failure, server, unseen });
             }
         };
+        if is_challenge(&story.response) {
+            story.asked = Challenged::Yes;
+            if challenges_connection(&story.response) {
+                lease = lease.into_private();
+            }
+        }
         story.live.reach(crate::live::Stage::Relaying);
         if let Err(after) = self.inspect(story, &mut lease, &server).await {
             return Ok(Forwarded { after, server });
@@ -257,8 +263,7 @@ impl Connected<'_> {
             }
             Err(failure) => {
                 let broke = failure.status == Some(502) && side.conn.input.is_empty();
-                let whole = story.facts.bytes_in == 0 && self.info.body.is_empty();
-                let unseen = origin == Origin::Reused && broke && whole;
+                let unseen = origin == Origin::Reused && broke && self.info.body.is_empty();
                 Err((failure, if unseen { Unseen::Yes } else { Unseen::No }))
             }
         }
@@ -433,7 +438,7 @@ impl Connected<'_> {
         let (client_timeout, server_timeout) = (story.client_timeout(), story.server_timeout(self.backend));
         let now = story.now();
         story.expire(now, server_timeout.or(client_timeout));
-        let server = &mut lease.side;
+        let server: &mut H1Side = &mut lease.side;
         let outcome = poll_fn(|cx| {
             let (downloaded, before) = (download.bytes, download.bytes + self.upload.bytes);
             if !self.upload.is_done() && !self.server_done {
@@ -509,13 +514,28 @@ impl Connected<'_> {
     }
 
     /// Keeps the connection for later, or closes it.
-    fn release(&self, story: &Story<'_>, lease: Lease) {
+    fn release(&self, story: &mut Story<'_>, lease: Lease) {
         let Lease { side, held, .. } = lease;
         let clean = side.has_all() && side.conn.input.is_empty() && side.conn.output.is_empty();
         if self.keep == Persistence::KeepAlive && clean {
-            story.worker.keep_idle(&held.0, side);
+            let limit = story.frontend.limits.session_connections;
+            story.worker.keep(&held.0, side, (&mut *story.own, limit));
         }
     }
+}
+
+/// Whether a response asks the client to prove who it is.
+fn is_challenge(response: &ResponseHead) -> bool {
+    matches!(response.status.0, 401 | 407)
+}
+
+/// Whether it does so in a way that holds for the connection rather than for the request.
+fn challenges_connection(response: &ResponseHead) -> bool {
+    let name: &[u8] = if response.status.0 == 401 { b"www-authenticate" } else { b"proxy-authenticate" };
+    response.headers.find_values(name).any(|value| {
+        let scheme = value.split(|b| !b.is_ascii_alphanumeric() && *b != b'-').next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case(b"negotiate") || scheme.eq_ignore_ascii_case(b"ntlm")
+    })
 }
 
 /// Whether the client ended its side while nothing is left to be read from it. What it sends meanwhile is its next
