@@ -217,9 +217,8 @@ impl SizeLine {
                 }
                 (SizePart::Digits | SizePart::Blanks | SizePart::Extension, b'\r') => SizePart::LineFeed,
                 (SizePart::Digits | SizePart::Blanks, b' ' | b'\t') => SizePart::Blanks,
-                (SizePart::Digits | SizePart::Blanks, b';') => SizePart::Extension,
+                (SizePart::Digits | SizePart::Blanks, b';') | (SizePart::Quoted, b'"') => SizePart::Extension,
                 (SizePart::Extension, b'"') => SizePart::Quoted,
-                (SizePart::Quoted, b'"') => SizePart::Extension,
                 (SizePart::Extension, b'\\') => SizePart::Escaped,
                 (SizePart::Quoted, b'\\') => SizePart::QuotedEscape,
                 (SizePart::Escaped, _) if token::is_field_char(byte) => SizePart::Extension,

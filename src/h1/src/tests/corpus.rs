@@ -99,8 +99,8 @@ impl Reader {
         }
     }
 
-    fn piece(&mut self, mut decoder: BodyDecoder, mut got: Vec<u8>, persistence: Persistence) -> bool {
-        match decoder.decode(&self.buffer, &mut self.trailers) {
+    fn piece(&mut self, mut reader: BodyDecoder, mut got: Vec<u8>, persistence: Persistence) -> bool {
+        match reader.decode(&self.buffer, &mut self.trailers) {
             Err(e) => self.refuse(&e),
             Ok(decoded) => {
                 let more = match decoded.event {
@@ -116,7 +116,7 @@ impl Reader {
                     }
                 };
                 self.buffer.drain(..decoded.consumed);
-                self.body = Some((decoder, got, persistence));
+                self.body = Some((reader, got, persistence));
                 more
             }
         }
