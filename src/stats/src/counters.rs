@@ -99,7 +99,9 @@ impl H1Counters {
             &self.spliced_in,
             &self.spliced_out,
         ];
-        counters.into_iter().for_each(|c| c.set(0));
+        for counter in counters {
+            counter.set(0);
+        }
     }
 }
 
