@@ -147,9 +147,9 @@ fn average(name: &str, values: &[u64], columns: Columns, out: &mut String) {
 
 fn line(name: &str, values: &[u64], total: u64, columns: Columns, out: &mut String) {
     let mut list = String::new();
-    values.iter().for_each(|v| {
-        let _ = write!(list, " {v}");
-    });
+    for value in values {
+        let _ = write!(list, " {value}");
+    }
     let _ = match columns {
         Columns::All if values.len() > 1 => writeln!(out, "{name}: {total} [{list} ]"),
         Columns::All | Columns::Total => writeln!(out, "{name}: {total}"),
