@@ -7,6 +7,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { fetches: lang::fetches::FETCHES, converters: lang::converters::CONVERTERS, ..Tables::NONE },
     Tables { fetches: lang::fetches::connection::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::content::FETCHES, ..Tables::NONE },
+    Tables { fetches: lang::fetches::limits::FETCHES, ..Tables::NONE },
     Tables { directives: config::DIRECTIVES, checks: config::CHECKS, ..Tables::NONE },
     Tables { directives: config::global::DIRECTIVES, checks: config::global::CHECKS, ..Tables::NONE },
     Tables {
@@ -37,6 +38,7 @@ pub(crate) const ROOMS: &[Tables] = &[
         ..Tables::NONE
     },
     Tables { actions: rule::VAR_ACTIONS, ..Tables::NONE },
+    Tables { actions: rule::STREAM_ACTIONS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
     Tables {

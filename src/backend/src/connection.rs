@@ -125,7 +125,7 @@ mod tests {
     }
 
     fn pair(source: Source) -> (Backend, Server) {
-        let facts = ProxyFacts { name: "b".into(), id: 1, http: true };
+        let facts = ProxyFacts { name: "b".into(), id: 1, http: true, ..ProxyFacts::default() };
         let settings = BackendSettings { source: Some(source), ..BackendSettings::default() };
         let server = ServerFacts { name: "s".into(), id: 1 };
         let features = config::Slots::default();

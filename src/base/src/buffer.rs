@@ -135,6 +135,7 @@ impl Buffer {
     /// Forgets what is unread and gives the memory back.
     pub fn clear(&mut self) {
         self.store.clear();
+        self.head = 0;
         self.release_if_empty();
     }
 }
@@ -178,6 +179,16 @@ fn give(mut store: Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_buffer_that_was_partly_read_can_be_cleared() {
+        let mut buffer = Buffer::new();
+        buffer.ensure_capacity(16);
+        buffer.extend(b"read unread");
+        buffer.consume(5);
+        buffer.clear();
+        assert_eq!((buffer.data(), buffer.capacity()), (&b""[..], 0));
+    }
 
     #[test]
     fn consuming_everything_rewinds() {

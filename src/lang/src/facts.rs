@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::addr::Addr;
 use base::clock::{Tick, WallTime};
@@ -131,6 +132,8 @@ pub struct ProxyFacts {
     pub id: u32,
     /// Whether it carries HTTP.
     pub http: bool,
+    /// Its timeouts and retries.
+    pub limits: ProxyLimits,
 }
 
 /// A server.
@@ -388,6 +391,8 @@ pub struct StreamFacts {
     pub source: Option<Addr>,
     /// The destination of this stream alone (`http-request set-dst`).
     pub destination: Option<Addr>,
+    /// What rules said of this stream in place of its proxies.
+    pub overrides: Overrides,
     /// The packet mark of its connection to the server (`set-bc-mark`).
     pub server_mark: Option<u32>,
     /// The type of service of its connection to the server (`set-bc-tos`).
@@ -402,6 +407,64 @@ pub struct StreamFacts {
     pub http_version: u8,
     /// The name of the rule that ended the stream with its place (`last_rule_file`, `last_rule_line`).
     pub last_rule: Option<(Arc<str>, u32)>,
+}
+
+/// What rules said of one stream in place of its proxies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `set-timeout client`.
+    pub client: Option<Duration>,
+    /// `set-timeout connect`.
+    pub connect: Option<Duration>,
+    /// `set-timeout queue`.
+    pub queue: Option<Duration>,
+    /// `set-timeout server`.
+    pub server: Option<Duration>,
+    /// `set-timeout tarpit`.
+    pub tarpit: Option<Duration>,
+    /// `set-timeout tunnel`.
+    pub tunnel: Option<Duration>,
+    /// `set-retries`.
+    pub retries: Option<u32>,
+    /// `disable-l7-retry`.
+    pub replay: Replay,
+}
+
+impl Overrides {
+    /// What is left of them in another backend than the proxy whose rules set them.
+    #[must_use]
+    pub fn elsewhere(self) -> Self {
+        Self { client: self.client, replay: self.replay, ..Self::default() }
+    }
+}
+
+/// Whether a request that a server failed to answer may be sent again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Replay {
+    /// As its backend's `retry-on` says.
+    #[default]
+    Configured,
+    /// It may not.
+    Never,
+}
+
+/// The timeouts and retries of a proxy, for fetches; no timeout waits for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProxyLimits {
+    /// `timeout client`.
+    pub client: Option<Duration>,
+    /// `timeout connect`.
+    pub connect: Option<Duration>,
+    /// `timeout queue`.
+    pub queue: Option<Duration>,
+    /// `timeout server`.
+    pub server: Option<Duration>,
+    /// `timeout tarpit`.
+    pub tarpit: Option<Duration>,
+    /// `timeout tunnel`.
+    pub tunnel: Option<Duration>,
+    /// `retries`.
+    pub retries: u32,
 }
 
 /// Where the connection to the server comes from.

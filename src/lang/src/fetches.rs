@@ -2,6 +2,7 @@
 
 pub mod connection;
 pub mod content;
+pub mod limits;
 
 use std::borrow::Cow;
 

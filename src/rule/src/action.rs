@@ -190,6 +190,12 @@ impl<'s, 'd> ActionCx<'s, 'd> {
         Ok(expr)
     }
 
+    /// Takes the next word as a sample expression that may find nothing where the rule is evaluated.
+    pub fn expect_any_expr(&mut self, what: &str) -> Result<Expr, Refusal> {
+        let text = self.expect_value(what)?;
+        Expr::parse(text, self.registry()).map_err(|e| self.blame(&e))
+    }
+
     /// Where the rule's expressions are evaluated.
     pub fn within(&mut self) -> Contexts {
         let kind = self.statement.proxy().kind;

@@ -89,9 +89,7 @@ impl Conn {
         if self.input.capacity() == 0 {
             ready!(ration::poll_room(cx, self.claim));
         }
-        self.input.ensure_capacity(limit);
-        let room = limit.saturating_sub(self.input.len());
-        match self.socket.poll_recv(cx, &mut self.input, room) {
+        match self.socket.poll_recv_up_to(cx, &mut self.input, limit) {
             Poll::Pending => {
                 self.input.release_if_empty();
                 Poll::Pending
@@ -129,12 +127,7 @@ impl Conn {
     }
 
     /// Whether a connection that waits for its next use is still there: nothing came, nobody closed.
-    pub(crate) fn is_quiet(&mut self) -> bool {
-        if !self.input.is_empty() || self.receiving == Receiving::Ended {
-            return false;
-        }
-        let mut probe = Buffer::new();
-        probe.ensure_capacity(64);
-        matches!(self.socket.try_recv(&mut probe, 1), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.input.is_empty() && self.receiving == Receiving::Open && self.socket.is_quiet()
     }
 }

@@ -186,9 +186,8 @@ async fn wait(
     mut waiting: Waiting,
 ) -> Result<Outcome<Server>, Failure> {
     story.live.reach(Stage::Queued);
-    let timeouts = &backend.common.timeouts;
     let now = story.now();
-    story.expire(now, timeouts.queue.or(timeouts.connect));
+    story.expire(now, story.queue_timeout(backend));
     poll_fn(|cx| match waiting.poll(cx) {
         Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
         Poll::Pending => story
@@ -201,10 +200,10 @@ async fn wait(
 
 /// Whether the next attempt goes to another server.
 fn redispatches(story: &Story<'_>, backend: &BackendSide) -> bool {
-    let (retries, settings) = (story.facts.retries as i32, &backend.core.settings);
-    match settings.redispatch {
+    let retries = story.facts.retries as i32;
+    match backend.core.settings.redispatch {
         0 => false,
-        n if n < 0 => retries >= settings.retries as i32 + 1 + n,
+        n if n < 0 => retries >= story.retries(backend) as i32 + 1 + n,
         n => retries % n == 0,
     }
 }
@@ -218,7 +217,7 @@ async fn connect(
     server.counters.common.events.here().connects.inc();
     backend.core.counters.events.here().connects.inc();
     let now = story.now();
-    story.expire(now, backend.common.timeouts.connect);
+    story.expire(now, story.connect_timeout(backend));
     dial(story, backend, server, traits).await.map_err(|e| {
         let cause = match e {
             DialError::Refused => Cause::ServerAbort,
@@ -237,7 +236,7 @@ async fn retry(
 ) -> Result<Arc<Server>, Failure> {
     let server = held.0.clone();
     drop(held);
-    if story.facts.retries >= backend.core.settings.retries {
+    if story.facts.retries >= story.retries(backend) {
         backend.core.counters.events.here().failed_connections.inc();
         server.counters.common.events.here().failed_connections.inc();
         return Err(failure);
@@ -248,7 +247,7 @@ async fn retry(
     // A server that refuses at once is given a moment; another one need not wait.
     let timed_out = failure.termination.cause == Cause::ServerTimeout;
     if !timed_out && !redispatches(story, backend) {
-        let delay = backend.common.timeouts.connect.map_or(RETRY_DELAY, |t| t.min(RETRY_DELAY));
+        let delay = story.connect_timeout(backend).map_or(RETRY_DELAY, |t| t.min(RETRY_DELAY));
         let due: Tick = story.now() + delay;
         story.deadline.set(due);
         poll_fn(|cx| story.deadline.poll_expired(cx)).await;

@@ -140,6 +140,7 @@ pub static DIRECTIVES: &[Directive] = &[
     switch("option dontlog-normal", FRONT, set_switch!(LogOptions, dont_log_normal)),
     switch("option dontlognull", FRONT, set_switch!(LogOptions, dont_log_null)),
     proxy("option forwardfor", ALL, Prefix::None, Arity::AtLeast(0), forwardfor),
+    switch("option http-buffer-request", ALL, set_switch!(HttpOptions, buffer_request)),
     switch("option http-keep-alive", ALL, |s| connection_mode(s, ConnectionMode::KeepAlive)),
     switch("option http-server-close", ALL, |s| connection_mode(s, ConnectionMode::ServerClose)),
     switch("option httpclose", ALL, |s| connection_mode(s, ConnectionMode::Close)),

@@ -45,6 +45,8 @@ pub(crate) enum Reading {
 pub(crate) enum Extent {
     Whole,
     Part,
+    /// What came is malformed.
+    Broken,
 }
 
 /// How header names are written.
@@ -128,10 +130,13 @@ impl H1Side {
     }
 
     /// Goes through what has arrived of the body, and leaves it where it is.
-    fn scan_body(&self, mut each: impl FnMut(&[u8])) -> Extent {
+    pub(crate) fn scan_body(&self, mut each: impl FnMut(&[u8])) -> Extent {
         let (mut decoder, mut trailers) = (self.incoming.clone(), Headers::new());
         let mut rest = self.conn.input.data();
-        while let Ok(Decoded { event, consumed }) = decoder.decode(rest, &mut trailers) {
+        loop {
+            let Ok(Decoded { event, consumed }) = decoder.decode(rest, &mut trailers) else {
+                return Extent::Broken;
+            };
             match event {
                 BodyEvent::Data(range) => each(&rest[range]),
                 BodyEvent::End => return Extent::Whole,
@@ -142,12 +147,16 @@ impl H1Side {
             }
             rest = &rest[consumed..];
         }
-        Extent::Part
     }
 
     /// Appends a copy of what has arrived of the body.
     pub(crate) fn copy_body(&self, to: &mut Vec<u8>) -> Extent {
         self.scan_body(|data| to.extend_from_slice(data))
+    }
+
+    /// Whether all of the body has arrived.
+    pub(crate) fn has_whole_body(&self) -> bool {
+        self.has_all() || self.scan_body(|_| {}) == Extent::Whole
     }
 
     /// Notes what is wrong with what came.

@@ -55,8 +55,12 @@ impl<'r> Inspection<'r> {
     }
 
     /// Of what a server answers.
-    pub(crate) fn of_response(backend: &'r BackendSide, server: &'r Server) -> Self {
-        let (rules, silence) = (&backend.common.rules, backend.common.timeouts.server);
+    pub(crate) fn of_response(
+        backend: &'r BackendSide,
+        server: &'r Server,
+        silence: Option<Duration>,
+    ) -> Self {
+        let rules = &backend.common.rules;
         let (list, delay) = (&rules.tcp_response, rules.response_delay);
         Self { list, delay, silence, side: Side::Response, server: Some(server) }
     }
@@ -248,7 +252,7 @@ pub(crate) async fn answer(
     backend: &BackendSide,
     server: &Server,
 ) -> Result<(), Termination> {
-    let inspection = Inspection::of_response(backend, server);
+    let inspection = Inspection::of_response(backend, server, story.server_timeout(backend));
     if inspection.list.is_empty() {
         return Ok(());
     }

@@ -23,6 +23,7 @@ mod introduction;
 mod listeners;
 pub mod live;
 mod meter;
+mod rest;
 mod run;
 mod session;
 pub mod settings;

@@ -118,6 +118,8 @@ pub struct HttpOptions {
     pub forwarded_for: Option<ForwardedFor>,
     /// `option abortonclose`.
     pub abort_on_close: AbortOnClose,
+    /// `option http-buffer-request`.
+    pub buffer_request: Switch,
     /// `option accept-unsafe-violations-in-http-request`.
     pub request_violations: Violations,
     /// `option accept-unsafe-violations-in-http-response`.

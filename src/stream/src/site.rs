@@ -16,7 +16,7 @@ use config::directive::Switch;
 use config::draft::{Resolution, Showing, Speech};
 use config::global::{CloseSpread, EventLoop, ProcessLimits, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, Severity};
-use lang::facts::{Expected, ProcessFacts, ProxyFacts, ServerFacts};
+use lang::facts::{Expected, ProcessFacts, ProxyFacts, ProxyLimits, ServerFacts};
 use net::{AcceptProxy, ListenerSettings};
 use rule::Rules;
 use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
@@ -303,7 +303,19 @@ fn common(proxy: &ProxyDraft) -> Common {
 }
 
 fn facts(proxy: &ProxyDraft) -> ProxyFacts {
-    ProxyFacts { name: proxy.name.clone(), id: proxy.id.unwrap_or(0), http: proxy.mode == Mode::Http }
+    let timeouts: Timeouts = proxy.slots.get_or_default();
+    // What waits for a server takes no longer than its connection may, unless told otherwise.
+    let connect = timeouts.connect.filter(|_| proxy.kind.has_backend());
+    let limits = ProxyLimits {
+        client: timeouts.client,
+        connect: timeouts.connect,
+        queue: timeouts.queue.or(connect),
+        server: timeouts.server,
+        tarpit: timeouts.tarpit.or(connect),
+        tunnel: timeouts.tunnel,
+        retries: proxy.slots.get_or_default::<BackendSettings>().retries,
+    };
+    ProxyFacts { name: proxy.name.clone(), id: proxy.id.unwrap_or(0), http: proxy.mode == Mode::Http, limits }
 }
 
 fn backend_side(

@@ -7,7 +7,7 @@ use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::Termination;
 use http::{RequestHead, ResponseHead};
-use lang::facts::{Payload, Scene, SessionFacts, StreamFacts, Timers};
+use lang::facts::{Buffered, Hope, Payload, Scene, SessionFacts, StreamFacts, Timers};
 use lang::logformat::Needs;
 use net::Deadline;
 use rule::Txn;
@@ -19,6 +19,7 @@ use crate::events::{self, Events};
 use crate::live::{Begun, Seat};
 use crate::session::{Progress, Session};
 use crate::site::{BackendSide, Frontend, Site};
+use crate::tcp::RelayTimeouts;
 use crate::worker::Worker;
 
 /// Everything that is known of a session and of its current stream.
@@ -33,6 +34,8 @@ pub(crate) struct Story<'s> {
     pub(crate) facts: StreamFacts,
     pub(crate) request: RequestHead,
     pub(crate) response: ResponseHead,
+    /// A copy of what had come of the message's body when its rules were run.
+    pub(crate) body: Vec<u8>,
     pub(crate) deadline: &'s mut Deadline,
     /// When the connection was ready to carry requests, if it had to begin with something else.
     pub(crate) handshake: Tick,
@@ -53,9 +56,10 @@ pub(crate) struct Story<'s> {
 }
 
 /// A stream that waits for its request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Awaited {
     id: u32,
+    /// Never, when there is none.
     since: (Tick, WallTime),
 }
 
@@ -120,8 +124,11 @@ impl Failure {
 }
 
 impl<'s> Story<'s> {
-    pub(crate) fn new(session: &'s mut Session<'_>) -> Self {
-        let Session { site, worker, frontend, facts, deadline, listener, progress, events } = session;
+    pub(crate) fn new(session: &'s mut Session) -> Self {
+        let Session { worker, permit, facts, deadline, progress, events } = session;
+        let (site, listener) = (&*worker.site, &*permit.listener);
+        let frontend = &site.frontends[listener.frontend];
+        let (request, response) = worker.take_heads();
         Self {
             site,
             worker,
@@ -130,15 +137,16 @@ impl<'s> Story<'s> {
             occupies: None,
             session: facts,
             facts: StreamFacts::default(),
-            request: RequestHead::default(),
-            response: ResponseHead::default(),
+            request,
+            response,
+            body: Vec::new(),
             deadline,
             handshake: progress.handshake,
             served: progress.served,
-            awaited: progress.awaited,
+            awaited: Some(progress.awaited).filter(|a| a.since.0.is_set()),
             logged: Logged::No,
             sent: 0,
-            listener: *listener,
+            listener: listener.counters.as_deref(),
             live: if frontend.common.facts.http {
                 Seat::take(&site.live).counting(frontend.counters.h1.here())
             } else {
@@ -159,6 +167,9 @@ impl<'s> Story<'s> {
 
     /// The stream belongs to this backend from here on.
     pub(crate) fn enter_backend(&mut self, backend: &'s BackendSide) {
+        if backend.common.facts.id != self.frontend.common.facts.id {
+            self.facts.overrides = self.facts.overrides.elsewhere();
+        }
         self.backend = Some(backend);
         self.occupies = Some(Occupies::new(backend));
         self.live.route(backend.common.facts.id);
@@ -183,6 +194,8 @@ impl<'s> Story<'s> {
         request_line.clear();
         self.backend = None;
         self.occupies = None;
+        // An idle session holds no room for bodies.
+        self.body = Vec::new();
         self.sent = 0;
         self.logged = Logged::No;
         self.facts = StreamFacts {
@@ -195,11 +208,12 @@ impl<'s> Story<'s> {
         if awaited.is_some() { Beginning::Resumed } else { Beginning::New }
     }
 
-    /// How far the connection has come, when nothing of the current stream's request has.
-    pub(crate) fn progress(&self) -> Progress {
+    /// Ends the story where nothing of the current stream's request has come; tells how far the connection is.
+    pub(crate) fn pause(self) -> Progress {
         let timers = &self.facts.timers;
+        self.worker.keep_heads((self.request, self.response));
         let awaited = Awaited { id: self.facts.id, since: (timers.begin, timers.begin_date) };
-        Progress { handshake: self.handshake, served: self.served, awaited: Some(awaited) }
+        Progress { handshake: self.handshake, served: self.served, awaited }
     }
 
     /// Counts something for the frontend, and for the listener if it is counted apart.
@@ -225,6 +239,43 @@ impl<'s> Story<'s> {
         self.worker.now()
     }
 
+    /// How long the client may be silent.
+    pub(crate) fn client_timeout(&self) -> Option<Duration> {
+        self.facts.overrides.client.or(self.frontend.common.timeouts.client)
+    }
+
+    /// How long a server of the backend may be silent.
+    pub(crate) fn server_timeout(&self, backend: &BackendSide) -> Option<Duration> {
+        self.facts.overrides.server.or(backend.common.timeouts.server)
+    }
+
+    /// How long a connection to a server may take.
+    pub(crate) fn connect_timeout(&self, backend: &BackendSide) -> Option<Duration> {
+        self.facts.overrides.connect.or(backend.common.timeouts.connect)
+    }
+
+    /// How long the stream may wait for a server.
+    pub(crate) fn queue_timeout(&self, backend: &BackendSide) -> Option<Duration> {
+        let configured = backend.common.timeouts.queue.or(backend.common.timeouts.connect);
+        self.facts.overrides.queue.or(configured)
+    }
+
+    /// How often a connection may be tried again.
+    pub(crate) fn retries(&self, backend: &BackendSide) -> u32 {
+        self.facts.overrides.retries.unwrap_or(backend.core.settings.retries)
+    }
+
+    /// The timeouts of bytes that go both ways.
+    pub(crate) fn relay_timeouts(&self, backend: &BackendSide) -> RelayTimeouts {
+        let configured = RelayTimeouts::of(&self.frontend.common, &backend.common);
+        RelayTimeouts {
+            client: self.client_timeout(),
+            server: self.server_timeout(backend),
+            tunnel: self.facts.overrides.tunnel.or(configured.tunnel),
+            ..configured
+        }
+    }
+
     /// Sets the deadline so far from `from`; none at all lifts it.
     pub(crate) fn expire(&mut self, from: Tick, after: Option<Duration>) {
         let due = after.map_or(Tick::NEVER, |d| from + d);
@@ -244,7 +295,7 @@ impl<'s> Story<'s> {
             stream: Some(&self.facts),
             request: (stage != Stage::Connection).then_some(&self.request),
             response: (stage == Stage::Response).then_some(&self.response),
-            payload: Payload::Unavailable,
+            payload: payload(&self.body, stage),
         }
     }
 
@@ -283,7 +334,17 @@ impl<'s> Story<'s> {
             stream: Some(&mut self.facts),
             request: (stage != Stage::Connection).then_some(&mut self.request),
             response: (stage == Stage::Response).then_some(&mut self.response),
-            payload: Payload::Unavailable,
+            payload: payload(&self.body, stage),
         }
+    }
+}
+
+/// What has come of the body of the message that is looked at.
+fn payload(body: &[u8], stage: Stage) -> Payload<'_> {
+    let buffered = Buffered { data: body, hope: Hope::Nothing };
+    match stage {
+        Stage::Connection => Payload::Unavailable,
+        Stage::Request => Payload::Request(buffered),
+        Stage::Response => Payload::Response(buffered),
     }
 }

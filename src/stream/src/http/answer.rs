@@ -84,10 +84,11 @@ async fn denied(
 
 /// Keeps a client waiting that shall not come again soon.
 async fn tarpit(story: &mut Story<'_>) {
-    let delay = match story.backend.map(|b| &b.common.timeouts) {
+    let configured = match story.backend.map(|b| &b.common.timeouts) {
         Some(t) => t.tarpit.or(t.connect),
         None => story.frontend.common.timeouts.tarpit,
     };
+    let delay = story.facts.overrides.tarpit.or(configured);
     let now = story.now();
     story.expire(now, Some(delay.unwrap_or_default()));
     poll_fn(|cx| story.deadline.poll_expired(cx)).await;
@@ -166,6 +167,7 @@ fn after_response(story: &mut Story<'_>) {
 
 /// Sends the story's response with a body that is all there.
 async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, body: &[u8]) -> After {
+    story.body.clear();
     after_response(story);
     story.facts.status = story.response.status.0;
     let bodyless = story.request.method == Method::Head || story.response.status.forbids_body();
@@ -192,7 +194,7 @@ async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, b
 /// Sends the output, as long as the client takes it.
 async fn flush(story: &mut Story<'_>, client: &mut H1Side, length: u64) -> After {
     let now = story.now();
-    story.expire(now, story.frontend.common.timeouts.client);
+    story.expire(now, story.client_timeout());
     match crate::tcp::finish_output(&mut client.conn, story.deadline).await {
         Ok(()) => {
             story.sent += length;

@@ -11,10 +11,10 @@ use h1::{Asked, ConnectionLine, NameCase, Persistence, Progress, RequestInfo, Re
 use http::{BodyLength, ResponseHead, Version};
 use net::More;
 use rule::set::Outcome;
-use rule::{Ending, Verdict};
+use rule::{Ending, Verdict, Wait};
 
 use super::request::Routed;
-use super::{After, answer, persistence, receive};
+use super::{After, answer, body, persistence, receive};
 use crate::captures::{self, Fault};
 use crate::conn::{Filled, Receiving};
 use crate::connect::{Lease, Origin, Reuse, lease};
@@ -26,7 +26,7 @@ use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
 use crate::size;
 use crate::story::{Failure, Stage, Story};
-use crate::tcp::{RelayTimeouts, relay};
+use crate::tcp::relay;
 use log::Step;
 
 /// A request that was answered by a server.
@@ -47,6 +47,11 @@ pub(super) async fn forward(
     let backend = routed.backend;
     let keep = server_persistence(story, backend);
     let reuse = if story.served > 0 && keep == Persistence::KeepAlive { Reuse::Yes } else { Reuse::No };
+    if client.conn.receiving == Receiving::Ended && !client.has_whole_body() {
+        // The log has a status, though nobody is there to read it.
+        story.facts.status = 400;
+        return Err((Failure::silent(Termination::new(Cause::ClientAbort, Phase::Request)), None));
+    }
     let mut lease = lease(story, backend, reuse).await?;
     loop {
         let aborts_on_close = backend.common.http.abort_on_close.is_on();
@@ -104,6 +109,14 @@ struct Connected<'r> {
     aborts_on_close: bool,
 }
 
+/// Why a response does not go on to the client.
+enum Refused {
+    /// A rule says so.
+    Rule(Ending),
+    /// What a rule waited for did not come.
+    Late(Failure),
+}
+
 /// A response head that was received.
 struct Head {
     info: ResponseInfo,
@@ -133,24 +146,30 @@ impl Connected<'_> {
         }
         server.counters.common.events.here().statuses.count(story.response.status.0);
         story.facts.server_status = story.response.status.0;
-        let after = match self.rules(story, &server) {
+        let after = match self.rules(story, &mut lease.side, &server).await {
             Ok(()) => {
                 story.facts.status = story.response.status.0;
                 finish::step(story, Some(&*server), Stage::Response, Step::Response);
                 self.relay_response(story, client, &mut lease, head.info).await
             }
-            Err(Ending::Answer(reply)) => answer::reply(story, client, self.info, *reply).await,
-            Err(Ending::Deny(status, Some(reply))) => {
+            Err(Refused::Late(failure)) => {
+                count_failure(self.backend, &server, failure);
+                answer::failure(story, client, Some(self.info), failure).await
+            }
+            Err(Refused::Rule(Ending::Answer(reply))) => {
+                answer::reply(story, client, self.info, *reply).await
+            }
+            Err(Refused::Rule(Ending::Deny(status, Some(reply)))) => {
                 story.facts.status = status;
                 self.denied(story);
                 answer::reply(story, client, self.info, *reply).await
             }
-            Err(Ending::Deny(status, None)) => {
+            Err(Refused::Rule(Ending::Deny(status, None))) => {
                 self.denied(story);
                 let failure = Failure::new(status, Termination::new(Cause::Proxy, Phase::Headers));
                 answer::failure(story, client, Some(self.info), failure).await
             }
-            Err(_) => {
+            Err(Refused::Rule(_)) => {
                 self.denied(story);
                 After::Abandon
             }
@@ -166,7 +185,7 @@ impl Connected<'_> {
         lease: &mut Lease,
         server: &Server,
     ) -> Result<(), After> {
-        let inspection = Inspection::of_response(self.backend, server);
+        let inspection = Inspection::of_response(self.backend, server, story.server_timeout(self.backend));
         let (cause, phase) = match inspection.run(story, Arriving::Body(&mut lease.side)).await {
             Ok(()) => return Ok(()),
             Err(inspect::Stop::Rule(Ending::CloseServer)) => {
@@ -217,19 +236,21 @@ impl Connected<'_> {
         let origin = lease.origin;
         let side = &mut lease.side;
         let wait = ResponseWait {
-            client_timeout: story.frontend.common.timeouts.client,
-            server_timeout: self.backend.common.timeouts.server,
+            client_timeout: story.client_timeout(),
+            server_timeout: story.server_timeout(self.backend),
             asked,
             options,
         };
         let now = story.now();
-        story.expire(now, wait.server_timeout);
+        let upload = self.upload.is_done() || self.info.body.is_empty();
+        story.expire(now, if upload { wait.server_timeout } else { wait.client_timeout });
         let outcome = poll_fn(|cx| self.poll_head(cx, story, client, side, &wait)).await;
         match outcome {
             Ok(info) => {
                 story.facts.timers.response = story.now();
                 story.facts.bytes_out += size::of_response(&story.response);
                 side.expect_body(info.body, Side::Response, wait.options);
+                story.body.clear();
                 Ok(Head { info })
             }
             Err(failure) => {
@@ -336,28 +357,25 @@ impl Connected<'_> {
     }
 
     /// Runs the rules on the response, the backend's first.
-    fn rules(&self, story: &mut Story<'_>, server: &Server) -> Result<(), Ending> {
+    async fn rules(&self, story: &mut Story<'_>, side: &mut H1Side, server: &Server) -> Result<(), Refused> {
         let frontend = story.frontend;
         let own = self.backend.common.facts.id != frontend.common.facts.id;
-        let lists = [
-            Some(&self.backend.common.rules.http_response),
-            own.then_some(&frontend.common.rules.http_response),
-        ];
-        for rules in lists.into_iter().flatten().filter(|r| !r.is_empty()) {
-            if let Outcome::Stopped(verdict, _) = rules.run(0, &mut story.txn(Stage::Response, Some(server)))
-            {
-                return Err(match verdict {
-                    Verdict::End(ending) => ending,
-                    _ => Ending::Deny(500, None),
-                });
+        let proxies = [Some(&self.backend.common.rules), own.then_some(&frontend.common.rules)];
+        for rules in proxies.into_iter().flatten().map(|r| &r.http_response).filter(|r| !r.is_empty()) {
+            let mut at = 0;
+            loop {
+                match rules.run(at, &mut story.txn(Stage::Response, Some(server))) {
+                    Outcome::Stopped(Verdict::End(ending), _) => return Err(Refused::Rule(ending)),
+                    Outcome::Stopped(..) => return Err(Refused::Rule(Ending::Deny(500, None))),
+                    Outcome::Waiting(Wait::Body(wait), next) => {
+                        body::of_response(story, side, wait).await.map_err(Refused::Late)?;
+                        at = next;
+                    }
+                    Outcome::Done | Outcome::Waiting(Wait::Data, _) => break,
+                }
             }
         }
-        for rules in
-            [Some(&self.backend.common.rules.http_after), own.then_some(&frontend.common.rules.http_after)]
-                .into_iter()
-                .flatten()
-                .filter(|r| !r.is_empty())
-        {
+        for rules in proxies.into_iter().flatten().map(|r| &r.http_after).filter(|r| !r.is_empty()) {
             let _ = rules.run(0, &mut story.txn(Stage::Response, Some(server)));
         }
         Ok(())
@@ -409,8 +427,7 @@ impl Connected<'_> {
     ) -> After {
         let (_, mode) = story.frontend.common.splicing(&self.backend.common);
         let mut download = Pump::spliced(mode);
-        let (client_timeout, server_timeout) =
-            (story.frontend.common.timeouts.client, self.backend.common.timeouts.server);
+        let (client_timeout, server_timeout) = (story.client_timeout(), story.server_timeout(self.backend));
         let now = story.now();
         story.expire(now, server_timeout.or(client_timeout));
         let server = &mut lease.side;
@@ -470,7 +487,7 @@ impl Connected<'_> {
     /// The two sides speak another protocol from here on.
     async fn tunnel(&mut self, story: &mut Story<'_>, client: &mut H1Side, lease: &mut Lease) -> After {
         self.keep = Persistence::Close;
-        let timeouts = RelayTimeouts::of(&story.frontend.common, &self.backend.common);
+        let timeouts = story.relay_timeouts(self.backend);
         let now = story.now();
         story.expire(now, timeouts.client);
         if crate::tcp::finish_output(&mut client.conn, story.deadline).await.is_err() {
@@ -583,7 +600,7 @@ fn forward_interim(story: &mut Story<'_>, client: &mut H1Side) {
 
 fn timed_out(uploading: Option<Waiting>) -> Failure {
     match uploading {
-        Some(Waiting::ForSource) => Failure::new(408, Termination::new(Cause::ClientTimeout, Phase::Data)),
+        Some(Waiting::ForSource) => Failure::new(400, Termination::new(Cause::ClientTimeout, Phase::Headers)),
         _ => Failure::new(504, Termination::new(Cause::ServerTimeout, Phase::Headers)),
     }
 }

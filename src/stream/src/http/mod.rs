@@ -12,6 +12,7 @@
 //! [`Failure`], which becomes an error page here and two letters in the log.
 
 mod answer;
+mod body;
 mod forward;
 mod receive;
 mod request;

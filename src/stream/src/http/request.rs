@@ -3,7 +3,9 @@
 use base::termination::{Cause, Phase, Termination};
 use base::text::IpText;
 use rule::set::Outcome;
-use rule::{Ending, Truth, Verdict};
+use rule::{BodyWait, Ending, Truth, Verdict, Wait};
+
+use super::body;
 
 use crate::h1_side::H1Side;
 use crate::inspect::{self, Arriving, Inspection};
@@ -30,6 +32,12 @@ pub(super) enum Stop {
     Unasked,
 }
 
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Client(failure)
+    }
+}
+
 impl From<inspect::Stop> for Stop {
     fn from(stop: inspect::Stop) -> Self {
         match stop {
@@ -52,13 +60,15 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
         // The request is there for the rest of the story from here on.
         story.facts.timers.request = story.now();
     }
-    run(story, &frontend.common.rules.http_request)?;
+    buffer(story, client, &frontend.common).await?;
+    run(story, client, &frontend.common.rules.http_request).await?;
     let backend = choose(story).ok_or(Stop::NoBackend)?;
     story.enter_backend(backend);
     // The two sides of a `listen` section have one list of rules, which has been run.
     if backend.common.facts.id != frontend.common.facts.id {
+        buffer(story, client, &backend.common).await?;
         inspect(story, client, &backend.common).await?;
-        run(story, &backend.common.rules.http_request)?;
+        run(story, client, &backend.common.rules.http_request).await?;
     }
     add_forwarded_for(story, backend);
     if let (Some(header), Some(id)) = (&frontend.unique_id.header, &story.facts.unique_id) {
@@ -69,19 +79,40 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
 
 /// Runs the content rules of a proxy on the request.
 async fn inspect(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> Result<(), Stop> {
-    let silence = story.frontend.common.timeouts.client;
+    let silence = story.client_timeout();
     Inspection::of_request(&proxy.rules, silence).run(story, Arriving::Body(client)).await?;
     Ok(())
 }
 
-fn run(story: &mut Story<'_>, rules: &rule::RuleList) -> Result<(), Stop> {
+/// Waits for the whole body where the proxy wants that (`option http-buffer-request`).
+async fn buffer(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> Result<(), Stop> {
+    if proxy.http.buffer_request.is_on() {
+        let time = proxy.timeouts.http_request.unwrap_or_default();
+        body::of_request(story, client, BodyWait { time, at_least: 0 }).await?;
+        story.facts.timers.request = story.now();
+    }
+    Ok(())
+}
+
+/// Runs the rules of a proxy on the request.
+async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList) -> Result<(), Stop> {
     if rules.is_empty() {
         return Ok(());
     }
-    match rules.run(0, &mut story.txn(Stage::Request, None)) {
-        Outcome::Done | Outcome::Waiting(..) => Ok(()),
-        Outcome::Stopped(Verdict::End(ending), _) => Err(Stop::Rule(ending)),
-        Outcome::Stopped(..) => Err(Stop::Fault),
+    if !client.has_all() {
+        body::keep(story, client);
+    }
+    let mut at = 0;
+    loop {
+        match rules.run(at, &mut story.txn(Stage::Request, None)) {
+            Outcome::Waiting(Wait::Body(wait), next) => {
+                body::of_request(story, client, wait).await?;
+                at = next;
+            }
+            Outcome::Done | Outcome::Waiting(Wait::Data, _) => return Ok(()),
+            Outcome::Stopped(Verdict::End(ending), _) => return Err(Stop::Rule(ending)),
+            Outcome::Stopped(..) => return Err(Stop::Fault),
+        }
     }
 }
 
