@@ -10,7 +10,7 @@ use backend::{ServerDraft, ServerDrafts};
 use base::registry::Registry;
 use check::CheckSettings;
 use check::settings::Enabled;
-use cli::{Api, Program, Sinks, Traffic};
+use cli::{Api, ApiSettings, Program, Sinks, Traffic};
 use config::diagnostic::Message;
 use config::global::{Instance, ProcessLimits};
 use config::{Draft, Place, ProxyDraft, Severity};
@@ -75,6 +75,7 @@ fn settle(prepared: &mut Prepared, options: &Options) -> Settled {
     let needs = Needs {
         listeners: binding::count(draft, &prepared.plan) as u64,
         checks: checks(draft),
+        api: draft.global::<ApiSettings>().descriptors(),
         threads: prepared.plan.threads.len() as u64,
         buffer: draft.global::<stream::settings::Tuning>().buffer_size as u64,
     };

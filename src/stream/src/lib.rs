@@ -13,6 +13,7 @@ mod dial;
 mod directives;
 mod events;
 mod exchange;
+pub mod figures;
 mod finish;
 pub mod gate;
 mod h1_side;

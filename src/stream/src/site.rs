@@ -232,17 +232,26 @@ impl Site {
 
     /// Gives backends their `fullconn`, by default a tenth of what the frontends may send there.
     fn size_backends(&self, maxconn: u64) {
-        for (index, backend) in self.backends.iter().enumerate() {
-            if backend.core.settings.fullconn > 0 {
+        let mut totals = vec![0; self.backends.len()];
+        let mut anywhere = 0;
+        for frontend in &self.frontends {
+            let most = frontend.limits.maxconn.unwrap_or(maxconn);
+            if frontend.routes.iter().any(|r| r.backend.is_none()) {
+                anywhere += most;
                 continue;
             }
-            let leads_here = |f: &&Frontend| {
-                let route = |r: &CompiledRoute| r.backend.is_none_or(|b| b == index);
-                f.default_backend == Some(index) || f.routes.iter().any(route)
-            };
-            let frontends = self.frontends.iter().filter(leads_here);
-            let total: u64 = frontends.map(|f| f.limits.maxconn.unwrap_or(maxconn)).sum();
-            backend.core.set_full(total.div_ceil(10).max(1));
+            let mut leads: Vec<usize> = frontend.routes.iter().filter_map(|r| r.backend).collect();
+            leads.extend(frontend.default_backend);
+            leads.sort_unstable();
+            leads.dedup();
+            for backend in leads {
+                totals[backend] += most;
+            }
+        }
+        for (backend, total) in self.backends.iter().zip(totals) {
+            if backend.core.settings.fullconn == 0 {
+                backend.core.set_full((total + anywhere).div_ceil(10).max(1));
+            }
         }
     }
 

@@ -87,6 +87,25 @@ fn change_admin(site: &Site, backend: &BackendSide, server: &Arc<Server>, admin:
     backend.core.set_admin(server, admin, site.clock.now());
 }
 
+/// Lets checks be made again.
+pub(super) fn enable_health(cx: &mut CommandCx<'_>) -> Answer {
+    with(cx, |_, _, server| {
+        if !super::stat::is_checked(server) {
+            return Answer::error("Health check was not configured on this server, cannot enable.");
+        }
+        server.health.resume();
+        Answer::Silence
+    })
+}
+
+/// Lets no more checks be made.
+pub(super) fn disable_health(cx: &mut CommandCx<'_>) -> Answer {
+    with(cx, |_, _, server| {
+        server.health.suspend();
+        Answer::Silence
+    })
+}
+
 pub(super) fn set_maxconn(cx: &mut CommandCx<'_>) -> Answer {
     let text = cx.arg(1);
     with(cx, |_, backend, server| {
