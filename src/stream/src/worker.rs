@@ -23,6 +23,8 @@ pub(crate) struct Worker {
     pub(crate) closing: Notify,
     /// Those of them that have waited for a while already.
     pub(crate) resting: Resting,
+    /// How many wait and are ready to serve at once.
+    alert: Cell<u32>,
     /// Where in the sequence the next decision stands that is spread over time.
     turn: Cell<u32>,
     /// Connections that this thread serves.
@@ -41,6 +43,18 @@ pub(crate) type Heads = (RequestHead, ResponseHead);
 
 /// How many pairs of heads a worker keeps for later.
 const SPARE_HEADS: usize = 64;
+
+/// A connection that waits for a request and keeps all that serving it takes.
+pub(crate) struct Alert<'w>(&'w Cell<u32>);
+
+impl Drop for Alert<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// How many connections of a thread may do so.
+const MOST_ALERT: u32 = 32;
 
 /// Whether the worker takes on new work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,12 +77,22 @@ impl Worker {
             stopping: Cell::default(),
             closing: Notify::new(),
             resting: Resting::default(),
+            alert: Cell::new(0),
             turn: Cell::new(0),
             connections: Cell::new(0),
             drained: Notify::new(),
             tick: Cell::new(Tick::NEVER),
             date: Cell::new(WallTime(0)),
             heads: RefCell::default(),
+        })
+    }
+
+    /// Lets a connection stay ready while it waits, unless many do already.
+    pub(crate) fn stay_alert(&self) -> Option<Alert<'_>> {
+        let room = self.alert.get() < MOST_ALERT;
+        room.then(|| {
+            self.alert.set(self.alert.get() + 1);
+            Alert(&self.alert)
         })
     }
 

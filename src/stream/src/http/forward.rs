@@ -305,8 +305,10 @@ impl Connected<'_> {
             match server.poll_fill(cx) {
                 Poll::Ready(Ok(Filled::Bytes(_))) => {}
                 Poll::Ready(_) => {
-                    let aborted = Termination::new(Cause::ServerAbort, Phase::Headers);
-                    return Poll::Ready(Err(Failure::new(502, aborted)));
+                    // A head that breaks off is an invalid one; none at all is a server that left.
+                    let begun = !server.conn.input.is_empty();
+                    let cause = if begun { Cause::Proxy } else { Cause::ServerAbort };
+                    return Poll::Ready(Err(Failure::new(502, Termination::new(cause, Phase::Headers))));
                 }
                 Poll::Pending => {
                     return story.deadline.poll_expired(cx).map(|()| Err(timed_out(uploading)));

@@ -18,6 +18,7 @@ use crate::settings::Violations;
 use crate::site::Site;
 use crate::size;
 use crate::story::{Failure, Story};
+use crate::worker::Alert;
 
 /// Why there is no request.
 pub(super) enum NoRequest {
@@ -40,18 +41,19 @@ enum Polled {
 }
 
 /// How long a connection is ready to serve a request at once before it gives up what it takes to do so.
-const ALERT: Duration = Duration::from_millis(30);
+const READY: Duration = Duration::from_millis(100);
 
 /// Receives the next request's head into the story.
 pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Result<RequestInfo, NoRequest> {
     let begin = story.facts.timers.begin;
     let options = options(story.site, story.frontend.common.http.request_violations);
+    let worker = story.worker;
+    let alert = worker.stay_alert();
     if client.conn.input.is_empty() {
-        wait_for_first(story, begin);
+        wait_for_first(story, begin, alert.as_ref());
     } else {
         wait_for_rest(story, begin);
     }
-    let worker = story.worker;
     let mut closing = std::pin::pin!(worker.closing.notified());
     let polled = poll_fn(|cx| {
         let polled = poll(cx, story, client, &options);
@@ -124,9 +126,9 @@ pub(super) async fn skip_body(story: &mut Story<'_>, client: &mut H1Side) -> Res
 }
 
 /// The deadline while nothing has come since `begin`: first that of being ready.
-fn wait_for_first(story: &mut Story<'_>, begin: Tick) {
+fn wait_for_first(story: &mut Story<'_>, begin: Tick, alert: Option<&Alert<'_>>) {
     let due = due_at(begin, patience(story, Wait::Idle));
-    let drowsy = begin + ALERT;
+    let drowsy = if alert.is_some() { begin + READY } else { begin };
     story.live.expire(due);
     story.deadline.set(if due.is_set() { due.min(drowsy) } else { drowsy });
 }
