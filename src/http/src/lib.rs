@@ -19,7 +19,7 @@ mod version;
 pub use body::{BodyLength, Piece};
 pub use bytes::Bytes;
 pub use cookie::{Cookie, CookieSide, Cookies, request_cookies, response_cookies};
-pub use date::{imf_fixdate, parse_http_date, push_imf_fixdate};
+pub use date::{civil_from_days, days_from_civil, imf_fixdate, parse_http_date, push_imf_fixdate};
 pub use head::{RequestHead, ResponseHead, TargetSource};
 pub use headers::{Block, FixedField, HeaderField, HeaderLine, Headers, Iter};
 pub use list::{Values, values};
