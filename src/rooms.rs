@@ -4,7 +4,21 @@ use keyword::Tables;
 
 /// The rooms, in the order in which their checks run.
 pub(crate) const ROOMS: &[Tables] = &[
-    Tables { fetches: lang::fetches::FETCHES, converters: lang::converters::CONVERTERS, ..Tables::NONE },
+    Tables { fetches: lang::fetches::FETCHES, ..Tables::NONE },
+    Tables { converters: lang::converters::address::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::base64::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::dates::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::encodings::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::fix::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::forwarded::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::hashes::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::json::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::lists::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::mqtt::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::numbers::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::packets::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::protobuf::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::texts::CONVERTERS, ..Tables::NONE },
     Tables { fetches: lang::fetches::connection::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::content::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::limits::FETCHES, ..Tables::NONE },

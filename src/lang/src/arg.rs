@@ -3,6 +3,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use crate::regex::Regex;
+
 /// What an argument must be. The names are those that `-dK` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ArgKind {
@@ -38,20 +40,24 @@ pub enum ArgKind {
     Var,
     /// The name of an identifier that the fetch itself reads (a header, a protocol field).
     Delimiter,
+    /// Bytes as hexadecimal digits.
+    Hex,
+    /// The way to a field of a Protocol Buffers message: numbers with dots between them.
+    FieldPath,
 }
 
 impl ArgKind {
     /// The word for error messages and listings.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Str => "string",
+            Self::Str | Self::Hex => "string",
             Self::Int => "integer",
             Self::Time => "delay",
             Self::Size => "size",
-            Self::Ipv4 => "ipv4 address",
-            Self::Ipv6 => "ipv6 address",
-            Self::Mask4 => "ipv4 mask",
-            Self::Mask6 => "ipv6 mask",
+            Self::Ipv4 => "IPv4 address",
+            Self::Ipv6 => "IPv6 address",
+            Self::Mask4 => "IPv4 mask",
+            Self::Mask6 => "IPv6 mask",
             Self::Frontend => "frontend",
             Self::Backend => "backend",
             Self::Table => "table",
@@ -60,6 +66,7 @@ impl ArgKind {
             Self::Regex => "regex",
             Self::Var => "variable",
             Self::Delimiter => "delimiter",
+            Self::FieldPath => "Protocol buffers field number",
         }
     }
 }
@@ -126,6 +133,10 @@ pub enum Arg {
     Ipv4(Ipv4Addr),
     /// An IPv6 address or mask.
     Ipv6(Ipv6Addr),
+    /// A regular expression, made by the check of the converter that takes it.
+    Regex(Regex),
+    /// One of the words that a converter knows, by its place among them; made by the converter's check.
+    Choice(usize),
 }
 
 impl Arg {
@@ -134,7 +145,7 @@ impl Arg {
         match self {
             Self::Ipv4(a) => Some((*a).into()),
             Self::Ipv6(a) => Some((*a).into()),
-            Self::Str(_) | Self::Int(_) | Self::Time(_) | Self::Size(_) => None,
+            _ => None,
         }
     }
 }
@@ -160,6 +171,14 @@ impl Args {
         }
     }
 
+    /// Which of the words that the converter knows stands at `i`.
+    pub fn choice(&self, i: usize) -> Option<usize> {
+        match self.0.get(i) {
+            Some(Arg::Choice(n)) => Some(*n),
+            _ => None,
+        }
+    }
+
     /// Whether argument `i` was given.
     pub fn has(&self, i: usize) -> bool {
         i < self.0.len()
@@ -170,6 +189,9 @@ impl Args {
         // A fetch without parentheses and one with empty ones are the same.
         let written = if written.len() == 1 && written[0].is_empty() && signature.required == 0 {
             &[]
+        } else if written.is_empty() && signature.required > 0 && signature.kinds[0] == ArgKind::Str {
+            // Nothing at all is one empty text.
+            &[&[] as &[u8]]
         } else {
             written
         };
@@ -235,7 +257,18 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         | ArgKind::Userlist
         | ArgKind::Regex
         | ArgKind::Delimiter => Ok(Arg::Str(text.into())),
+        ArgKind::Hex => unhex(text).map(|bytes| Arg::Str(bytes.into())).ok_or_else(bad),
+        ArgKind::FieldPath => match crate::converters::protobuf::field_path(text) {
+            Some(_) => Ok(Arg::Str(text.into())),
+            None => Err(bad()),
+        },
     }
+}
+
+fn unhex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |b: u8| char::from(b).to_digit(16).map(|d| d as u8);
+    let pairs = text.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?));
+    pairs.collect()
 }
 
 fn mask4(word: &str) -> Option<Ipv4Addr> {
@@ -261,7 +294,9 @@ mod tests {
     #[test]
     fn arguments_are_checked_against_the_signature() {
         assert_eq!(Args::parse(&SIG, &[b"a", b"-1"]).unwrap().int(1), Some(-1));
-        assert!(Args::parse(&SIG, &[]).unwrap_err().message.starts_with("missing arguments"));
+        let two = Signature::all(&[ArgKind::Str, ArgKind::Int]);
+        assert!(Args::parse(&two, &[b"a"]).unwrap_err().message.starts_with("missing arguments"));
+        assert_eq!(Args::parse(&SIG, &[]), Args::parse(&SIG, &[b""]));
         assert_eq!(Args::parse(&SIG, &[b"a", b"x"]).unwrap_err().index, 1);
         assert_eq!(Args::parse(&SIG, &[b"a", b"1", b"2"]).unwrap_err().index, 2);
     }
@@ -271,6 +306,14 @@ mod tests {
         let sig = Signature::all(&[ArgKind::Mask4]);
         assert_eq!(Args::parse(&sig, &[b"24"]), Args::parse(&sig, &[b"255.255.255.0"]));
         assert!(Args::parse(&sig, &[b"33"]).is_err());
+    }
+
+    #[test]
+    fn bytes_come_as_pairs_of_digits() {
+        let sig = Signature::all(&[ArgKind::Hex]);
+        assert_eq!(Args::parse(&sig, &[b"0aFf"]).unwrap().str(0), b"\x0a\xff");
+        assert!(Args::parse(&sig, &[b"abc"]).is_err());
+        assert!(Args::parse(&sig, &[b"xy"]).is_err());
     }
 
     #[test]

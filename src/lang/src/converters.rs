@@ -1,81 +1,148 @@
-//! Converters on texts and bytes.
+//! Converters, by kind (configuration manual, section 7.3.1).
+
+pub mod address;
+pub mod base64;
+pub mod dates;
+pub mod encodings;
+pub mod fix;
+pub mod forwarded;
+pub mod hashes;
+pub mod json;
+pub mod lists;
+pub mod mqtt;
+pub mod numbers;
+pub mod packets;
+pub mod protobuf;
+mod strftime;
+pub mod texts;
+
+#[cfg(test)]
+mod probe;
 
 use std::borrow::Cow;
 
-use crate::arg::Signature;
+use crate::arg::{Arg, ArgKind, Args, Signature};
 use crate::expr::{ConvertFn, Converter, unchecked};
-use crate::sample::{Sample, Type, hex};
+use crate::facts::Scene;
+use crate::sample::{Sample, Type};
+use crate::vars::{VarName, look_up};
 
-const fn plain(name: &'static str, input: Type, out: Type, eval: ConvertFn) -> Converter {
-    Converter { name, args: Signature::NONE, input, out, manual: "7.3.1", check: unchecked, eval }
-}
-
-/// The converters of this room.
-pub static CONVERTERS: &[Converter] = &[
-    plain("hex", Type::Bin, Type::Str, |s, _, _| match s {
-        Sample::Bin(bytes) => Some(Sample::owned(hex(&bytes))),
-        _ => None,
-    }),
-    plain("length", Type::Str, Type::Int, |s, _, _| match s {
-        Sample::Str(text) => Some(Sample::Int(text.len() as i64)),
-        _ => None,
-    }),
-    plain("lower", Type::Str, Type::Str, |s, _, _| {
-        folded(s, u8::is_ascii_uppercase, <[u8]>::make_ascii_lowercase)
-    }),
-    plain("upper", Type::Str, Type::Str, |s, _, _| {
-        folded(s, u8::is_ascii_lowercase, <[u8]>::make_ascii_uppercase)
-    }),
+/// The tables of all kinds.
+pub const TABLES: [&[Converter]; 14] = [
+    address::CONVERTERS,
+    base64::CONVERTERS,
+    dates::CONVERTERS,
+    encodings::CONVERTERS,
+    fix::CONVERTERS,
+    forwarded::CONVERTERS,
+    hashes::CONVERTERS,
+    json::CONVERTERS,
+    lists::CONVERTERS,
+    mqtt::CONVERTERS,
+    numbers::CONVERTERS,
+    packets::CONVERTERS,
+    protobuf::CONVERTERS,
+    texts::CONVERTERS,
 ];
 
-/// The text with its letters folded; without a copy when there is nothing to fold.
-fn folded(s: Sample<'_>, differs: fn(&u8) -> bool, fold: fn(&mut [u8])) -> Option<Sample<'_>> {
-    let Sample::Str(text) = s else { return None };
-    if !text.iter().any(differs) {
-        return Some(Sample::Str(text));
-    }
-    let mut text = text.into_owned();
-    fold(&mut text);
-    Some(Sample::Str(Cow::Owned(text)))
+const STR: ArgKind = ArgKind::Str;
+const INT: ArgKind = ArgKind::Int;
+
+/// A check of arguments beyond their types.
+type Check = fn(&mut Args) -> Result<(), String>;
+
+/// A converter without arguments.
+const fn plain(name: &'static str, input: Type, out: Type, eval: ConvertFn) -> Converter {
+    with(name, Signature::NONE, input, out, unchecked, eval)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::arg::Args;
-    use crate::facts::{Payload, ProcessFacts, ProxyFacts, Scene, SessionFacts};
-    use base::clock::{Tick, WallTime};
+/// A converter whose arguments are checked.
+const fn with(
+    name: &'static str,
+    args: Signature,
+    input: Type,
+    out: Type,
+    check: Check,
+    eval: ConvertFn,
+) -> Converter {
+    Converter { name, args, input, out, manual: "7.3.1", check, eval }
+}
 
-    fn convert(name: &str, input: Sample<'static>) -> Sample<'static> {
-        let converter = CONVERTERS.iter().find(|c| c.name == name).unwrap();
-        let (process, frontend, session) =
-            (ProcessFacts::default(), ProxyFacts::default(), SessionFacts::default());
-        let scene = Scene {
-            now: (Tick(1), WallTime(0)),
-            process: &process,
-            frontend: &frontend,
-            backend: None,
-            server: None,
-            session: &session,
-            stream: None,
-            request: None,
-            response: None,
-            payload: Payload::Unavailable,
-        };
-        let args = Args::default();
-        (converter.eval)(input, &args, &scene).unwrap().into_owned()
+/// The bytes of a sample that was cast to text or to bytes.
+fn bytes(sample: Sample<'_>) -> Option<Cow<'_, [u8]>> {
+    match sample {
+        Sample::Str(bytes) | Sample::Bin(bytes) | Sample::Method(bytes) => Some(bytes),
+        _ => None,
     }
+}
 
-    #[test]
-    fn letters_are_folded() {
-        assert_eq!(convert("lower", Sample::text(b"AbC1")), Sample::text(b"abc1"));
-        assert_eq!(convert("upper", Sample::text(b"AbC1")), Sample::text(b"ABC1"));
-        assert_eq!(convert("lower", Sample::text(b"abc")), Sample::text(b"abc"));
+/// A part of bytes, borrowed as they were.
+fn part(bytes: Cow<'_, [u8]>, range: std::ops::Range<usize>) -> Cow<'_, [u8]> {
+    match bytes {
+        Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[range]),
+        Cow::Owned(mut bytes) => {
+            bytes.truncate(range.end);
+            bytes.drain(..range.start);
+            Cow::Owned(bytes)
+        }
     }
+}
 
-    #[test]
-    fn bytes_are_written_and_counted() {
-        assert_eq!(convert("hex", Sample::Bin(Cow::Borrowed(b"\x01\xab"))), Sample::text(b"01AB"));
-        assert_eq!(convert("length", Sample::text(b"four")), Sample::Int(4));
+/// Replaces the text of argument `i` by the integer that it is, unless it names a variable.
+fn check_number(args: &mut Args, i: usize) -> Result<(), String> {
+    let number = match text(args, i) {
+        "" => 0,
+        word => match word.parse() {
+            Ok(number) => number,
+            Err(_) if VarName::parse(word).is_ok() => return Ok(()),
+            Err(_) => return Err("expects an integer or a variable name".into()),
+        },
+    };
+    if args.has(i) {
+        args.0[i] = Arg::Int(number);
     }
+    Ok(())
+}
+
+/// What a checked argument counts: its number, or that of its variable.
+fn number(args: &Args, i: usize, scene: &Scene<'_>) -> Option<i64> {
+    match args.0.get(i)? {
+        Arg::Int(number) => Some(*number),
+        Arg::Str(name) => look_up(scene, std::str::from_utf8(name).ok()?)?.to_int(),
+        _ => None,
+    }
+}
+
+/// Checks that argument `i` names a variable.
+fn check_variable(args: &Args, i: usize) -> Result<(), String> {
+    match VarName::parse(text(args, i)) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("failed to register variable name '{}'", text(args, i))),
+    }
+}
+
+/// The value of the variable that argument `i` names.
+fn variable<'a>(args: &'a Args, i: usize, scene: &Scene<'a>) -> Option<Sample<'a>> {
+    look_up(scene, text(args, i))
+}
+
+/// Replaces the text of argument `i`, where it was given, by its place among `words`.
+fn check_choice(
+    args: &mut Args,
+    i: usize,
+    words: &[&str],
+    error: impl Fn(&str) -> String,
+) -> Result<(), String> {
+    if !args.has(i) {
+        return Ok(());
+    }
+    let word = text(args, i);
+    let place = words.iter().position(|known| *known == word).ok_or_else(|| error(word))?;
+    args.0[i] = Arg::Choice(place);
+    Ok(())
+}
+
+/// The text of argument `i`; empty where it is none.
+fn text(args: &Args, i: usize) -> &str {
+    std::str::from_utf8(args.str(i)).unwrap_or_default()
 }

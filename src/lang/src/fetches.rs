@@ -45,6 +45,9 @@ pub static FETCHES: &[Fetch] = &[
     one("bc_reused", NONE, Type::Bool, SERVER, "7.3.3", |s, _, c| {
         single(c, || Some(Sample::Bool(s.stream?.server_connection == ServerConnection::Reused)))
     }),
+    one("bin", Signature::all(&[ArgKind::Hex]), Type::Bin, ANY, "7.3.2", |_, a, c| {
+        single(c, || Some(Sample::Bin(Cow::Borrowed(a.str(0)))))
+    }),
     one("bool", Signature::all(&[ArgKind::Str]), Type::Bool, ANY, "7.3.2", |_, a, c| {
         single(c, || Some(Sample::Bool(matches!(a.str(0), b"true" | b"1"))))
     }),

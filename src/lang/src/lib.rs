@@ -6,6 +6,7 @@ pub mod expr;
 pub mod facts;
 pub mod fetches;
 pub mod logformat;
+pub mod regex;
 pub mod sample;
 pub mod vars;
 

@@ -42,7 +42,7 @@ fn read(lines: &str) -> (BackendSettings, Vec<ServerDraft>, Vec<String>) {
     registry.add(SERVER_OPTIONS);
     registry.add(DIAL_OPTIONS);
     registry.add(lang::fetches::FETCHES);
-    registry.add(lang::converters::CONVERTERS);
+    registry.add(lang::converters::texts::CONVERTERS);
     let draft = Draft::new(Environment::default(), Readings::default());
     let mut reader = Reader::new(&registry, &Nothing, draft);
     let text = lines.lines().fold("backend b\n".to_owned(), |text, line| text + " " + line + "\n");
