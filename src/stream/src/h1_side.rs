@@ -215,7 +215,7 @@ impl Source for H1Side {
             match self.decode()? {
                 Some(Step::Data) => {}
                 Some(Step::End) => return Poll::Ready(Ok(Piece::End(&self.trailers))),
-                None => match self.poll_fill(cx) {
+                None => match self.conn.poll_fill_on(cx, self.limit) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(Filled::Bytes(_))) => {}
                     Poll::Ready(Ok(Filled::End)) if self.incoming.may_end_here() => {
