@@ -7,6 +7,7 @@ use config::{Place, Setting, Slots};
 use grammar::address::Address;
 
 use crate::dial::Source;
+use crate::retry::RetryOn;
 
 /// A `server` line.
 #[derive(Debug, Default)]
@@ -106,6 +107,8 @@ pub struct BackendSettings {
     pub algorithm: Algorithm,
     /// `retries`.
     pub retries: u32,
+    /// `retry-on`.
+    pub retry_on: RetryOn,
     /// `option redispatch`: after how many attempts another server is tried; 0 never, negative counts
     /// from the last.
     pub redispatch: i32,
@@ -122,6 +125,7 @@ impl Default for BackendSettings {
         Self {
             algorithm: Algorithm::RoundRobin,
             retries: 3,
+            retry_on: RetryOn::default(),
             redispatch: 0,
             all_backups: false,
             fullconn: 0,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use backend::{Server, Slot};
+use backend::{RetryOn, Server, Slot};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
+use config::Mode;
 
 use lang::facts::ServerConnection;
 
@@ -56,15 +57,43 @@ pub(crate) enum Reuse {
 /// The delay before another attempt at a server that just failed.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
+/// The server that failed before, and at what.
+#[derive(Clone, Debug)]
+pub(crate) enum Failed {
+    /// There was no connection to it.
+    Connecting(Arc<Server>),
+    /// It did not answer.
+    Answering(Arc<Server>),
+}
+
+impl Failed {
+    fn server(&self) -> &Arc<Server> {
+        match self {
+            Self::Connecting(server) | Self::Answering(server) => server,
+        }
+    }
+
+    /// Whether the next attempt goes to another server.
+    fn redispatches(&self, story: &Story<'_>, backend: &BackendSide) -> bool {
+        match self {
+            Self::Connecting(_) => redispatches(story, backend),
+            // Another attempt at an answer does not count up to an interval.
+            Self::Answering(_) => backend.core.settings.redispatch != 0,
+        }
+    }
+}
+
 /// Gets a connection for the story's stream.
 pub(crate) async fn lease(
     story: &mut Story<'_>,
     backend: &BackendSide,
     reuse: Reuse,
+    mut failed: Option<Failed>,
 ) -> Result<Lease, (Failure, Option<Arc<Server>>)> {
-    let mut failed: Option<Arc<Server>> = None;
     loop {
-        let held = slot(story, backend, failed.as_ref()).await.map_err(|f| (f, failed.clone()))?;
+        let held = slot(story, backend, failed.as_ref())
+            .await
+            .map_err(|f| (f, failed.as_ref().map(|failed| failed.server().clone())))?;
         // What later attempts take is no time in a queue.
         if !story.facts.timers.queued.is_set() {
             story.facts.timers.queued = story.now();
@@ -91,7 +120,8 @@ pub(crate) async fn lease(
             }
             Err(failure) => {
                 let server = held.0.clone();
-                failed = Some(retry(story, backend, held, failure).await.map_err(|f| (f, Some(server)))?);
+                let retried = retry(story, backend, held, failure).await.map_err(|f| (f, Some(server)))?;
+                failed = Some(Failed::Connecting(retried));
             }
         }
     }
@@ -101,15 +131,16 @@ pub(crate) async fn lease(
 async fn slot(
     story: &mut Story<'_>,
     backend: &BackendSide,
-    failed: Option<&Arc<Server>>,
+    failed: Option<&Failed>,
 ) -> Result<Held, Failure> {
     let unavailable = Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Connect));
-    let avoid = failed.filter(|_| redispatches(story, backend));
-    let again = failed.filter(|s| avoid.is_none() && s.is_usable()).cloned();
+    let avoid = failed.filter(|f| f.redispatches(story, backend)).map(Failed::server);
+    let again = failed.map(Failed::server).filter(|s| avoid.is_none() && s.is_usable()).cloned();
     let server = again.or_else(|| backend.core.balancer.choose(avoid)).ok_or(unavailable)?;
-    if avoid.is_some_and(|a| !Arc::ptr_eq(a, &server)) {
+    if let Some(left) = avoid.filter(|a| !Arc::ptr_eq(a, &server)) {
         story.facts.redispatch = lang::facts::Redispatch::Done;
         backend.core.counters.events.here().redispatches.inc();
+        left.counters.common.events.here().redispatches.inc();
     }
     match server.slots.take() {
         Ok(Slot::Taken) => {}
@@ -120,7 +151,7 @@ async fn slot(
         }
         Err(_) => return Err(Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Queue))),
     }
-    if failed.is_none() {
+    if failed.is_none() || matches!(failed, Some(Failed::Answering(_)) if avoid.is_some()) {
         backend.core.counters.events.here().balanced.inc();
         server.counters.common.events.here().balanced.inc();
     }
@@ -196,6 +227,11 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// `retry-on` has a meaning in HTTP only.
+fn retries_connections(backend: &BackendSide) -> bool {
+    backend.common.mode != Mode::Http || backend.core.settings.retry_on.contains(RetryOn::CONN_FAILURE)
+}
+
 /// Whether the next attempt goes to another server.
 fn redispatches(story: &Story<'_>, backend: &BackendSide) -> bool {
     let retries = story.facts.retries as i32;
@@ -234,7 +270,7 @@ async fn retry(
 ) -> Result<Arc<Server>, Failure> {
     let server = held.0.clone();
     drop(held);
-    if story.facts.retries >= story.retries(backend) {
+    if story.facts.retries >= story.retries(backend) || !retries_connections(backend) {
         backend.core.counters.events.here().failed_connections.inc();
         server.counters.common.events.here().failed_connections.inc();
         return Err(failure);

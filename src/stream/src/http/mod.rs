@@ -15,6 +15,7 @@ mod answer;
 mod body;
 mod forward;
 mod receive;
+mod replay;
 mod request;
 
 pub(crate) use receive::options;
