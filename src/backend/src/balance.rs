@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 
-use crate::server::Server;
+use crate::server::{Server, ServerQueue, Waiting};
 use crate::settings::{Algorithm, Role};
 
 /// Chooses among a backend's servers.
@@ -17,6 +17,17 @@ pub struct Balancer {
     algorithm: Algorithm,
     usable: ArcSwap<Usable>,
     turn: AtomicUsize,
+}
+
+/// What the balancer has to say.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// This one.
+    Server(Arc<Server>),
+    /// There are servers, and all have as many streams as they may.
+    AllFull,
+    /// There is none.
+    Nobody,
 }
 
 /// The servers that may be chosen now.
@@ -36,7 +47,7 @@ impl Balancer {
     }
 
     /// Takes the servers that are usable now: the active ones, else the first backup or all of them.
-    pub fn refresh(&self, servers: &[Arc<Server>], all_backups: bool) {
+    pub(crate) fn refresh(&self, servers: &[Arc<Server>], all_backups: bool) {
         let ready = |role| servers.iter().filter(move |s| s.settings.role == role && s.is_usable());
         let (active, backup) = (ready(Role::Active).count(), ready(Role::Backup).count());
         let chosen: Vec<_> = if active > 0 {
@@ -44,6 +55,9 @@ impl Balancer {
         } else {
             ready(Role::Backup).take(if all_backups { usize::MAX } else { 1 }).cloned().collect()
         };
+        for server in servers {
+            server.elect(chosen.iter().any(|c| Arc::ptr_eq(c, server)));
+        }
         let turns = turns(&chosen.iter().map(|s| s.weight()).collect::<Vec<_>>());
         self.usable.store(Arc::new(Usable { servers: chosen, turns, active, backup }));
     }
@@ -54,43 +68,52 @@ impl Balancer {
         (usable.active, usable.backup)
     }
 
-    /// The next server; not `avoid`, if there is another.
-    pub fn choose(&self, avoid: Option<&Arc<Server>>) -> Option<Arc<Server>> {
+    /// Those that may be chosen now.
+    pub(crate) fn elected(&self) -> Vec<Arc<Server>> {
+        self.usable.load().servers.clone()
+    }
+
+    /// Waits for any server that may be chosen now.
+    pub(crate) fn wait(&self, queue: &Arc<ServerQueue>) -> Waiting {
+        queue.wait_for_any(&self.usable.load().servers)
+    }
+
+    /// The next server that has room; not `avoid`, if there is another.
+    pub fn choose(&self, queue: &ServerQueue, avoid: Option<&Arc<Server>>) -> Choice {
         let usable = self.usable.load();
+        let has_room = |s: &&Arc<Server>| queue.has_room(s);
         let first = match self.algorithm {
-            Algorithm::RoundRobin => self.next_turn(&usable),
-            Algorithm::First => usable.servers.iter().find(|s| s.slots.has_room()).or(usable.servers.first()),
-            Algorithm::LeastConn => self.least_loaded(&usable),
-        }?;
-        match avoid {
-            Some(a) if Arc::ptr_eq(a, first) => {
-                let other = usable.servers.iter().find(|s| !Arc::ptr_eq(s, a));
-                Some(other.unwrap_or(first).clone())
+            Algorithm::RoundRobin => self.next_turn(&usable, queue),
+            Algorithm::First => usable.servers.iter().find(has_room),
+            Algorithm::LeastConn => self.least_loaded(&usable, queue),
+        };
+        match (first, avoid) {
+            (None, _) if usable.servers.is_empty() => Choice::Nobody,
+            (None, _) => Choice::AllFull,
+            (Some(first), Some(avoided)) if Arc::ptr_eq(avoided, first) => {
+                let other = usable.servers.iter().find(|s| !Arc::ptr_eq(s, avoided) && queue.has_room(s));
+                Choice::Server(other.unwrap_or(first).clone())
             }
-            _ => Some(first.clone()),
+            (Some(first), _) => Choice::Server(first.clone()),
         }
     }
 
-    /// The server whose turn it is, passing over those that are full while another is not.
-    fn next_turn<'u>(&self, usable: &'u Usable) -> Option<&'u Arc<Server>> {
+    /// The server whose turn it is, passing over those that are full.
+    fn next_turn<'u>(&self, usable: &'u Usable, queue: &ServerQueue) -> Option<&'u Arc<Server>> {
         let count = usable.turns.len();
-        let mut full = None;
-        for _ in 0..count {
+        let next = |_| {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) % count;
-            let server = &usable.servers[usize::from(usable.turns[turn])];
-            if server.slots.has_room() {
-                return Some(server);
-            }
-            full = full.or(Some(server));
-        }
-        full
+            &usable.servers[usize::from(usable.turns[turn])]
+        };
+        (0..count).map(next).find(|server| queue.has_room(server))
     }
 
-    fn least_loaded<'u>(&self, usable: &'u Usable) -> Option<&'u Arc<Server>> {
+    fn least_loaded<'u>(&self, usable: &'u Usable, queue: &ServerQueue) -> Option<&'u Arc<Server>> {
         // Those with equal load take turns.
         let start = self.turn.fetch_add(1, Ordering::Relaxed);
         let n = usable.servers.len();
-        (0..n).map(|i| &usable.servers[(start + i) % n]).min_by_key(|s| {
+        let free = (0..n).map(|i| &usable.servers[(start + i) % n]).filter(|s| queue.has_room(s));
+        free.min_by_key(|s| {
             let weight = u64::from(s.weight()).max(1);
             s.slots.served() * 256 / weight
         })

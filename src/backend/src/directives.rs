@@ -94,6 +94,7 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
     }),
     option("maxconn", 1, |cx| number(cx, |s| &mut s.maxconn)),
     option("maxqueue", 1, |cx| number(cx, |s| &mut s.maxqueue)),
+    option("minconn", 1, |cx| number(cx, |s| &mut s.minconn)),
     option("no-backup", 0, set!(role = Role::Active)),
     option("pool-max-conn", 1, |cx| {
         let max = cx.take_integer(-1..=i64::from(i32::MAX))?;
@@ -287,6 +288,8 @@ fn check_servers(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics)
                 diagnostics.alert_at(&server.place, text);
             }
             let settings = server.slots.get_mut::<ServerSettings>();
+            // The lower limit alone, or one above the upper, is the only one.
+            settings.maxconn = settings.maxconn.max(settings.minconn);
             if settings.id.is_none() {
                 while !ids.insert(next) {
                     next += 1;

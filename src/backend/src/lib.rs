@@ -1,4 +1,4 @@
-//! Servers, balancing, queues.
+//! Servers, and the choice among them.
 
 pub mod balance;
 pub mod connection;
@@ -6,19 +6,17 @@ pub mod dial;
 mod dial_options;
 mod directives;
 pub mod health;
-pub mod queue;
 pub mod retry;
 pub mod server;
 pub mod settings;
 mod uptime;
 
-pub use balance::Balancer;
+pub use balance::{Balancer, Choice};
 pub use dial::DialSettings;
 pub use dial_options::DIAL_OPTIONS;
 pub use directives::{CHECKS, DIRECTIVES, SERVER_OPTIONS};
 pub use health::{CheckResult, CheckStatus, Health, Transition, Trend};
-pub use queue::{Slot, SlotError, Slots as ServerSlots};
 pub use retry::RetryOn;
-pub use server::{Admin, Backend, Server, Status};
+pub use server::{Admin, Backend, Server, ServerQueue, Status, Waiting};
 pub use settings::{BackendSettings, ServerDraft, ServerDrafts, ServerSettings};
 pub use uptime::{Running, Uptime};

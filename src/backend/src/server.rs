@@ -1,19 +1,21 @@
 //! Servers and backends at run time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
 use base::addr::Addr;
 use base::clock::Tick;
+use base::worker::PerWorker;
 use lang::facts::{ProxyFacts, ServerFacts};
+use queue::{Desk, Queue, Slots, Ticket};
+use stats::counters::H1Counters;
 use stats::{BackendCounters, ServerCounters};
 
 use crate::balance::Balancer;
 use crate::dial::DialSettings;
 use crate::health::Health;
-use crate::queue::Slots;
 use crate::settings::{BackendSettings, ServerSettings, Start};
 use crate::uptime::{Running, Uptime};
 
@@ -41,6 +43,21 @@ pub enum Admin {
     Maintenance = 2,
 }
 
+/// Those who wait for servers of one backend.
+pub type ServerQueue = Queue<Server>;
+
+/// A place among them.
+pub type Waiting = Ticket<Server>;
+
+/// How busy a backend is, by which its servers scale their limits.
+#[derive(Debug, Default)]
+struct Load {
+    /// The streams in it; counted only where a server scales its limit.
+    streams: AtomicU64,
+    /// The streams from which on servers take as many as they may (`fullconn`); 0 for always.
+    full: AtomicU64,
+}
+
 /// A server.
 #[derive(Debug)]
 pub struct Server {
@@ -58,8 +75,14 @@ pub struct Server {
     pub counters: ServerCounters,
     /// What its checks know.
     pub health: Health,
-    /// Connection slots.
+    /// The streams that it serves.
     pub slots: Slots,
+    /// `maxconn`; 0 for no limit.
+    limit: AtomicU64,
+    /// Its backend's.
+    load: std::sync::OnceLock<Arc<Load>>,
+    /// Whether the balancer may choose it.
+    elected: AtomicBool,
     status: AtomicU8,
     admin: AtomicU8,
     weight: AtomicU32,
@@ -86,7 +109,10 @@ impl Server {
             ..ServerCounters::default()
         };
         Self {
-            slots: Slots::new(settings.maxconn, settings.maxqueue),
+            slots: Slots::default(),
+            limit: AtomicU64::new(settings.maxconn),
+            load: std::sync::OnceLock::new(),
+            elected: AtomicBool::new(false),
             weight: AtomicU32::new(settings.weight),
             admin: AtomicU8::new(admin as u8),
             status: AtomicU8::new(Status::Up as u8),
@@ -134,6 +160,37 @@ impl Server {
     pub fn is_usable(&self) -> bool {
         self.status() == Status::Up && self.admin() == Admin::Ready && self.weight() > 0
     }
+
+    /// `maxconn` as it is now; 0 for no limit.
+    pub fn maxconn(&self) -> u64 {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Whether its limit depends on how busy its backend is.
+    fn scales(&self) -> bool {
+        self.settings.minconn > 0 && self.settings.minconn < self.maxconn()
+    }
+
+    pub(crate) fn elect(&self, elected: bool) {
+        self.elected.store(elected, Ordering::Relaxed);
+    }
+}
+
+impl Desk for Server {
+    fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    fn limit(&self) -> u64 {
+        let most = self.maxconn();
+        let Some(load) = self.load.get().filter(|_| self.scales()) else { return most };
+        let (streams, full) = (load.streams.load(Ordering::Relaxed), load.full.load(Ordering::Relaxed));
+        if streams >= full { most } else { (streams * most / full).max(self.settings.minconn) }
+    }
+
+    fn is_open(&self) -> bool {
+        self.elected.load(Ordering::Relaxed)
+    }
 }
 
 /// A backend.
@@ -147,8 +204,13 @@ pub struct Backend {
     pub servers: ArcSwap<Vec<Arc<Server>>>,
     /// Who chooses among them.
     pub balancer: Balancer,
+    /// Who waits for them.
+    pub queue: Arc<ServerQueue>,
+    load: Arc<Load>,
     /// Counters.
     pub counters: BackendCounters,
+    /// HTTP/1; connections hold on to those of the thread that made them.
+    pub h1: PerWorker<Arc<H1Counters>>,
     /// Whether it has servers of which none is usable.
     down: AtomicBool,
     /// When that last changed, and how long it was so.
@@ -172,10 +234,18 @@ impl Backend {
             settings,
             servers: ArcSwap::from_pointee(servers),
             balancer,
+            queue: Arc::default(),
+            load: Arc::default(),
+            h1: PerWorker::new(workers),
             counters,
             down,
             uptime,
         };
+        backend.set_full(backend.settings.fullconn);
+        for server in backend.servers.load().iter() {
+            // A server belongs to one backend for good.
+            let _ = server.load.set(backend.load.clone());
+        }
         backend.down.store(backend.choose_usable() == Running::No, Ordering::Relaxed);
         backend
     }
@@ -193,8 +263,66 @@ impl Backend {
         if servers.is_empty() || active + backup > 0 { Running::Yes } else { Running::No }
     }
 
-    fn refresh(&self, now: Tick) {
+    /// `fullconn`, given or computed.
+    pub fn full(&self) -> u64 {
+        self.load.full.load(Ordering::Relaxed)
+    }
+
+    /// Sets the number of streams from which on servers take as many as they may.
+    pub fn set_full(&self, streams: u64) {
+        self.load.full.store(streams, Ordering::Relaxed);
+    }
+
+    /// A stream begins to belong to it.
+    pub fn occupy(&self) {
+        let streams = self.counters.current.inc();
+        self.counters.current_max.raise(streams);
+        self.load.streams.store(streams, Ordering::Relaxed);
+    }
+
+    /// A stream ends, or goes elsewhere.
+    pub fn vacate(&self) {
+        self.counters.current.dec();
+        self.load.streams.store(self.counters.current.get(), Ordering::Relaxed);
+    }
+
+    /// Waits for any server.
+    pub fn wait(&self) -> Waiting {
+        self.balancer.wait(&self.queue)
+    }
+
+    /// Changes a server's limit (`set maxconn server`); those who now fit are let in.
+    pub fn set_maxconn(&self, server: &Arc<Server>, limit: u64) {
+        server.limit.store(limit, Ordering::Relaxed);
+        self.queue.admit(server);
+    }
+
+    /// Those who wait go where they can, now that servers have come or gone.
+    fn requeue(&self, running: Running) -> usize {
+        if self.queue.all_waiting() == 0 {
+            return 0;
+        }
+        let before = self.queue.waiting() as usize;
+        if running == Running::No {
+            return self.queue.send_all_away();
+        }
+        self.balancer.elected().iter().for_each(|server| self.queue.admit(server));
+        before.saturating_sub(self.queue.waiting() as usize)
+    }
+
+    /// Those who wait for a server that is not to be used choose again, where they may.
+    fn release(&self, server: &Arc<Server>) -> usize {
+        if server.is_usable() || self.settings.redispatch == 0 {
+            0
+        } else {
+            self.queue.send_away_from(server)
+        }
+    }
+
+    /// Tells how many of those who wait were sent to choose again or let in.
+    fn refresh(&self, now: Tick) -> usize {
         let running = self.choose_usable();
+        let moved = self.requeue(running);
         let was_down = self.down.swap(running == Running::No, Ordering::Relaxed);
         match (was_down, running) {
             (false, Running::No) => {
@@ -204,30 +332,31 @@ impl Backend {
             (true, Running::Yes) => self.uptime.change(Running::No, now),
             _ => {}
         }
+        moved
     }
 
-    /// Records what a check found; tells whether that is a change.
-    pub fn set_status(&self, server: &Server, status: Status, now: Tick) -> bool {
+    /// Records what a check found. If that is a change, tells how many of those who wait it has moved.
+    pub fn set_status(&self, server: &Arc<Server>, status: Status, now: Tick) -> Option<usize> {
         let running = server.running();
         let before = server.status.swap(status as u8, Ordering::Relaxed);
-        let changed = before != status as u8;
-        if changed {
-            server.uptime.change(running, now);
-            if status == Status::Down {
-                server.counters.common.downs.inc();
-            }
-            self.refresh(now);
+        if before == status as u8 {
+            return None;
         }
-        changed
+        server.uptime.change(running, now);
+        if status == Status::Down {
+            server.counters.common.downs.inc();
+        }
+        Some(self.refresh(now) + self.release(server))
     }
 
     /// Does what the operator wants with a server.
-    pub fn set_admin(&self, server: &Server, admin: Admin, now: Tick) {
+    pub fn set_admin(&self, server: &Arc<Server>, admin: Admin, now: Tick) {
         let running = server.running();
         let before = server.admin.swap(admin as u8, Ordering::Relaxed);
         if before != admin as u8 {
             server.uptime.change(running, now);
             self.refresh(now);
+            self.release(server);
         }
     }
 
@@ -241,6 +370,7 @@ impl Backend {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::balance::Choice;
     use crate::settings::Role;
     use std::net::Ipv4Addr;
 
@@ -260,15 +390,18 @@ mod tests {
     }
 
     fn next(b: &Backend) -> String {
-        b.balancer.choose(None).map(|s| s.facts.name.to_string()).unwrap_or_default()
+        match b.balancer.choose(&b.queue, None) {
+            Choice::Server(server) => server.facts.name.to_string(),
+            other => format!("{other:?}"),
+        }
     }
 
     #[test]
     fn a_dead_server_is_left_until_it_returns() {
         let (a, b) = (server("a", ServerSettings::default()), server("b", ServerSettings::default()));
         let backend = backend(vec![a.clone(), b]);
-        assert!(backend.set_status(&a, Status::Down, Tick(5)));
-        assert!(!backend.set_status(&a, Status::Down, Tick(6)));
+        assert_eq!(backend.set_status(&a, Status::Down, Tick(5)), Some(0));
+        assert_eq!(backend.set_status(&a, Status::Down, Tick(6)), None);
         assert_eq!((next(&backend), next(&backend)), ("b".into(), "b".into()));
         backend.set_status(&a, Status::Up, Tick(7));
         let two = [next(&backend), next(&backend)];
@@ -289,8 +422,8 @@ mod tests {
     #[test]
     fn full_servers_are_passed_over() {
         let full = server("a", ServerSettings { maxconn: 1, ..ServerSettings::default() });
-        let _slot = full.slots.take();
-        let backend = backend(vec![full, server("b", ServerSettings::default())]);
+        let backend = backend(vec![full.clone(), server("b", ServerSettings::default())]);
+        assert!(backend.queue.enter(&full));
         assert_eq!((next(&backend), next(&backend)), ("b".into(), "b".into()));
     }
 
@@ -299,7 +432,62 @@ mod tests {
         let (a, b) = (server("a", ServerSettings::default()), server("b", ServerSettings::default()));
         let backend = backend(vec![a.clone(), b]);
         for _ in 0..3 {
-            assert_eq!(&*backend.balancer.choose(Some(&a)).unwrap().facts.name, "b");
+            let chosen = backend.balancer.choose(&backend.queue, Some(&a));
+            assert!(matches!(chosen, Choice::Server(s) if &*s.facts.name == "b"));
         }
+    }
+
+    #[test]
+    fn those_who_find_all_servers_full_wait_for_any() {
+        let limited = || ServerSettings { maxconn: 1, ..ServerSettings::default() };
+        let (a, b) = (server("a", limited()), server("b", limited()));
+        let backend = backend(vec![a.clone(), b.clone()]);
+        assert!(backend.queue.enter(&a) && backend.queue.enter(&b));
+        assert!(matches!(backend.balancer.choose(&backend.queue, None), Choice::AllFull));
+        let waiting = [backend.wait(), backend.wait()];
+        assert_eq!(backend.queue.waiting(), 2);
+        backend.queue.leave(&b);
+        assert_eq!((backend.queue.waiting(), b.slots.served()), (1, 1));
+        // A higher limit, and a server that comes back, let more in.
+        backend.set_maxconn(&a, 2);
+        assert_eq!((backend.queue.waiting(), a.slots.served()), (0, 2));
+        backend.set_admin(&a, Admin::Maintenance, Tick(1));
+        let more = backend.wait();
+        backend.queue.leave(&a);
+        assert_eq!(backend.queue.waiting(), 1);
+        backend.set_admin(&a, Admin::Ready, Tick(2));
+        assert_eq!((backend.queue.waiting(), a.slots.served()), (0, 2));
+        drop((waiting, more));
+        assert_eq!((a.slots.served(), b.slots.served()), (0, 0));
+    }
+
+    #[test]
+    fn without_servers_nobody_waits_for_any() {
+        let a = server("a", ServerSettings { maxconn: 1, ..ServerSettings::default() });
+        let backend = backend(vec![a.clone()]);
+        assert!(backend.queue.enter(&a));
+        let waiting = backend.wait();
+        assert_eq!(backend.set_status(&a, Status::Down, Tick(1)), Some(1));
+        assert_eq!(backend.queue.waiting(), 0);
+        assert_eq!(next(&backend), "Nobody");
+        drop(waiting);
+    }
+
+    #[test]
+    fn the_limit_grows_with_the_load_of_the_backend() {
+        let scaled = ServerSettings { minconn: 2, maxconn: 10, ..ServerSettings::default() };
+        let a = server("a", scaled);
+        let backend = backend(vec![a.clone()]);
+        backend.set_full(20);
+        let limits: Vec<u64> = (0..24)
+            .map(|_| {
+                backend.occupy();
+                a.limit()
+            })
+            .collect();
+        assert_eq!(limits[..6], [2, 2, 2, 2, 2, 3]);
+        assert_eq!(limits[18..], [9, 10, 10, 10, 10, 10]);
+        (0..20).for_each(|_| backend.vacate());
+        assert_eq!(a.limit(), 2);
     }
 }

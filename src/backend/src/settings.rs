@@ -53,6 +53,8 @@ pub struct ServerSettings {
     pub start: Start,
     /// `maxconn`; 0 for no limit.
     pub maxconn: u64,
+    /// `minconn`: the limit while the backend is idle; 0 when it does not depend on that.
+    pub minconn: u64,
     /// `maxqueue`; 0 for no limit.
     pub maxqueue: u64,
     /// `id`.
@@ -70,6 +72,7 @@ impl Default for ServerSettings {
             role: Role::Active,
             start: Start::Enabled,
             maxconn: 0,
+            minconn: 0,
             maxqueue: 0,
             id: None,
             pool_max: None,

@@ -133,8 +133,8 @@ fn take_in<R: Reporter>(subject: &Subject<R>, result: CheckResult, clock: &Clock
     match server.health.observe(result, now) {
         Transition::None => {}
         Transition::Down => {
-            backend.set_status(server, Status::Down, now);
-            tell(subject, Status::Down, &words);
+            let moved = backend.set_status(server, Status::Down, now);
+            tell(subject, Status::Down, &words, moved);
             if backend.balancer.usable() == (0, 0) {
                 subject.reporter.report(
                     Weight::Alert,
@@ -143,31 +143,31 @@ fn take_in<R: Reporter>(subject: &Subject<R>, result: CheckResult, clock: &Clock
             }
         }
         Transition::Up => {
-            backend.set_status(server, Status::Up, now);
-            tell(subject, Status::Up, &words);
+            let moved = backend.set_status(server, Status::Up, now);
+            tell(subject, Status::Up, &words, moved);
         }
     }
 }
 
 /// What a server's change of state means for its backend, as messages have it.
-fn tell<R: Reporter>(subject: &Subject<R>, status: Status, words: &str) {
+fn tell<R: Reporter>(subject: &Subject<R>, status: Status, words: &str, moved: Option<usize>) {
     let (backend, server) = (&subject.backend, &subject.server);
     let (active, backups) = backend.balancer.usable();
     let name = format!("Server {}/{}", backend.facts.name, server.facts.name);
-    let waiting = server.slots.waiting();
+    let (waiting, moved) = (server.slots.waiting(), moved.unwrap_or(0));
     let (weight, text) = match status {
         Status::Up => (
             Weight::Notice,
             format!(
                 "{name} is UP, reason: {words}. {active} active and {backups} backup servers online. \
-                 0 sessions requeued, {waiting} total in queue."
+                 {moved} sessions requeued, {waiting} total in queue."
             ),
         ),
         Status::Down | Status::Stopping => (
             Weight::Warning,
             format!(
                 "{name} is DOWN, reason: {words}. {active} active and {backups} backup servers left. \
-                 {} sessions active, 0 requeued, {waiting} remaining in queue.",
+                 {} sessions active, {moved} requeued, {waiting} remaining in queue.",
                 server.counters.common.current.get()
             ),
         ),

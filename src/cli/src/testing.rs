@@ -85,7 +85,8 @@ pub(crate) fn draft(text: &str) -> Result<Draft, Vec<String>> {
 /// What sessions share, over a site of this configuration.
 pub(crate) fn shared(text: &str) -> Shared {
     let clock = Clock::manual(WallTime(1_700_000_000_000_000));
-    let draft = draft(text).unwrap();
+    let mut draft = draft(text).unwrap();
+    draft.global.get_mut::<config::global::ProcessLimits>().maxconn = 1000;
     let site = Site::build(&draft, ProcessFacts { threads: 2, ..ProcessFacts::default() }, clock.clone(), 2);
     let site = site.unwrap();
     site.gate.set_limit(1000);

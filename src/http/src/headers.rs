@@ -47,6 +47,27 @@ pub struct HeaderLine<'a> {
     pub text: Option<Range<usize>>,
 }
 
+/// A field that is always the same, ready to be copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FixedField {
+    /// `name: value` and the end of the line.
+    line: Box<[u8]>,
+    name_len: u32,
+}
+
+impl FixedField {
+    /// The field; its name is put in lower case.
+    pub fn new(name: &[u8], value: &[u8]) -> Self {
+        let line = [&name.to_ascii_lowercase(), b": ".as_slice(), value, b"\r\n"].concat();
+        Self { line: line.into(), name_len: name.len() as u32 }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &[u8] {
+        &self.line[..self.name_len as usize]
+    }
+}
+
 /// A run of bytes copied into the arena at once by [`Headers::append_block`]; fields are then declared as ranges
 /// of it.
 #[derive(Clone, Copy, Debug)]
@@ -155,6 +176,16 @@ impl Headers {
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         let field = self.store(name, value);
         self.fields.push(field);
+    }
+
+    /// Adds a field at the end that is ready to be copied.
+    pub fn push_fixed(&mut self, field: &FixedField) {
+        let name = self.arena.len() as u32;
+        self.arena.extend_from_slice(&field.line);
+        let value_len = field.line.len() as u32 - field.name_len - 4;
+        self.live += (field.name_len + value_len) as usize;
+        let value = name + field.name_len + 2;
+        self.fields.push(Field { name, name_len: field.name_len, value, value_len });
     }
 
     /// Adds a field at this place, before the one that was there.
@@ -340,6 +371,13 @@ impl Headers {
     pub fn set(&mut self, name: &[u8], value: &[u8]) {
         self.remove(name);
         self.push(name, value);
+        self.compact_if_wasteful();
+    }
+
+    /// Removes all fields of this name and adds one at the end that is ready to be copied.
+    pub fn set_fixed(&mut self, field: &FixedField) {
+        self.remove(field.name());
+        self.push_fixed(field);
         self.compact_if_wasteful();
     }
 

@@ -178,6 +178,21 @@ fn clearing_keeps_the_memory() {
     assert_eq!((headers.size(), headers.arena.capacity()), (0, capacity));
 }
 
+#[test]
+fn fixed_fields_are_like_others() {
+    let (mut fixed, mut plain) = (headers(&[("x-a", "1"), ("b", "2")]), headers(&[("x-a", "1"), ("b", "2")]));
+    for (name, value) in [("X-A", "new"), ("c", ""), ("D", "4")] {
+        let field = FixedField::new(name.as_bytes(), value.as_bytes());
+        assert_eq!(field.name(), name.to_ascii_lowercase().as_bytes());
+        fixed.set_fixed(&field);
+        plain.set(name.as_bytes(), value.as_bytes());
+        fixed.push_fixed(&field);
+        plain.push(name.as_bytes(), value.as_bytes());
+    }
+    assert_eq!((fixed.size(), &fixed), (plain.size(), &plain));
+    assert_eq!(written(&fixed), written(&plain));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Push(u8, Vec<u8>),

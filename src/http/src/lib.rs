@@ -21,7 +21,7 @@ pub use bytes::Bytes;
 pub use cookie::{Cookie, CookieSide, Cookies, request_cookies, response_cookies};
 pub use date::{imf_fixdate, parse_http_date, push_imf_fixdate};
 pub use head::{RequestHead, ResponseHead, TargetSource};
-pub use headers::{Block, HeaderField, HeaderLine, Headers, Iter};
+pub use headers::{Block, FixedField, HeaderField, HeaderLine, Headers, Iter};
 pub use list::{Values, values};
 pub use method::{Method, OtherMethod};
 pub use status::{Status, StatusClass};

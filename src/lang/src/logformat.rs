@@ -245,6 +245,15 @@ impl LogFormat {
         self.parts.is_empty()
     }
 
+    /// The text, when it is the same for all scenes.
+    pub fn constant(&self) -> Option<&[u8]> {
+        match &self.parts[..] {
+            [] if self.encoding == Encoding::None => Some(b""),
+            [Part::Text(text)] if self.encoding == Encoding::None => Some(text),
+            _ => None,
+        }
+    }
+
     /// Its expressions, for checks of where they may be used.
     pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
         self.parts.iter().filter_map(|part| match part {

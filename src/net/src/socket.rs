@@ -80,6 +80,27 @@ impl Socket {
         self.poll_recv_append(cx, into.tail(), max)
     }
 
+    /// Reads until the buffer holds `limit` bytes at most, which takes memory for so many only when there may be
+    /// something to read. 0 is the end.
+    pub fn poll_recv_up_to(
+        &self,
+        cx: &mut Context<'_>,
+        into: &mut Buffer,
+        limit: usize,
+    ) -> Poll<io::Result<usize>> {
+        let want = limit.saturating_sub(into.len());
+        if want == 0 {
+            return Poll::Ready(Err(no_room()));
+        }
+        self.poll_read_with(cx, |fd| {
+            into.ensure_capacity(limit);
+            make_room(into, want);
+            let tail = into.tail();
+            let room = (tail.capacity() - tail.len()).min(want);
+            socket::recv_append(fd, tail, room).map(|n| (n, room))
+        })
+    }
+
     /// Reads at most `max` bytes behind the vector's, within its memory. 0 is the end.
     pub fn poll_recv_append(
         &self,
@@ -91,7 +112,7 @@ impl Socket {
         if want == 0 {
             return Poll::Ready(Err(no_room()));
         }
-        self.poll_read_with(cx, want, |fd| socket::recv_append(fd, into, want))
+        self.poll_read_with(cx, |fd| socket::recv_append(fd, into, want).map(|n| (n, want)))
     }
 
     /// Reads into a slice. 0 is the end.
@@ -99,7 +120,8 @@ impl Socket {
         if into.is_empty() {
             return Poll::Ready(Err(no_room()));
         }
-        self.poll_read_with(cx, into.len(), |fd| socket::recv(fd, into))
+        let want = into.len();
+        self.poll_read_with(cx, |fd| socket::recv(fd, into).map(|n| (n, want)))
     }
 
     /// Writes; tells how many bytes went out.
@@ -125,6 +147,13 @@ impl Socket {
             return Err(no_room());
         }
         self.fd.try_io(Direction::Read, || socket::recv_append(self.fd.as_fd(), into.tail(), max))
+    }
+
+    /// Whether nothing has come, not even the end, as far as is known or can be found out.
+    pub fn is_quiet(&self) -> bool {
+        let mut byte = [0];
+        let peeked = self.fd.try_io(Direction::Read, || socket::peek(self.fd.as_fd(), &mut byte));
+        peeked.is_err_and(|e| e.kind() == ErrorKind::WouldBlock)
     }
 
     /// Writes what the kernel takes now; `WouldBlock` when it takes nothing.
@@ -270,20 +299,20 @@ impl Socket {
         self.fd.as_fd().as_raw_fd()
     }
 
+    /// Reads by a function that tells how much it got and how much there was room for.
     fn poll_read_with(
         &self,
         cx: &mut Context<'_>,
-        want: usize,
-        mut read: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
+        mut read: impl FnMut(BorrowedFd<'_>) -> io::Result<(usize, usize)>,
     ) -> Poll<io::Result<usize>> {
         let untested = self.untested_reads.get();
         if untested > 0 && !self.fd.is_watched() {
             match read(self.fd.as_fd()) {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {}
                 done => {
-                    let short = done.as_ref().is_ok_and(|&n| is_short(n, want));
+                    let short = done.as_ref().is_ok_and(|&(n, room)| is_short(n, room));
                     self.untested_reads.set(if short { 0 } else { untested - 1 });
-                    return Poll::Ready(done);
+                    return Poll::Ready(done.map(|(n, _)| n));
                 }
             }
         }
@@ -292,11 +321,11 @@ impl Socket {
             match read(self.fd.as_fd()) {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => ready.clear(),
                 done => {
-                    // Less than was asked for means that nothing is left: no call needs to find out.
-                    if done.as_ref().is_ok_and(|&n| is_short(n, want)) {
+                    // Less than there was room for means that nothing is left: no call needs to find out.
+                    if done.as_ref().is_ok_and(|&(n, room)| is_short(n, room)) {
                         ready.clear();
                     }
-                    return Poll::Ready(done);
+                    return Poll::Ready(done.map(|(n, _)| n));
                 }
             }
         }

@@ -22,13 +22,37 @@ enum Tests {
     Integers(Vec<IntegerTest>),
     Networks(Vec<Network>),
     Binary(HashSet<Box<[u8]>>),
-    /// Whole texts are looked up rather than compared one by one.
-    Exact {
-        texts: HashSet<Box<[u8]>>,
-        case: Case,
-    },
+    Exact { texts: Wholes, case: Case },
     Texts(Vec<TextTest>),
     Regexes(Vec<pcre2::bytes::Regex>),
+}
+
+/// Whole texts: a few are compared one by one, more are looked up.
+enum Wholes {
+    Few(Box<[Box<[u8]>]>),
+    Many(HashSet<Box<[u8]>>),
+}
+
+impl Wholes {
+    const FEW: usize = 4;
+
+    fn contains(&self, text: &[u8]) -> bool {
+        match self {
+            Self::Few(texts) => texts.iter().any(|t| **t == *text),
+            Self::Many(texts) => texts.contains(text),
+        }
+    }
+}
+
+impl FromIterator<Box<[u8]>> for Wholes {
+    fn from_iter<I: IntoIterator<Item = Box<[u8]>>>(texts: I) -> Self {
+        let texts: Vec<_> = texts.into_iter().collect();
+        if texts.len() > Self::FEW {
+            Self::Many(texts.into_iter().collect())
+        } else {
+            Self::Few(texts.into())
+        }
+    }
 }
 
 /// A pattern that its method cannot read.
@@ -90,8 +114,8 @@ impl Patterns {
             Tests::Exact { texts, case } => {
                 let text = sample.into_text();
                 match case {
-                    Case::Sensitive => texts.contains(&*text),
-                    Case::Insensitive => texts.contains(text.to_ascii_lowercase().as_slice()),
+                    Case::Sensitive => texts.contains(&text),
+                    Case::Insensitive => texts.contains(&text.to_ascii_lowercase()),
                 }
             }
             Tests::Texts(tests) => {
@@ -177,6 +201,8 @@ mod tests {
     fn one_match_is_enough() {
         let p = build(Method::Str, &["a", "b"]);
         assert!(p.matches(Sample::text(b"b")) && !p.matches(Sample::text(b"c")));
+        let many = build(Method::Str, &["a", "b", "c", "d", "e", "f"]);
+        assert!(many.matches(Sample::text(b"f")) && !many.matches(Sample::text(b"g")));
     }
 
     #[test]

@@ -101,9 +101,10 @@ pub(crate) fn dump(proxies: &[Proxy], site: &Site, reporter: &mut Reporter) {
             say(Some(proxy), server_line(proxy, server));
         }
         let load = load(proxy, site);
-        let queued = proxy.backend.map_or(0, |i| site.backends[i].core.counters.queued.get());
+        let queue = proxy.backend.map(|i| &site.backends[i].core.queue);
+        let (queued, unassigned) = queue.map_or((0, 0), |q| (q.all_waiting(), q.waiting()));
         let connections = format!(
-            "Conn: act(FE+BE): {}+{}, {queued} pend (0 unass), tot(FE+BE): {}+{}.",
+            "Conn: act(FE+BE): {}+{}, {queued} pend ({unassigned} unass), tot(FE+BE): {}+{}.",
             load.front, load.back, load.front_total, load.back_total
         );
         say(Some(proxy), format!("SIGHUP: Proxy {} {} {connections}", proxy.name, servers_of(&servers)));
@@ -118,7 +119,7 @@ fn server_line(proxy: &Proxy, server: &Server) -> String {
         proxy.name,
         server.facts.name,
         common.current.get(),
-        common.queued.get(),
+        server.slots.waiting(),
         common.events.sum(|e| e.sessions.get())
     )
 }

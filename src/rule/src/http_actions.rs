@@ -1,10 +1,11 @@
 //! Actions on HTTP messages, and the ones that end a story.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
 use config::Refusal;
-use http::{Bytes, Status};
+use http::{Bytes, FixedField, Headers, Status};
 use lang::logformat::LogFormat;
 
 use crate::action::{Act, Action, ActionCx, RuleSets};
@@ -99,32 +100,69 @@ enum HeaderEdit {
 
 #[derive(Debug)]
 struct EditHeader {
-    name: Box<[u8]>,
-    value: LogFormat,
+    field: FieldSource,
     edit: HeaderEdit,
     set: RuleSets,
 }
 
+/// Where a field comes from.
+#[derive(Debug)]
+enum FieldSource {
+    /// It is always the same.
+    Fixed(FixedField),
+    /// Its value is made for each message.
+    Made(Box<[u8]>, LogFormat),
+}
+
 fn header(cx: &mut ActionCx<'_, '_>, edit: HeaderEdit) -> Result<Box<dyn Act>, Refusal> {
-    let name = cx.expect_value("a header name and a format string")?.into();
+    let name: Box<[u8]> = cx.expect_value("a header name and a format string")?.into();
     let value = cx.expect_format("a header name and a format string")?;
-    Ok(Box::new(EditHeader { name, value, edit, set: cx.set }))
+    let field = match value.constant() {
+        Some(value) => FieldSource::Fixed(FixedField::new(&name, value)),
+        None => FieldSource::Made(name, value),
+    };
+    Ok(Box::new(EditHeader { field, edit, set: cx.set }))
+}
+
+thread_local! {
+    /// Room for the value that is being made.
+    static VALUE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 impl Act for EditHeader {
     fn act(&self, txn: &mut Txn<'_>) -> Verdict {
-        let mut value = Vec::with_capacity(64);
-        self.value.render(&txn.scene(), &mut value);
-        let headers = match (RuleSets::HTTP_REQUEST.meets(self.set), &mut txn.request, &mut txn.response) {
-            (true, Some(request), _) => &mut request.headers,
-            (false, _, Some(response)) => &mut response.headers,
-            _ => return Verdict::Continue,
-        };
-        match self.edit {
-            HeaderEdit::Add => headers.push(&self.name, &value),
-            HeaderEdit::Set => headers.set(&self.name, &value),
+        match &self.field {
+            FieldSource::Fixed(field) => {
+                if let Some(headers) = headers_of(txn, self.set) {
+                    match self.edit {
+                        HeaderEdit::Add => headers.push_fixed(field),
+                        HeaderEdit::Set => headers.set_fixed(field),
+                    }
+                }
+            }
+            FieldSource::Made(name, format) => {
+                let mut value = VALUE.take();
+                format.render(&txn.scene(), &mut value);
+                if let Some(headers) = headers_of(txn, self.set) {
+                    match self.edit {
+                        HeaderEdit::Add => headers.push(name, &value),
+                        HeaderEdit::Set => headers.set(name, &value),
+                    }
+                }
+                value.clear();
+                VALUE.set(value);
+            }
         }
         Verdict::Continue
+    }
+}
+
+/// The headers of the message that a rule set is about.
+fn headers_of<'t>(txn: &'t mut Txn<'_>, set: RuleSets) -> Option<&'t mut Headers> {
+    match (RuleSets::HTTP_REQUEST.meets(set), &mut txn.request, &mut txn.response) {
+        (true, Some(request), _) => Some(&mut request.headers),
+        (false, _, Some(response)) => Some(&mut response.headers),
+        _ => None,
     }
 }
 
@@ -173,11 +211,7 @@ fn del_header(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
 
 impl Act for DelHeader {
     fn act(&self, txn: &mut Txn<'_>) -> Verdict {
-        let headers = match (RuleSets::HTTP_REQUEST.meets(self.set), &mut txn.request, &mut txn.response) {
-            (true, Some(request), _) => &mut request.headers,
-            (false, _, Some(response)) => &mut response.headers,
-            _ => return Verdict::Continue,
-        };
+        let Some(headers) = headers_of(txn, self.set) else { return Verdict::Continue };
         match &self.test {
             NameTest::Is(name) => {
                 headers.remove(name);

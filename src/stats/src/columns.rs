@@ -125,6 +125,14 @@ declare! {
     Resbin = "resbin", b"MCPP", "bytes of responses received";
     Resbout = "resbout", b"MCPP", "bytes of responses sent";
     CacheHintHits = "cache_hint_hits", b"MCPP", "requests that the cache answered with early hints";
+    H1OpenConnections = "h1_open_connections", b"MGPV", "HTTP/1 connections now";
+    H1OpenStreams = "h1_open_streams", b"MGPV", "HTTP/1 exchanges now";
+    H1TotalConnections = "h1_total_connections", b"MCPV", "HTTP/1 connections so far";
+    H1TotalStreams = "h1_total_streams", b"MCPV", "HTTP/1 exchanges so far";
+    H1BytesIn = "h1_bytes_in", b"MCPV", "bytes received over HTTP/1, as on the wire";
+    H1BytesOut = "h1_bytes_out", b"MCPV", "bytes sent over HTTP/1, as on the wire";
+    H1SplicedBytesIn = "h1_spliced_bytes_in", b"MCPV", "those of them that went into a pipe";
+    H1SplicedBytesOut = "h1_spliced_bytes_out", b"MCPV", "those of them that came out of a pipe";
 }
 
 /// What a line of `show stat` tells of.
@@ -176,6 +184,9 @@ impl Object {
         }
     }
 }
+
+/// Where the figures of single protocols begin; a column named `-` stands before them.
+pub(crate) const PROTOCOLS: usize = Column::H1OpenConnections as usize;
 
 impl Column {
     /// Its declaration.

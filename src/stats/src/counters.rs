@@ -3,6 +3,8 @@
 //! Event counters are kept for each worker thread apart and added up when they are read; numbers of
 //! things that exist now, which limits are checked against, are shared.
 
+use std::sync::Arc;
+
 use base::counter::{Counter, Gauge};
 use base::rate::Rate;
 use base::worker::PerWorker;
@@ -64,11 +66,52 @@ pub struct FrontendEvents {
     pub statuses: Statuses,
 }
 
+/// The HTTP/1 figures of one thread for one frontend or backend.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct H1Counters {
+    /// Connections now.
+    pub open_connections: Gauge,
+    /// Exchanges now.
+    pub open_streams: Gauge,
+    /// Connections so far.
+    pub connections: Counter,
+    /// Exchanges so far.
+    pub streams: Counter,
+    /// Bytes received, as on the wire.
+    pub bytes_in: Counter,
+    /// Bytes sent.
+    pub bytes_out: Counter,
+    /// Bytes received into a pipe; `bytes_in` has them, too.
+    pub spliced_in: Counter,
+    /// Bytes sent from a pipe; `bytes_out` has them, too.
+    pub spliced_out: Counter,
+}
+
+impl H1Counters {
+    /// Forgets everything but what exists now.
+    pub fn clear(&self) {
+        let counters = [
+            &self.connections,
+            &self.streams,
+            &self.bytes_in,
+            &self.bytes_out,
+            &self.spliced_in,
+            &self.spliced_out,
+        ];
+        for counter in counters {
+            counter.set(0);
+        }
+    }
+}
+
 /// A frontend's counters.
 #[derive(Debug, Default)]
 pub struct FrontendCounters {
     /// Events.
     pub events: PerWorker<FrontendEvents>,
+    /// HTTP/1; connections hold on to those of the thread that made them.
+    pub h1: PerWorker<Arc<H1Counters>>,
     /// `scur`: connections now.
     pub current: Gauge,
     /// `smax`.
@@ -181,10 +224,6 @@ pub struct BackendCounters {
     pub current: Gauge,
     /// `smax`.
     pub current_max: Counter,
-    /// `qcur`.
-    pub queued: Gauge,
-    /// `qmax`.
-    pub queued_max: Counter,
     /// `rate`.
     pub session_rate: Rate,
     /// `rate_max`.
@@ -242,6 +281,7 @@ pub struct ProcessCounters {
 impl FrontendCounters {
     /// Forgets everything but what exists now.
     pub fn clear(&self) {
+        self.h1.iter().for_each(|h1| h1.clear());
         for e in self.events.iter() {
             let counters = [
                 &e.sessions,
@@ -312,7 +352,6 @@ impl BackendCounters {
     /// Lets the maxima start anew.
     pub fn clear_maxima(&self) {
         self.current_max.set(self.current.get());
-        self.queued_max.set(self.queued.get());
         self.session_rate_max.set(0);
         self.events.iter().flat_map(BackendEvents::times).for_each(|figures| figures.max.set(0));
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::columns::{COLUMNS, Column, Object};
+use crate::columns::{COLUMNS, Column, Object, PROTOCOLS};
 use crate::field::{Descriptions, Form, Value, describe, write_json_members, write_typed};
 
 /// What is known of one object.
@@ -66,13 +66,16 @@ impl Row {
     }
 
     fn write_csv(&self, out: &mut String) {
-        for cell in &self.cells {
+        for (i, cell) in self.cells.iter().enumerate() {
+            if i == PROTOCOLS {
+                out.push_str("-,");
+            }
             if let Some(value) = cell {
                 value.write_csv(out);
             }
             out.push(',');
         }
-        out.push_str("-,\n");
+        out.push('\n');
     }
 
     fn present(&self) -> impl Iterator<Item = (usize, Column, &Value)> {
@@ -121,11 +124,12 @@ pub fn head(form: Form) -> String {
     match form {
         Form::Plain => {
             let mut out = "# ".to_owned();
-            for field in COLUMNS {
+            for (i, field) in COLUMNS.iter().enumerate() {
+                out.push_str(if i == PROTOCOLS { "-," } else { "" });
                 out.push_str(field.name);
                 out.push(',');
             }
-            out + "-,\n"
+            out + "\n"
         }
         Form::Typed => String::new(),
         Form::Json => "[".to_owned(),
@@ -158,9 +162,13 @@ mod tests {
     #[test]
     fn head_and_rows_have_the_same_columns() {
         let head = head(Form::Plain);
-        assert!(head.starts_with("# pxname,svname,qcur,") && head.ends_with(",cache_hint_hits,-,\n"));
-        assert_eq!(head.matches(',').count(), 120);
-        assert_eq!(written(Form::Plain).matches(',').count(), 121, "one of them in a quoted name");
+        assert!(
+            head.starts_with("# pxname,svname,qcur,")
+                && head.contains(",cache_hint_hits,-,h1_open_connections,")
+        );
+        assert!(head.ends_with(",h1_spliced_bytes_out,\n"));
+        assert_eq!(head.matches(',').count(), 128);
+        assert_eq!(written(Form::Plain).matches(',').count(), 129, "one of them in a quoted name");
     }
 
     #[test]

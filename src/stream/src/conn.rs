@@ -9,6 +9,7 @@ use base::ration::{self, Claim};
 use net::{More, Socket, Switch};
 
 use crate::dial::Traits;
+use crate::meter::Meter;
 
 /// A connection with its buffers. Buffers take memory only while they hold something.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Conn {
     pub(crate) receiving: Receiving,
     /// How it is closed.
     pub(crate) closing: Closing,
+    /// Counts what goes over it, where that is counted.
+    pub(crate) meter: Option<Meter>,
     /// What its buffers are for, when there are too few.
     pub(crate) claim: Claim,
     /// What sets a server's connection apart from others to the same server.
@@ -72,6 +75,7 @@ impl Conn {
             receiving: Receiving::Open,
             closing: Closing::default(),
             claim: Claim::default(),
+            meter: None,
             traits: None,
             port: None,
         }
@@ -85,9 +89,7 @@ impl Conn {
         if self.input.capacity() == 0 {
             ready!(ration::poll_room(cx, self.claim));
         }
-        self.input.ensure_capacity(limit);
-        let room = limit.saturating_sub(self.input.len());
-        match self.socket.poll_recv(cx, &mut self.input, room) {
+        match self.socket.poll_recv_up_to(cx, &mut self.input, limit) {
             Poll::Pending => {
                 self.input.release_if_empty();
                 Poll::Pending
@@ -96,8 +98,20 @@ impl Conn {
                 self.receiving = Receiving::Ended;
                 Poll::Ready(Ok(Filled::End))
             }
-            Poll::Ready(Ok(n)) => Poll::Ready(Ok(Filled::Bytes(n))),
+            Poll::Ready(Ok(n)) => {
+                if let Some(meter) = &self.meter {
+                    meter.received(n);
+                }
+                Poll::Ready(Ok(Filled::Bytes(n)))
+            }
             Poll::Ready(Err(e)) => Poll::Ready(Err(e)),
+        }
+    }
+
+    /// Counts bytes that were sent.
+    pub(crate) fn note_sent(&self, bytes: usize) {
+        if let Some(meter) = &self.meter {
+            meter.sent(bytes);
         }
     }
 
@@ -105,6 +119,7 @@ impl Conn {
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, more: More) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {
             let n = ready!(self.socket.poll_send(cx, self.output.data(), more))?;
+            self.note_sent(n);
             self.output.consume(n);
         }
         self.output.release_if_empty();
@@ -112,12 +127,7 @@ impl Conn {
     }
 
     /// Whether a connection that waits for its next use is still there: nothing came, nobody closed.
-    pub(crate) fn is_quiet(&mut self) -> bool {
-        if !self.input.is_empty() || self.receiving == Receiving::Ended {
-            return false;
-        }
-        let mut probe = Buffer::new();
-        probe.ensure_capacity(64);
-        matches!(self.socket.try_recv(&mut probe, 1), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.input.is_empty() && self.receiving == Receiving::Open && self.socket.is_quiet()
     }
 }

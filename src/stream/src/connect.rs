@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use backend::{RetryOn, Server, Slot};
+use backend::{Choice, RetryOn, Server, ServerQueue, Waiting};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
 
 use lang::facts::ServerConnection;
+use queue::Outcome;
 
 use crate::conn::Conn;
 use crate::dial::{DialError, Traits, dial};
 use crate::h1_side::H1Side;
 use crate::live::Stage;
+use crate::meter::Exchange;
 use crate::site::BackendSide;
 use crate::story::{Failure, Story};
 
@@ -34,14 +36,14 @@ pub(crate) enum Origin {
     Reused,
 }
 
-/// A slot of a server, given back when dropped.
+/// A slot of a server, given back when dropped, and the exchange that it is used for.
 #[derive(Debug)]
-pub(crate) struct Held(pub(crate) Arc<Server>);
+pub(crate) struct Held(pub(crate) Arc<Server>, Arc<ServerQueue>, Option<Exchange>);
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.0.counters.common.current.dec();
-        self.0.slots.give_back();
+        self.1.leave(&self.0);
     }
 }
 
@@ -91,7 +93,7 @@ pub(crate) async fn lease(
     mut failed: Option<Failed>,
 ) -> Result<Lease, (Failure, Option<Arc<Server>>)> {
     loop {
-        let held = slot(story, backend, failed.as_ref())
+        let mut held = slot(story, backend, failed.as_ref())
             .await
             .map_err(|f| (f, failed.as_ref().map(|failed| failed.server().clone())))?;
         // What later attempts take is no time in a queue.
@@ -109,6 +111,7 @@ pub(crate) async fn lease(
             story.live.connect(side.conn.socket.number());
             story.facts.server_connection = ServerConnection::Reused;
             story.note_server(&side.conn, None);
+            held.2 = exchange(backend);
             return Ok(Lease { side, held, origin: Origin::Reused });
         }
         match connect(story, backend, &held.0, traits).await {
@@ -116,6 +119,7 @@ pub(crate) async fn lease(
                 story.facts.timers.connected = story.now();
                 story.live.connect(conn.socket.number());
                 let side = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response);
+                held.2 = exchange(backend);
                 return Ok(Lease { side, held, origin: Origin::New });
             }
             Err(failure) => {
@@ -127,29 +131,43 @@ pub(crate) async fn lease(
     }
 }
 
+/// Counts an exchange with a server, where that is counted.
+fn exchange(backend: &BackendSide) -> Option<Exchange> {
+    backend.common.facts.http.then(|| Exchange::new(backend.core.h1.here()))
+}
+
+/// How a stream stands with the servers.
+enum Standing {
+    /// It has a slot.
+    Served(Arc<Server>),
+    /// It waits for one.
+    InLine(Waiting),
+}
+
+/// No server can be had.
+const UNAVAILABLE: Failure = Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Connect));
+
 /// A slot of a server that is chosen for the stream.
 async fn slot(
     story: &mut Story<'_>,
     backend: &BackendSide,
     failed: Option<&Failed>,
 ) -> Result<Held, Failure> {
-    let unavailable = Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Connect));
     let avoid = failed.filter(|f| f.redispatches(story, backend)).map(Failed::server);
-    let again = failed.map(Failed::server).filter(|s| avoid.is_none() && s.is_usable()).cloned();
-    let server = again.or_else(|| backend.core.balancer.choose(avoid)).ok_or(unavailable)?;
+    let mut again = failed.map(Failed::server).filter(|s| avoid.is_none() && s.is_usable());
+    let server = loop {
+        match stand(story, backend, again, avoid)? {
+            Standing::Served(server) => break server,
+            Standing::InLine(waiting) => match wait(story, backend, waiting).await? {
+                Outcome::Admitted(server) => break server,
+                Outcome::SentAway => again = None,
+            },
+        }
+    };
     if let Some(left) = avoid.filter(|a| !Arc::ptr_eq(a, &server)) {
         story.facts.redispatch = lang::facts::Redispatch::Done;
         backend.core.counters.events.here().redispatches.inc();
         left.counters.common.events.here().redispatches.inc();
-    }
-    match server.slots.take() {
-        Ok(Slot::Taken) => {}
-        Ok(Slot::Waiting(receiver, ahead)) => {
-            story.facts.server_queue = ahead;
-            story.live.reach(Stage::Queued);
-            wait_for_slot(story, backend, &server, receiver).await?;
-        }
-        Err(_) => return Err(Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Queue))),
     }
     if failed.is_none() || matches!(failed, Some(Failed::Answering(_)) if avoid.is_some()) {
         backend.core.counters.events.here().balanced.inc();
@@ -160,71 +178,55 @@ async fn slot(
     server.counters.common.last_session.set(now);
     let current = server.counters.common.current.inc();
     server.counters.common.current_max.raise(current);
-    Ok(Held(server))
+    Ok(Held(server, backend.core.queue.clone(), None))
 }
 
-async fn wait_for_slot(
+/// Chooses a server, the same again if that is given, and takes a slot or a place in a line.
+fn stand(
     story: &mut Story<'_>,
     backend: &BackendSide,
-    server: &Arc<Server>,
-    receiver: tokio::sync::oneshot::Receiver<()>,
-) -> Result<(), Failure> {
+    again: Option<&Arc<Server>>,
+    avoid: Option<&Arc<Server>>,
+) -> Result<Standing, Failure> {
+    let queue = &backend.core.queue;
+    if let Some(server) = again {
+        if queue.enter(server) {
+            return Ok(Standing::Served(server.clone()));
+        }
+        let waiting = queue.wait_for(server, server.settings.maxqueue);
+        let full = Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Queue));
+        let waiting = waiting.map_err(|queue::Full| full)?;
+        story.facts.server_queue = waiting.ahead() + 1;
+        return Ok(Standing::InLine(waiting));
+    }
+    match backend.core.balancer.choose(queue, avoid) {
+        Choice::Nobody => return Err(UNAVAILABLE),
+        Choice::Server(server) if queue.enter(&server) => return Ok(Standing::Served(server)),
+        // Somebody else may have been quicker.
+        Choice::Server(_) | Choice::AllFull => {}
+    }
+    let waiting = backend.core.wait();
+    story.facts.backend_queue = waiting.ahead() + 1;
+    Ok(Standing::InLine(waiting))
+}
+
+/// Waits for as long as a stream may stand in a line.
+async fn wait(
+    story: &mut Story<'_>,
+    backend: &BackendSide,
+    mut waiting: Waiting,
+) -> Result<Outcome<Server>, Failure> {
+    story.live.reach(Stage::Queued);
     let now = story.now();
     story.expire(now, story.queue_timeout(backend));
-    let mut waiting = Waiting::new(backend, server, receiver);
-    let admitted = poll_fn(|cx| match std::pin::Pin::new(&mut waiting.receiver).poll(cx) {
-        Poll::Ready(told) => Poll::Ready(told.is_ok()),
-        Poll::Pending => story.deadline.poll_expired(cx).map(|()| false),
+    poll_fn(|cx| match waiting.poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
+        Poll::Pending => story
+            .deadline
+            .poll_expired(cx)
+            .map(|()| Err(Failure::new(503, Termination::new(Cause::ServerTimeout, Phase::Queue)))),
     })
-    .await;
-    waiting.admission = if admitted { Admission::Used } else { Admission::Wanted };
-    if admitted {
-        return Ok(());
-    }
-    Err(Failure::new(503, Termination::new(Cause::ServerTimeout, Phase::Queue)))
-}
-
-/// A place in a server's queue, left properly also by a stream that is ended there.
-struct Waiting<'w> {
-    backend: &'w BackendSide,
-    server: &'w Server,
-    receiver: tokio::sync::oneshot::Receiver<()>,
-    admission: Admission,
-}
-
-/// Whether the slot that was waited for has been taken over.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Admission {
-    Wanted,
-    Used,
-}
-
-impl<'w> Waiting<'w> {
-    fn new(
-        backend: &'w BackendSide,
-        server: &'w Server,
-        receiver: tokio::sync::oneshot::Receiver<()>,
-    ) -> Self {
-        let waiting = backend.core.counters.queued.inc();
-        backend.core.counters.queued_max.raise(waiting);
-        Self { backend, server, receiver, admission: Admission::Wanted }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.backend.core.counters.queued.dec();
-        if self.admission == Admission::Used {
-            return;
-        }
-        self.receiver.close();
-        // The slot may have come just now, to nobody.
-        if self.receiver.try_recv().is_ok() {
-            self.server.slots.give_back();
-        } else {
-            self.server.slots.forget_gone();
-        }
-    }
+    .await
 }
 
 /// `retry-on` has a meaning in HTTP only.

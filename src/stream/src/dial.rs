@@ -18,6 +18,7 @@ use wire::proxy::{self, Origin, Tlv};
 use wire::{Parsed, socks4};
 
 use crate::conn::{Closing, Conn, Filled};
+use crate::meter::Meter;
 use crate::settings::SmartAck;
 use crate::site::{BackendSide, Site};
 use crate::story::{Stage, Story};
@@ -187,6 +188,9 @@ pub(crate) async fn dial(
     established(&mut connecting, story.deadline).await?;
     let mut conn = Conn::new(connecting.into_socket());
     conn.claim = Claim::Reserved;
+    if backend.common.facts.http {
+        conn.meter = Some(Meter::new(backend.core.h1.here()));
+    }
     if backend.common.sockets.no_linger.is_on() {
         conn.closing = Closing::Reset;
     }

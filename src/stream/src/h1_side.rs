@@ -248,6 +248,9 @@ impl Source for H1Side {
     }
 
     fn skip(&mut self, n: u64) {
+        if let Some(meter) = &self.conn.meter {
+            meter.spliced_in(n as usize);
+        }
         self.incoming.skip(n);
     }
 }
@@ -278,6 +281,9 @@ impl Sink for H1Side {
                 let slices = [IoSlice::new(conn.output.data()), IoSlice::new(data)];
                 conn.socket.poll_send_vectored(cx, &slices, more)
             };
+            if let Poll::Ready(Ok(n)) = sent {
+                conn.note_sent(n);
+            }
             match sent {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(SinkError)),
@@ -296,6 +302,9 @@ impl Sink for H1Side {
     }
 
     fn begin_raw(&mut self, n: usize) {
+        if let Some(meter) = &self.conn.meter {
+            meter.spliced_out(n);
+        }
         if self.outgoing == Framing::Chunked {
             self.conn.output.extend(h1::chunk::ChunkHeader::new(n as u64).as_bytes());
         }

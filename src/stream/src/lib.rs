@@ -21,6 +21,8 @@ mod inspect;
 mod introduction;
 mod listeners;
 pub mod live;
+mod meter;
+mod rest;
 mod run;
 mod session;
 pub mod settings;

@@ -19,6 +19,9 @@ use base::clock::{Tick, WallTime};
 use base::counter::{Counter, Gauge};
 use base::worker::PerWorker;
 use lang::facts::SessionFacts;
+use stats::counters::H1Counters;
+
+use crate::meter::Exchange;
 
 thread_local! {
     static STREAMS: Roll = const { Roll::new() };
@@ -288,6 +291,9 @@ impl Live {
 pub(crate) struct Seat<'s> {
     live: Rc<Live>,
     counters: &'s StreamCounters,
+    /// The frontend's, where its exchanges are counted, and the one that goes on.
+    exchanges: Option<&'s Arc<H1Counters>>,
+    exchange: RefCell<Option<Exchange>>,
 }
 
 impl Deref for Seat<'_> {
@@ -301,7 +307,13 @@ impl Deref for Seat<'_> {
 impl<'s> Seat<'s> {
     /// A place for a session.
     pub(crate) fn take(counters: &'s StreamCounters) -> Self {
-        Self { live: STREAMS.with(Roll::take), counters }
+        Self { live: STREAMS.with(Roll::take), counters, exchanges: None, exchange: RefCell::default() }
+    }
+
+    /// The same for a session whose streams are exchanges of HTTP/1.
+    pub(crate) fn counting(mut self, exchanges: &'s Arc<H1Counters>) -> Self {
+        self.exchanges = Some(exchanges);
+        self
     }
 
     /// Notes who the session is.
@@ -336,6 +348,7 @@ impl<'s> Seat<'s> {
         self.presence.set(Presence::Streaming);
         self.counters.current.here().inc();
         self.counters.total.here().inc();
+        *self.exchange.borrow_mut() = self.exchanges.map(Exchange::new);
     }
 
     /// The stream has ended; the session may go on.
@@ -344,6 +357,7 @@ impl<'s> Seat<'s> {
             self.presence.set(Presence::None);
             self.disconnect();
             self.counters.current.here().dec();
+            self.exchange.borrow_mut().take();
         }
     }
 }

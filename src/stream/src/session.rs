@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 
 use base::addr::Addr;
 use base::clock::{Tick, WallTime};
@@ -15,7 +14,6 @@ use lang::facts::{Buffered, Hope, LocalAddr, Payload, Scene, SessionFacts};
 use net::{Accepted, Deadline, Socket};
 use rule::set::Outcome;
 use rule::{RuleList, Rules};
-use stats::ListenerCounters;
 
 use crate::accept::Permit;
 use crate::conn::{Closing, Conn};
@@ -25,6 +23,8 @@ use crate::finish;
 use crate::inspect::{self, Arriving, Head, Inspection};
 use crate::introduction;
 use crate::live::unless_condemned;
+use crate::meter::Meter;
+use crate::rest::Rest;
 use crate::site::{BackendSide, CompiledRoute, Frontend, ListenerFacts, Site};
 use crate::story::{Awaited, Failure, Stage, Story};
 use crate::tcp::Relay;
@@ -34,12 +34,9 @@ use log::Step;
 /// What is kept of a connection from its beginning to its end, also while it waits for a request: little.
 ///
 /// It is counted as long as it lives.
-pub(crate) struct Session<'w> {
-    pub(crate) site: &'w Site,
-    pub(crate) worker: &'w Worker,
-    pub(crate) frontend: &'w Frontend,
-    /// The counters of its listener, if it is counted apart.
-    pub(crate) listener: Option<&'w ListenerCounters>,
+pub(crate) struct Session {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) permit: Permit,
     pub(crate) facts: SessionFacts,
     pub(crate) deadline: Deadline,
     pub(crate) progress: Progress,
@@ -55,52 +52,25 @@ pub(crate) struct Progress {
     /// Requests that came on it.
     pub(crate) served: u32,
     /// The stream that waits for its request.
-    pub(crate) awaited: Option<Awaited>,
+    pub(crate) awaited: Awaited,
 }
 
 /// Serves one connection until it ends.
-pub(crate) async fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted) {
-    worker.begin_run();
-    let (mut session, mut conn) = open(&worker, &permit.listener, accepted);
+pub(crate) fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted) -> impl Future<Output = ()> {
     let mut start = Start::Accepted(permit.listener.client_ip_magic);
-    loop {
-        // What a request needs is in a future of its own, so that a silent connection does not hold it.
-        let mut work = Box::pin(busy(&mut session, conn, start));
-        let silent = poll_fn(|cx| {
-            worker.begin_run();
-            work.as_mut().poll(cx)
-        });
-        match silent.await {
-            None => return,
-            Some(silent) => conn = silent,
+    let (mut session, conn) = Session::open(worker, permit, accepted);
+    // Nothing of it is moved, so that the future has room for it once only.
+    let mut held = Some(conn);
+    async move {
+        loop {
+            let Some(conn) = held.take() else { return };
+            // What a request needs is in a future of its own, so that a silent connection does not hold it.
+            held = Box::pin(busy(&mut session, conn, start)).await;
+            let Some(silent) = &held else { return };
+            Rest::new(&mut session, silent).await;
+            start = Start::Woken;
         }
-        drop(work);
-        session.wait(&conn).await;
-        start = Start::Woken;
     }
-}
-
-fn open<'w>(worker: &'w Worker, listener: &'w ListenerFacts, accepted: Accepted) -> (Session<'w>, Conn) {
-    let site = &*worker.site;
-    let frontend = &site.frontends[listener.frontend];
-    let (socket, source) = (accepted.socket.attach(), accepted.source);
-    let facts = facts(site, listener, &socket, source, (worker.now(), worker.date()));
-    let mut conn = Conn::new(socket);
-    if frontend.common.sockets.no_linger.is_on() {
-        conn.closing = Closing::Reset;
-    }
-    let session = Session {
-        site,
-        worker,
-        frontend,
-        listener: listener.counters.as_deref(),
-        facts,
-        deadline: Deadline::new(site.clock.clone()),
-        progress: Progress::default(),
-        events: (site.events == Showing::Events).then_some(Events { listener: listener.socket }),
-    };
-    session.enter();
-    (session, conn)
 }
 
 /// Why something is to be done about a connection.
@@ -113,9 +83,19 @@ enum Start {
 }
 
 /// Serves a connection until it ends, or until it falls silent: then it is given back.
-async fn busy(session: &mut Session<'_>, mut conn: Conn, start: Start) -> Option<Conn> {
-    let frontend = session.frontend;
+async fn busy(session: &mut Session, conn: Conn, start: Start) -> Option<Conn> {
+    let worker = session.worker.clone();
+    let mut work = pin!(serve_streams(session, conn, start));
+    poll_fn(|cx| {
+        worker.begin_run();
+        work.as_mut().poll(cx)
+    })
+    .await
+}
+
+async fn serve_streams(session: &mut Session, mut conn: Conn, start: Start) -> Option<Conn> {
     let mut story = Story::new(session);
+    let frontend = story.frontend;
     if let Start::Accepted(magic) = start
         && !begin(&mut story, &mut conn, magic).await
     {
@@ -130,9 +110,7 @@ async fn busy(session: &mut Session<'_>, mut conn: Conn, start: Start) -> Option
         return None;
     }
     let silent = crate::http::serve(&mut story, conn).await;
-    let progress = story.progress();
-    drop(story);
-    session.progress = progress;
+    session.progress = story.pause();
     silent
 }
 
@@ -142,20 +120,6 @@ fn count(story: &Story<'_>) {
     story.count(|events| events.sessions.inc());
     front.session_rate_max.raise(u64::from(front.session_rate.hit(now)));
     site.counters.session_rate_max.raise(u64::from(site.counters.session_rate.hit(now)));
-}
-
-impl Session<'_> {
-    /// Waits until there is something to read, until the deadline, or until clients are let go.
-    async fn wait(&mut self, conn: &Conn) {
-        let mut closing = pin!(self.worker.closing.notified());
-        poll_fn(|cx| {
-            if conn.socket.poll_readable(cx).is_ready() || closing.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(());
-            }
-            self.deadline.poll_expired(cx)
-        })
-        .await;
-    }
 }
 
 /// From the connection to the session; false when it ends on the way.
@@ -210,17 +174,41 @@ fn refuses(story: &mut Story<'_>, rules: &RuleList) -> bool {
     !rules.is_empty() && matches!(rules.run(0, &mut story.txn(Stage::Connection, None)), Outcome::Stopped(..))
 }
 
-impl Session<'_> {
+impl Session {
+    fn open(worker: Rc<Worker>, permit: Permit, accepted: Accepted) -> (Self, Conn) {
+        worker.begin_run();
+        let (site, listener) = (&*worker.site, &*permit.listener);
+        let (socket, source) = (accepted.socket.attach(), accepted.source);
+        let facts = facts(site, listener, &socket, source, (worker.now(), worker.date()));
+        let mut conn = Conn::new(socket);
+        if site.frontends[listener.frontend].common.sockets.no_linger.is_on() {
+            conn.closing = Closing::Reset;
+        }
+        let front = &site.frontends[listener.frontend];
+        if front.common.facts.http {
+            conn.meter = Some(Meter::new(front.counters.h1.here()));
+        }
+        let events = (site.events == Showing::Events).then_some(Events { listener: listener.socket });
+        let deadline = Deadline::new(site.clock.clone());
+        let session = Self { worker, permit, facts, deadline, progress: Progress::default(), events };
+        session.enter();
+        (session, conn)
+    }
+
+    fn frontend(&self) -> &Frontend {
+        &self.worker.site.frontends[self.permit.listener.frontend]
+    }
+
     /// Counts the connection.
     fn enter(&self) {
-        let (now, site, front) = (self.worker.now(), self.site, &self.frontend.counters);
+        let (now, site, front) = (self.worker.now(), &self.worker.site, &self.frontend().counters);
         site.counters.connections.inc();
         site.counters.connections_total.inc();
         site.counters.connection_rate_max.raise(u64::from(site.counters.connection_rate.hit(now)));
         front.current_max.raise(front.current.inc());
         front.connection_rate_max.raise(u64::from(front.connection_rate.hit(now)));
         front.events.here().connections.inc();
-        if let Some(listener) = self.listener {
+        if let Some(listener) = &self.permit.listener.counters {
             listener.current_max.raise(listener.current.inc());
             listener.events.here().connections.inc();
         }
@@ -228,11 +216,11 @@ impl Session<'_> {
     }
 }
 
-impl Drop for Session<'_> {
+impl Drop for Session {
     fn drop(&mut self) {
-        self.site.counters.connections.dec();
-        self.frontend.counters.current.dec();
-        if let Some(listener) = self.listener {
+        self.worker.site.counters.connections.dec();
+        self.frontend().counters.current.dec();
+        if let Some(listener) = &self.permit.listener.counters {
             listener.current.dec();
         }
         self.worker.leave();

@@ -14,7 +14,7 @@ use check::ProxyChecks;
 use config::diagnostic::Message;
 use config::directive::Switch;
 use config::draft::{Resolution, Showing, Speech};
-use config::global::{CloseSpread, EventLoop, SocketBuffers};
+use config::global::{CloseSpread, EventLoop, ProcessLimits, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, Severity};
 use lang::facts::{Expected, ProcessFacts, ProxyFacts, ProxyLimits, ServerFacts};
 use net::{AcceptProxy, ListenerSettings};
@@ -211,7 +211,24 @@ impl Site {
             let frontend = site.frontend(index, proxy, draft, workers);
             site.frontends.push(frontend);
         }
+        site.size_backends(draft.global::<ProcessLimits>().maxconn);
         if errors.is_empty() { Ok(site) } else { Err(errors) }
+    }
+
+    /// Gives backends their `fullconn`, by default a tenth of what the frontends may send there.
+    fn size_backends(&self, maxconn: u64) {
+        for (index, backend) in self.backends.iter().enumerate() {
+            if backend.core.settings.fullconn > 0 {
+                continue;
+            }
+            let leads_here = |f: &&Frontend| {
+                let route = |r: &CompiledRoute| r.backend.is_none_or(|b| b == index);
+                f.default_backend == Some(index) || f.routes.iter().any(route)
+            };
+            let frontends = self.frontends.iter().filter(leads_here);
+            let total: u64 = frontends.map(|f| f.limits.maxconn.unwrap_or(maxconn)).sum();
+            backend.core.set_full(total.div_ceil(10).max(1));
+        }
     }
 
     /// A number for a new session.
@@ -260,7 +277,11 @@ impl Site {
             gate: Gate::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(0)),
             unique_id: proxy.slots.get_or_default(),
             limits: proxy.slots.get_or_default(),
-            counters: FrontendCounters { events: PerWorker::new(workers), ..FrontendCounters::default() },
+            counters: FrontendCounters {
+                events: PerWorker::new(workers),
+                h1: PerWorker::new(workers),
+                ..FrontendCounters::default()
+            },
             stats: proxy.slots.get_or_default(),
             workers,
         }

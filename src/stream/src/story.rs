@@ -56,9 +56,10 @@ pub(crate) struct Story<'s> {
 }
 
 /// A stream that waits for its request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Awaited {
     id: u32,
+    /// Never, when there is none.
     since: (Tick, WallTime),
 }
 
@@ -81,15 +82,14 @@ struct Occupies<'s>(&'s BackendSide);
 
 impl<'s> Occupies<'s> {
     fn new(backend: &'s BackendSide) -> Self {
-        let counters = &backend.core.counters;
-        counters.current_max.raise(counters.current.inc());
+        backend.core.occupy();
         Self(backend)
     }
 }
 
 impl Drop for Occupies<'_> {
     fn drop(&mut self) {
-        self.0.core.counters.current.dec();
+        self.0.core.vacate();
     }
 }
 
@@ -124,8 +124,11 @@ impl Failure {
 }
 
 impl<'s> Story<'s> {
-    pub(crate) fn new(session: &'s mut Session<'_>) -> Self {
-        let Session { site, worker, frontend, facts, deadline, listener, progress, events } = session;
+    pub(crate) fn new(session: &'s mut Session) -> Self {
+        let Session { worker, permit, facts, deadline, progress, events } = session;
+        let (site, listener) = (&*worker.site, &*permit.listener);
+        let frontend = &site.frontends[listener.frontend];
+        let (request, response) = worker.take_heads();
         Self {
             site,
             worker,
@@ -134,17 +137,21 @@ impl<'s> Story<'s> {
             occupies: None,
             session: facts,
             facts: StreamFacts::default(),
-            request: RequestHead::default(),
-            response: ResponseHead::default(),
+            request,
+            response,
             body: Vec::new(),
             deadline,
             handshake: progress.handshake,
             served: progress.served,
-            awaited: progress.awaited,
+            awaited: Some(progress.awaited).filter(|a| a.since.0.is_set()),
             logged: Logged::No,
             sent: 0,
-            listener: *listener,
-            live: Seat::take(&site.live),
+            listener: listener.counters.as_deref(),
+            live: if frontend.common.facts.http {
+                Seat::take(&site.live).counting(frontend.counters.h1.here())
+            } else {
+                Seat::take(&site.live)
+            },
             events: *events,
         }
     }
@@ -201,11 +208,12 @@ impl<'s> Story<'s> {
         if awaited.is_some() { Beginning::Resumed } else { Beginning::New }
     }
 
-    /// How far the connection has come, when nothing of the current stream's request has.
-    pub(crate) fn progress(&self) -> Progress {
+    /// Ends the story where nothing of the current stream's request has come; tells how far the connection is.
+    pub(crate) fn pause(self) -> Progress {
         let timers = &self.facts.timers;
+        self.worker.keep_heads((self.request, self.response));
         let awaited = Awaited { id: self.facts.id, since: (timers.begin, timers.begin_date) };
-        Progress { handshake: self.handshake, served: self.served, awaited: Some(awaited) }
+        Progress { handshake: self.handshake, served: self.served, awaited }
     }
 
     /// Counts something for the frontend, and for the listener if it is counted apart.

@@ -8,11 +8,13 @@ use std::time::Duration;
 use backend::Server;
 use base::clock::{Clock, Tick, WallTime};
 use config::global::CloseSpread;
+use http::{RequestHead, ResponseHead};
 use pool::IdleSet;
 use tokio::sync::Notify;
 
 use crate::dial::Traits;
 use crate::h1_side::H1Side;
+use crate::rest::Resting;
 use crate::site::Site;
 
 /// A worker thread's own.
@@ -24,6 +26,8 @@ pub(crate) struct Worker {
     stopping: Cell<Stopping>,
     /// Wakes the tasks that wait for the next request of their client, when it will not come any more.
     pub(crate) closing: Notify,
+    /// Those of them that have waited for a while already.
+    pub(crate) resting: Resting,
     /// Where in the sequence the next decision stands that is spread over time.
     turn: Cell<u32>,
     /// Connections that this thread serves.
@@ -33,7 +37,15 @@ pub(crate) struct Worker {
     /// The time at which the task that runs now began to run, once it has asked.
     tick: Cell<Tick>,
     date: Cell<WallTime>,
+    /// Heads of connections that have fallen silent, for the memory that they have.
+    heads: RefCell<Vec<Heads>>,
 }
+
+/// A request's and a response's.
+pub(crate) type Heads = (RequestHead, ResponseHead);
+
+/// How many pairs of heads a worker keeps for later.
+const SPARE_HEADS: usize = 64;
 
 /// Whether the worker takes on new work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,12 +92,29 @@ impl Worker {
             idle: RefCell::default(),
             stopping: Cell::default(),
             closing: Notify::new(),
+            resting: Resting::default(),
             turn: Cell::new(0),
             connections: Cell::new(0),
             drained: Notify::new(),
             tick: Cell::new(Tick::NEVER),
             date: Cell::new(WallTime(0)),
+            heads: RefCell::default(),
         })
+    }
+
+    /// Heads to be filled.
+    pub(crate) fn take_heads(&self) -> Heads {
+        self.heads.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keeps heads that are no longer needed.
+    pub(crate) fn keep_heads(&self, mut heads: Heads) {
+        let mut spare = self.heads.borrow_mut();
+        if spare.len() < SPARE_HEADS {
+            heads.0.clear();
+            heads.1.clear();
+            spare.push(heads);
+        }
     }
 
     /// A session's task begins to run: time has gone on since the last one did.
@@ -115,7 +144,7 @@ impl Worker {
     pub(crate) fn take_idle(&self, server: &Arc<Server>, traits: &Traits) -> Option<H1Side> {
         let key = key_of(server, traits);
         loop {
-            let IdleConn { mut side, counted } = self.idle.borrow_mut().take(key)?;
+            let IdleConn { side, counted } = self.idle.borrow_mut().take(key)?;
             drop(counted);
             // Keys may coincide; connections of different kinds must not.
             let alike = side.conn.traits.as_deref().map_or(*traits == Traits::default(), |t| t == traits);
@@ -152,7 +181,7 @@ impl Worker {
         self.stopping.set(Stopping::Since(self.clock.now()));
         self.forget_idle();
         match self.site.close_spread {
-            CloseSpread::AtOnce => self.closing.notify_waiters(),
+            CloseSpread::AtOnce => self.call_idle_clients(),
             CloseSpread::Over(time) => {
                 tokio::task::spawn_local(self.clone().close_over(time));
             }
@@ -160,13 +189,19 @@ impl Worker {
         }
     }
 
+    /// Wakes all that wait for the next request of their client.
+    fn call_idle_clients(&self) {
+        self.closing.notify_waiters();
+        self.resting.call();
+    }
+
     async fn close_over(self: Rc<Self>, time: Duration) {
         let steps = (time.as_millis() / SPREAD_STEP.as_millis()).max(1);
         for _ in 0..steps {
-            self.closing.notify_waiters();
+            self.call_idle_clients();
             tokio::time::sleep(SPREAD_STEP.min(time)).await;
         }
-        self.closing.notify_waiters();
+        self.call_idle_clients();
     }
 
     /// Whether a client is told with its response that the connection ends.

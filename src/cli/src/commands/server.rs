@@ -34,7 +34,7 @@ pub(super) fn set_weight(cx: &mut CommandCx<'_>) -> Answer {
     with(cx, |site, backend, server| change_weight(site, backend, server, &text))
 }
 
-fn change_weight(site: &Site, backend: &BackendSide, server: &Server, text: &str) -> Answer {
+fn change_weight(site: &Site, backend: &BackendSide, server: &Arc<Server>, text: &str) -> Answer {
     match new_weight(text, server.settings.weight) {
         Ok(weight) => {
             backend.core.set_weight(server, weight, site.clock.now());
@@ -83,13 +83,13 @@ pub(super) fn disable(cx: &mut CommandCx<'_>) -> Answer {
     })
 }
 
-fn change_admin(site: &Site, backend: &BackendSide, server: &Server, admin: Admin) {
+fn change_admin(site: &Site, backend: &BackendSide, server: &Arc<Server>, admin: Admin) {
     backend.core.set_admin(server, admin, site.clock.now());
 }
 
 pub(super) fn set_maxconn(cx: &mut CommandCx<'_>) -> Answer {
     let text = cx.arg(1);
-    with(cx, |_, _, server| {
+    with(cx, |_, backend, server| {
         if text.is_empty() {
             return Answer::error("Require <maxconn>.");
         }
@@ -97,7 +97,7 @@ pub(super) fn set_maxconn(cx: &mut CommandCx<'_>) -> Answer {
         match (end, text[..end].parse::<u32>()) {
             (0, _) => Answer::error("maxconn string empty or preceded by garbage"),
             (_, Ok(limit)) if end == text.len() => {
-                server.slots.set_limit(u64::from(limit));
+                backend.core.set_maxconn(server, u64::from(limit));
                 Answer::Silence
             }
             _ => Answer::error("Trailing garbage in maxconn string"),
@@ -130,7 +130,7 @@ pub(super) fn set_server(cx: &mut CommandCx<'_>) -> Answer {
     })
 }
 
-fn set_health(site: &Site, backend: &BackendSide, server: &Server, value: &str) -> Answer {
+fn set_health(site: &Site, backend: &BackendSide, server: &Arc<Server>, value: &str) -> Answer {
     let (status, trend) = match value {
         "up" => (Status::Up, Trend::Up),
         "stopping" => (Status::Stopping, Trend::Up),
@@ -177,7 +177,7 @@ const LACKING: &[(&str, &str, &str)] = &[
 const NO_AGENT: &str = "agent checks are not enabled on this server.";
 const NO_TLS: &str = "'set server <srv> ssl' cannot be set.  default-server should define ssl settings";
 
-fn lacking(word: &str, given: bool, server: &Server) -> Answer {
+fn lacking(word: &str, given: bool, server: &Arc<Server>) -> Answer {
     if given && word.starts_with("check-") && super::stat::is_checked(server) {
         return Answer::error(format!("'{word}' of this server cannot be changed at run time."));
     }
@@ -185,7 +185,7 @@ fn lacking(word: &str, given: bool, server: &Server) -> Answer {
     found.map_or(Answer::Silence, |(_, without, with)| Answer::error(if given { *with } else { *without }))
 }
 
-fn set_address(cx: &CommandCx<'_>, server: &Server) -> Answer {
+fn set_address(cx: &CommandCx<'_>, server: &Arc<Server>) -> Answer {
     if !cx.has(2) {
         return Answer::error("set server <b>/<s> addr requires an address and optionally a port.");
     }

@@ -6,13 +6,14 @@ use backend::server::{Admin, Status};
 use backend::settings::Algorithm;
 use backend::{CheckStatus, Running, Server};
 use base::clock::Tick;
+use base::worker::PerWorker;
 use check::CheckSettings;
 use check::settings::Enabled;
 use config::Mode;
 use keyword::Answer;
 use keyword::command::{CommandCx, Dump, Level, Progress};
 use stats::columns::Column as C;
-use stats::counters::{BackendEvents, FrontendEvents, TimeFigures};
+use stats::counters::{BackendEvents, FrontendEvents, H1Counters, TimeFigures};
 use stats::rows::{head, tail};
 use stats::{BackendCounters, Descriptions, First, Form, Object, Row, Value};
 use stream::site::{BackendSide, Frontend};
@@ -195,7 +196,7 @@ impl StatDump {
                     }
                 }
                 if self.query.wants(Object::Backend, 0) {
-                    rows.push(self.backend(i, backend));
+                    rows.push(self.backend(backend));
                 }
             }
         }
@@ -239,7 +240,7 @@ impl StatDump {
         row
     }
 
-    fn backend(&self, index: usize, backend: &BackendSide) -> Row {
+    fn backend(&self, backend: &BackendSide) -> Row {
         let mut row = Row::new(Object::Backend, backend.common.facts.id, 0);
         let c = &backend.core.counters;
         let servers = backend.core.servers.load();
@@ -261,7 +262,9 @@ impl StatDump {
         row.set(C::Status, Value::Text(status.into()));
         row.words(&[(C::Svname, "BACKEND"), (C::Mode, backend.common.mode.name())]);
         row.figures(&[
-            (C::Slim, self.fullconn(index, backend)),
+            (C::Slim, backend.core.full()),
+            (C::Qcur, backend.core.queue.waiting()),
+            (C::Qmax, backend.core.queue.common_max.get()),
             (C::Weight, weight),
             (C::Uweight, weight),
             (C::Act, active as u64),
@@ -282,20 +285,8 @@ impl StatDump {
             row.words(&[(C::Algo, algorithm(backend.core.settings.algorithm))]);
         }
         self.common(&mut row, c, backend.common.mode);
+        http1(&mut row, &backend.core.h1);
         row
-    }
-
-    /// `fullconn`, by default a tenth of what the frontends may send here.
-    fn fullconn(&self, index: usize, backend: &BackendSide) -> u64 {
-        if backend.core.settings.fullconn > 0 {
-            return backend.core.settings.fullconn;
-        }
-        let leads_here = |f: &&Frontend| {
-            f.default_backend == Some(index) || f.routes.iter().any(|r| r.backend.is_none_or(|b| b == index))
-        };
-        let frontends = self.site.frontends.iter().filter(leads_here);
-        let total: u64 = frontends.map(|f| self.maxconn_of(f)).sum();
-        total.div_ceil(10).max(1)
     }
 
     fn server(&self, backend: &BackendSide, server: &Server) -> Row {
@@ -324,7 +315,7 @@ impl StatDump {
             (C::Srid, 0),
         ]);
         let limits = [
-            (C::Slim, Some(server.slots.limit()).filter(|n| *n > 0)),
+            (C::Slim, Some(server.maxconn()).filter(|n| *n > 0)),
             (C::Qlimit, Some(server.settings.maxqueue).filter(|n| *n > 0)),
             (C::SrcIlim, server.settings.pool_max),
         ];
@@ -378,8 +369,6 @@ impl StatDump {
         let sum = |figure: fn(&BackendEvents) -> u64| c.events.sum(figure);
         let (bytes_in, bytes_out) = (sum(|e| e.bytes_in.get()), sum(|e| e.bytes_out.get()));
         row.figures(&[
-            (C::Qcur, c.queued.get()),
-            (C::Qmax, c.queued_max.get()),
             (C::Scur, c.current.get()),
             (C::Smax, c.current_max.get()),
             (C::Rate, u64::from(c.session_rate.per_second(now))),
@@ -445,6 +434,7 @@ fn status(server: &Server) -> String {
 }
 
 fn frontend_counters(row: &mut Row, frontend: &Frontend) {
+    http1(row, &frontend.counters.h1);
     let sum = |figure: fn(&FrontendEvents) -> u64| frontend.counters.events.sum(figure);
     let (bytes_in, bytes_out) = (sum(|e| e.bytes_in.get()), sum(|e| e.bytes_out.get()));
     let (sessions, requests) = (sum(|e| e.sessions.get()), sum(|e| e.requests.get()));
@@ -490,6 +480,21 @@ fn frontend_counters(row: &mut Row, frontend: &Frontend) {
         ]);
         statuses(row, |class| frontend.counters.events.sum(|e| e.statuses.class(class)));
     }
+}
+
+/// The figures of HTTP/1, summed over the threads.
+fn http1(row: &mut Row, counters: &PerWorker<Arc<H1Counters>>) {
+    let sum = |figure: fn(&H1Counters) -> u64| counters.sum(|c| figure(c));
+    row.counters(&[
+        (C::H1OpenConnections, sum(|c| c.open_connections.get())),
+        (C::H1OpenStreams, sum(|c| c.open_streams.get())),
+        (C::H1TotalConnections, sum(|c| c.connections.get())),
+        (C::H1TotalStreams, sum(|c| c.streams.get())),
+        (C::H1BytesIn, sum(|c| c.bytes_in.get())),
+        (C::H1BytesOut, sum(|c| c.bytes_out.get())),
+        (C::H1SplicedBytesIn, sum(|c| c.spliced_in.get())),
+        (C::H1SplicedBytesOut, sum(|c| c.spliced_out.get())),
+    ]);
 }
 
 fn statuses(row: &mut Row, class: impl Fn(usize) -> u64) {
@@ -554,6 +559,7 @@ pub(super) fn clear_counters(cx: &mut CommandCx<'_>) -> Answer {
             site.frontends.iter().for_each(|f| f.counters.clear());
             for backend in &site.backends {
                 backend.core.counters.clear();
+                backend.core.h1.iter().for_each(|h1| h1.clear());
                 backend.core.servers.load().iter().for_each(|s| s.counters.clear());
             }
             clear_process_maxima(&site);
@@ -563,7 +569,11 @@ pub(super) fn clear_counters(cx: &mut CommandCx<'_>) -> Answer {
             site.frontends.iter().for_each(|f| f.counters.clear_maxima());
             for backend in &site.backends {
                 backend.core.counters.clear_maxima();
-                backend.core.servers.load().iter().for_each(|s| s.counters.common.clear_maxima());
+                backend.core.queue.clear_maximum();
+                backend.core.servers.load().iter().for_each(|s| {
+                    s.counters.common.clear_maxima();
+                    s.slots.clear_maximum();
+                });
             }
             clear_process_maxima(&site);
             Answer::Silence

@@ -40,7 +40,7 @@ enum Polled {
 }
 
 /// How long a connection is ready to serve a request at once before it gives up what it takes to do so.
-const ALERT: Duration = Duration::from_millis(100);
+const ALERT: Duration = Duration::from_millis(30);
 
 /// Receives the next request's head into the story.
 pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Result<RequestInfo, NoRequest> {
