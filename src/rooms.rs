@@ -5,6 +5,7 @@ use keyword::Tables;
 /// The rooms, in the order in which their checks run.
 pub(crate) const ROOMS: &[Tables] = &[
     Tables { fetches: lang::fetches::FETCHES, converters: lang::converters::CONVERTERS, ..Tables::NONE },
+    Tables { fetches: lang::fetches::chance::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::connection::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::content::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::limits::FETCHES, ..Tables::NONE },

@@ -1,8 +1,9 @@
 //! From a backend to a connection: the choice of a server, its queue, an idle connection or a new one, retries.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use backend::{Choice, RetryOn, Server, ServerQueue, Waiting};
@@ -13,8 +14,9 @@ use config::Mode;
 use lang::facts::ServerConnection;
 use queue::Outcome;
 
-use crate::conn::Conn;
+use crate::conn::{Conn, Filled};
 use crate::dial::{DialError, Traits, dial};
+use crate::finish;
 use crate::h1_side::H1Side;
 use crate::live::Stage;
 use crate::meter::Exchange;
@@ -85,8 +87,53 @@ impl Failed {
     }
 }
 
-/// Gets a connection for the story's stream.
+/// Gets a connection for the story's stream, unless the client goes away first.
 pub(crate) async fn lease(
+    story: &mut Story<'_>,
+    client: &mut Conn,
+    backend: &BackendSide,
+    reuse: Reuse,
+    failed: Option<Failed>,
+) -> Result<Lease, (Failure, Option<Arc<Server>>)> {
+    let limit = story.site.tuning.buffer_size;
+    {
+        let mut work = pin!(acquire(story, backend, reuse, failed));
+        let leased = poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(leased) => Poll::Ready(Some(leased)),
+            Poll::Pending if has_left(cx, client, backend, limit) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        if let Some(leased) = leased.await {
+            return leased;
+        }
+    }
+    let (phase, server) = if story.facts.timers.queued.is_set() {
+        (Phase::Connect, finish::server_of(story))
+    } else {
+        story.facts.timers.queued = story.now();
+        (Phase::Queue, None)
+    };
+    Err((Failure::silent(Termination::new(Cause::ClientAbort, phase)), server))
+}
+
+/// Whether the client is taken to have given up. What it sends meanwhile is kept as far as there is room.
+fn has_left(cx: &mut Context<'_>, client: &mut Conn, backend: &BackendSide, limit: usize) -> bool {
+    let aborts = backend.common.http.abort_on_close.is_on();
+    if !aborts && backend.common.mode == Mode::Http {
+        return false;
+    }
+    while client.input.len() < limit {
+        match client.poll_fill(cx, limit) {
+            Poll::Pending => return false,
+            Poll::Ready(Ok(Filled::Bytes(_))) => {}
+            // A TCP session that has sent something may be waiting for the answer.
+            Poll::Ready(_) => return backend.common.mode == Mode::Http || client.input.is_empty(),
+        }
+    }
+    false
+}
+
+async fn acquire(
     story: &mut Story<'_>,
     backend: &BackendSide,
     reuse: Reuse,

@@ -54,7 +54,7 @@ pub(super) async fn forward(
         story.facts.status = 400;
         return Err((Failure::silent(Termination::new(Cause::ClientAbort, Phase::Request)), None));
     }
-    let mut lease = lease(story, backend, reuse, None).await?;
+    let mut lease = lease(story, &mut client.conn, backend, reuse, None).await?;
     let mut body = Upload::prepare(story, backend, client).await;
     let received = story.facts.bytes_in;
     loop {
@@ -90,7 +90,7 @@ pub(super) async fn forward(
         };
         body.rewind();
         story.facts.bytes_in = received;
-        lease = connect::lease(story, backend, reuse, failed)
+        lease = connect::lease(story, &mut client.conn, backend, reuse, failed)
             .await
             .map_err(|(failure, other)| (failure, other.or(Some(server))))?;
     }
