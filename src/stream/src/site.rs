@@ -24,6 +24,7 @@ use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 use crate::captures::{CaptureCount, Captures};
 use crate::gate::Gate;
 use crate::live::StreamCounters;
+use crate::message_options::{CaseSettings, MessageOptions};
 use crate::settings::{
     ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
     SpliceOptions, StatsOptions, Timeouts, Tuning, UniqueId,
@@ -51,6 +52,8 @@ pub struct Site {
     pub rates: Rates,
     /// How the threads' event loops go about their work.
     pub event_loop: EventLoop,
+    /// The header names that some peers want in another case.
+    pub(crate) cases: Arc<h1::CaseMap>,
     /// The kernel's buffers of connections.
     pub buffers: SocketBuffers,
     /// How client connections end when the process stops.
@@ -80,6 +83,8 @@ pub struct Common {
     pub rules: Rules,
     /// Its HTTP options.
     pub http: HttpOptions,
+    /// Its options on messages.
+    pub messages: MessageOptions,
     /// Its socket options.
     pub sockets: SocketOptions,
     /// Its error pages.
@@ -197,6 +202,7 @@ impl Site {
             gate: Gate::default(),
             rates: Rates::new(draft.global()),
             event_loop: draft.global(),
+            cases: draft.global::<CaseSettings>().map(),
             buffers: draft.global(),
             close_spread: draft.global(),
             speech: draft.readings.speech,
@@ -295,6 +301,7 @@ fn common(proxy: &ProxyDraft) -> Common {
         timeouts: proxy.slots.get_or_default(),
         rules: proxy.slots.get_or_default(),
         http: proxy.slots.get_or_default(),
+        messages: proxy.slots.get_or_default(),
         sockets: proxy.slots.get_or_default(),
         error_pages: proxy.slots.get_or_default(),
         captures: Captures::default(),

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use backend::{RetryOn, Server};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
-use h1::{Asked, ConnectionLine, NameCase, Persistence, Progress, RequestInfo, ResponseInfo, Side};
+use h1::{Asked, ConnectionLine, Persistence, Progress, RequestInfo, ResponseInfo, Side};
 use http::{BodyLength, ResponseHead, Version};
 use lang::facts::Replay;
 use net::More;
@@ -16,13 +16,13 @@ use rule::{Ending, Verdict, Wait};
 
 use super::replay::{self, Upload};
 use super::request::Routed;
-use super::{After, answer, body, persistence, receive};
+use super::{After, answer, body, edits, persistence, receive};
 use crate::captures::{self, Fault};
 use crate::conn::{Filled, Receiving};
 use crate::connect::{self, Failed as FailedServer, Lease, Origin, Reuse, lease};
 use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
 use crate::finish;
-use crate::h1_side::{Framing, H1Side};
+use crate::h1_side::{Framing, H1Side, Trailers};
 use crate::inspect::{self, Arriving, Inspection};
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
@@ -192,16 +192,16 @@ impl Connected<'_> {
             }
             Err(Refused::Rule(Ending::Deny(status, Some(reply)))) => {
                 story.facts.status = status;
-                self.denied(story);
+                self.denied(story, &server);
                 answer::reply(story, client, self.info, *reply).await
             }
             Err(Refused::Rule(Ending::Deny(status, None))) => {
-                self.denied(story);
+                self.denied(story, &server);
                 let failure = Failure::new(status, Termination::new(Cause::Proxy, Phase::Headers));
                 answer::failure(story, client, Some(self.info), failure).await
             }
             Err(Refused::Rule(_)) => {
-                self.denied(story);
+                self.denied(story, &server);
                 After::Abandon
             }
         };
@@ -247,17 +247,27 @@ impl Connected<'_> {
         Err(After::Abandon)
     }
 
-    fn denied(&self, story: &mut Story<'_>) {
+    fn denied(&self, story: &mut Story<'_>, server: &Server) {
         story.facts.termination = Termination::new(Cause::Proxy, Phase::Headers);
-        story.count(|front| front.denied_responses.inc());
-        self.backend.core.counters.events.here().denied_responses.inc();
+        inspect::denied_response(story, self.backend, server);
     }
 
     fn write_request(&self, story: &mut Story<'_>, lease: &mut Lease) {
         let side = &mut lease.side;
         side.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-        let line = ConnectionLine::for_request(story.request.version, self.keep, self.info.upgrade);
-        h1::write_request(&story.request, self.info.body, line, NameCase::Lower, side.conn.output.tail());
+        let options = &self.backend.common.messages;
+        if let Some(name) = &options.server_name_header {
+            story.request.headers.set(name, lease.held.0.facts.name.as_bytes());
+        }
+        if options.adjust_for_server.is_on() {
+            side.adjust_names(&story.site.cases);
+        }
+        let dropped = options.drop_request_trailers.is_on();
+        side.send_trailers(if dropped { Trailers::Dropped } else { Trailers::Kept });
+        let keep = if options.pretend_keepalive.is_on() { Persistence::KeepAlive } else { self.keep };
+        let line = ConnectionLine::for_request(story.request.version, keep, self.info.upgrade);
+        let names = side.names();
+        h1::write_request(&story.request, self.info.body, line, names.case(), side.conn.output.tail());
         let chunked = self.info.body == BodyLength::Chunked;
         side.send_body(if chunked { Framing::Chunked } else { Framing::Plain });
     }
@@ -409,6 +419,11 @@ impl Connected<'_> {
                 }
             }
         }
+        let checks = self.backend.common.messages.check_cache.is_on();
+        if checks && edits::leaks_cookie(&story.request.method, &story.response) {
+            edits::report_cookie(story, self.backend, server);
+            return Err(Refused::Rule(Ending::Deny(502, None)));
+        }
         for rules in proxies.into_iter().flatten().map(|r| &r.http_after).filter(|r| !r.is_empty()) {
             let _ = rules.run(0, &mut story.txn(Stage::Response, Some(server)));
         }
@@ -443,9 +458,12 @@ impl Connected<'_> {
         story.facts.status = story.response.status.0;
         let before = client.conn.output.len();
         client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-        h1::write_response(&story.response, length, line, NameCase::Lower, client.conn.output.tail());
+        let names = client.names();
+        h1::write_response(&story.response, length, line, names.case(), client.conn.output.tail());
         story.sent += (client.conn.output.len() - before) as u64;
         client.send_body(framing);
+        let dropped = story.frontend.common.messages.drop_response_trailers.is_on();
+        client.send_trailers(if dropped { Trailers::Dropped } else { Trailers::Kept });
         if length == BodyLength::Tunnel {
             return self.tunnel(story, client, lease).await;
         }
@@ -626,8 +644,9 @@ fn forward_interim(story: &mut Story<'_>, client: &mut H1Side) {
     if story.request.version.is_at_least_11() {
         let before = client.conn.output.len();
         client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-        let out = client.conn.output.tail();
-        h1::write_response(&story.response, BodyLength::None, ConnectionLine::Nothing, NameCase::Lower, out);
+        let names = client.names();
+        let (none, out) = (ConnectionLine::Nothing, client.conn.output.tail());
+        h1::write_response(&story.response, BodyLength::None, none, names.case(), out);
         story.sent += (client.conn.output.len() - before) as u64;
     }
 }
