@@ -40,6 +40,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     },
     Tables { actions: rule::VAR_ACTIONS, ..Tables::NONE },
     Tables { directives: stream::MESSAGE_DIRECTIVES, ..Tables::NONE },
+    Tables { directives: stream::FORWARDED_DIRECTIVES, ..Tables::NONE },
     Tables { actions: rule::STREAM_ACTIONS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },

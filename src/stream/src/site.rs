@@ -22,6 +22,7 @@ use rule::Rules;
 use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 
 use crate::captures::{CaptureCount, Captures};
+use crate::forwarded::ForwardedOption;
 use crate::gate::Gate;
 use crate::live::StreamCounters;
 use crate::message_options::{CaseSettings, MessageOptions};
@@ -85,6 +86,8 @@ pub struct Common {
     pub http: HttpOptions,
     /// Its options on messages.
     pub messages: MessageOptions,
+    /// What it says in a `forwarded` header.
+    pub forwarded: ForwardedOption,
     /// Its socket options.
     pub sockets: SocketOptions,
     /// Its error pages.
@@ -302,6 +305,7 @@ fn common(proxy: &ProxyDraft) -> Common {
         rules: proxy.slots.get_or_default(),
         http: proxy.slots.get_or_default(),
         messages: proxy.slots.get_or_default(),
+        forwarded: proxy.slots.get_or_default(),
         sockets: proxy.slots.get_or_default(),
         error_pages: proxy.slots.get_or_default(),
         captures: Captures::default(),

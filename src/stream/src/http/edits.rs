@@ -53,6 +53,20 @@ pub(super) fn add_original_to(story: &mut Story<'_>, backend: &BackendSide) {
     story.request.headers.push(&option.header, ip.to_string().as_bytes());
 }
 
+/// Says in a header of the standard where the request came from.
+pub(super) fn add_forwarded(story: &mut Story<'_>, backend: &BackendSide) {
+    let Some(forwarded) = &backend.common.forwarded.0 else { return };
+    let value = forwarded.value(&story.scene(Stage::Request, None));
+    let headers = &mut story.request.headers;
+    let last = (0..headers.len()).rev().find(|at| headers.get(*at).is_some_and(|f| f.name == b"forwarded"));
+    match last.and_then(|at| Some((at, headers.get(at)?.value.to_vec()))) {
+        // The proxies on the way stand in one list.
+        Some((at, before)) => headers.replace_value(at, &[&before[..], b",", &value].concat()),
+        None if value.is_empty() => {}
+        None => headers.push(b"forwarded", &value),
+    }
+}
+
 /// Whether a response may be kept by a cache although it sets a cookie (`option checkcache`).
 pub(super) fn leaks_cookie(method: &Method, response: &ResponseHead) -> bool {
     if !response.headers.contains(b"set-cookie") && !response.headers.contains(b"set-cookie2") {

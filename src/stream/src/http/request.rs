@@ -77,6 +77,7 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
         run(story, client, &backend.common.rules.http_request).await?;
         edits::restrict_names(&mut story.request, &backend.common)?;
     }
+    edits::add_forwarded(story, backend);
     add_forwarded_for(story, backend);
     edits::add_original_to(story, backend);
     if let (Some(header), Some(id)) = (&frontend.unique_id.header, &story.facts.unique_id) {
