@@ -55,8 +55,10 @@ impl Balancer {
         } else {
             ready(Role::Backup).take(if all_backups { usize::MAX } else { 1 }).cloned().collect()
         };
+        // The chosen ones stand in the order of all.
+        let mut next = chosen.iter().peekable();
         for server in servers {
-            server.elect(chosen.iter().any(|c| Arc::ptr_eq(c, server)));
+            server.elect(next.next_if(|c| Arc::ptr_eq(c, server)).is_some());
         }
         let turns = turns(&chosen.iter().map(|s| s.weight()).collect::<Vec<_>>());
         self.usable.store(Arc::new(Usable { servers: chosen, turns, active, backup }));

@@ -7,7 +7,7 @@ use config::options::{LineOption, ServerOption};
 use config::{OptionCx, Refusal, Statement};
 use grammar::address::{self, Address, Host, Port, Protocol};
 use grammar::line::Word;
-use lang::{Contexts, LogFormat};
+use lang::{Contexts, Expr, LogFormat};
 use sys::namespace::Namespace;
 
 use crate::dial::{
@@ -63,6 +63,12 @@ pub static DIAL_OPTIONS: &[ServerOption] = &[
     option("no-send-proxy", 0, header!(v1 = Sending::No)),
     option("no-send-proxy-v2", 0, header!(v2 = Sending::No)),
     option("no-tfo", 0, set!(fast_open = FastOpen::Off)),
+    option("pool-conn-name", 1, |cx| {
+        let text = cx.take_bytes()?;
+        let name = Expr::parse(text, cx.statement.registry).map_err(|e| cx.refuse(e.message))?;
+        cx.slot::<DialSettings>().name = Some(Arc::new(name));
+        Ok(())
+    }),
     option("proxy-v2-options", 1, header_options),
     option("send-proxy", 0, header!(v1 = Sending::Yes)),
     option("send-proxy-v2", 0, header!(v2 = Sending::Yes)),

@@ -11,11 +11,14 @@ use config::{
     Statement,
 };
 use grammar::address;
+use pool::Reuse;
 
 use crate::dial::DialSettings;
 use crate::dial_options;
 use crate::retry;
-use crate::settings::{Algorithm, BackendSettings, Role, ServerDraft, ServerDrafts, ServerSettings, Start};
+use crate::settings::{
+    Algorithm, BackendSettings, Limited, Preferred, Role, ServerDraft, ServerDrafts, ServerSettings, Start,
+};
 
 const BACK: Sections = Sections::BACK;
 const OWN: Sections = Sections::BACK.without(Sections::DEFAULTS);
@@ -40,12 +43,18 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<BackendSettings>().fullconn = value as u64;
         Ok(())
     }),
+    directive("http-reuse", BACK, Prefix::None, Arity::Exactly(1), http_reuse),
     directive("option allbackups", BACK, Prefix::NoDefault, Arity::None, |s| {
         let on = Switch::of(s.sense).is_on();
         s.slot::<BackendSettings>().all_backups = on;
         Ok(())
     }),
     directive("option transparent", OWN, Prefix::NoDefault, Arity::None, transparent),
+    directive("option prefer-last-server", BACK, Prefix::NoDefault, Arity::None, |s| {
+        let preferred = if Switch::of(s.sense).is_on() { Preferred::Last } else { Preferred::Balanced };
+        s.slot::<BackendSettings>().preferred = preferred;
+        Ok(())
+    }),
     directive("option redispatch", BACK, Prefix::NoDefault, Arity::Between(0, 1), redispatch),
     directive("redispatch", BACK, Prefix::No, Arity::None, redispatch),
     directive("retries", BACK, Prefix::None, Arity::Exactly(1), |s| {
@@ -92,20 +101,32 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
         cx.slot::<ServerSettings>().id = Some(id as u32);
         Ok(())
     }),
+    option("idle-ping", 1, |cx| {
+        let delay = cx.take_duration()?;
+        cx.slot::<ServerSettings>().idle_ping = (!delay.is_zero()).then_some(delay);
+        Ok(())
+    }),
+    option("max-reuse", 1, |cx| {
+        let max = cx.take_integer(-1..=i64::from(i32::MAX))?;
+        cx.slot::<ServerSettings>().max_reuse = u32::try_from(max).ok();
+        Ok(())
+    }),
     option("maxconn", 1, |cx| number(cx, |s| &mut s.maxconn)),
     option("maxqueue", 1, |cx| number(cx, |s| &mut s.maxqueue)),
     option("minconn", 1, |cx| number(cx, |s| &mut s.minconn)),
     option("no-backup", 0, set!(role = Role::Active)),
+    option("pool-low-conn", 1, |cx| number(cx, |s| &mut s.pool.low)),
     option("pool-max-conn", 1, |cx| {
         let max = cx.take_integer(-1..=i64::from(i32::MAX))?;
-        cx.slot::<ServerSettings>().pool_max = u64::try_from(max).ok();
+        cx.slot::<ServerSettings>().pool.max = u64::try_from(max).ok();
         Ok(())
     }),
     option("pool-purge-delay", 1, |cx| {
         let delay = cx.take_duration()?;
-        cx.slot::<ServerSettings>().pool_purge_delay = delay;
+        cx.slot::<ServerSettings>().pool.purge_delay = delay;
         Ok(())
     }),
+    option("strict-maxconn", 0, set!(limited = Limited::Connections)),
     option("weight", 1, |cx| {
         let weight = cx.take_integer(0..=256)?;
         cx.slot::<ServerSettings>().weight = weight as u32;
@@ -131,6 +152,21 @@ fn balance(s: &mut Statement<'_>) -> Result<(), Refusal> {
         }
     };
     s.slot::<BackendSettings>().algorithm = algorithm;
+    Ok(())
+}
+
+fn http_reuse(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let mode = match s.arg(0).as_ref() {
+        "never" => Reuse::Never,
+        "safe" => Reuse::Safe,
+        "aggressive" => Reuse::Aggressive,
+        "always" => Reuse::Always,
+        _ => {
+            let text = "'http-reuse' only supports 'never', 'safe', 'aggressive', 'always'.";
+            return Err(s.refuse(0, text));
+        }
+    };
+    s.slot::<BackendSettings>().reuse = mode;
     Ok(())
 }
 
@@ -299,3 +335,6 @@ fn check_servers(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics)
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

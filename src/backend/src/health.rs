@@ -4,6 +4,7 @@
 //! takes a level away, one success gives one back, and crossing the line jumps to the far end of the
 //! other side, so that it takes `fall` failures to go down and `rise` successes to come back.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use base::clock::Tick;
@@ -84,7 +85,7 @@ pub struct CheckResult {
 
 /// A server's health.
 #[derive(Debug)]
-pub struct Health(Mutex<State>);
+pub struct Health(Mutex<State>, AtomicBool);
 
 #[derive(Clone, Debug)]
 struct State {
@@ -109,7 +110,7 @@ pub enum Transition {
 impl Default for Health {
     fn default() -> Self {
         let state = State { level: 1, rise: 1, fall: 1, last: CheckResult::default(), at: Tick::NEVER };
-        Self(Mutex::new(state))
+        Self(Mutex::new(state), AtomicBool::new(false))
     }
 }
 
@@ -117,6 +118,21 @@ impl Health {
     /// Sets the thresholds, before the first check. The server counts as just about up.
     pub fn configure(&self, rise: u32, fall: u32) {
         self.with(|s| (s.level, s.rise, s.fall) = (rise, rise, fall));
+    }
+
+    /// Makes no more checks (`disable health`); the last result stays.
+    pub fn suspend(&self) {
+        self.1.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes checks again (`enable health`).
+    pub fn resume(&self) {
+        self.1.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether no checks are made for the time being.
+    pub fn is_suspended(&self) -> bool {
+        self.1.load(Ordering::Relaxed)
     }
 
     /// Takes in one check's result.

@@ -1,7 +1,7 @@
 //! Servers and backends at run time.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
@@ -86,6 +86,7 @@ pub struct Server {
     status: AtomicU8,
     admin: AtomicU8,
     weight: AtomicU32,
+    connections: OnceLock<Arc<dyn pool::Connections>>,
     /// When its status last changed (`lastchg`), and how long it was down (`downtime`).
     pub uptime: Uptime,
 }
@@ -105,7 +106,6 @@ impl Server {
                 events: base::worker::PerWorker::new(workers),
                 ..BackendCounters::default()
             },
-            idle: base::worker::PerWorker::new(workers),
             ..ServerCounters::default()
         };
         Self {
@@ -117,6 +117,7 @@ impl Server {
             admin: AtomicU8::new(admin as u8),
             status: AtomicU8::new(Status::Up as u8),
             address: ArcSwap::from_pointee(address),
+            connections: OnceLock::new(),
             uptime: Uptime::default(),
             health: Health::default(),
             dial: features.get_or_default(),
@@ -124,6 +125,39 @@ impl Server {
             facts,
             settings,
             counters,
+        }
+    }
+
+    /// Its connections, made by whoever knows how when they are asked for first. That is to be before it carries
+    /// traffic: maintenance closes what is there.
+    pub fn connections(
+        &self,
+        make: impl FnOnce() -> Arc<dyn pool::Connections>,
+    ) -> &Arc<dyn pool::Connections> {
+        self.connections.get_or_init(|| {
+            let fresh = make();
+            if self.admin() == Admin::Maintenance {
+                fresh.close();
+            }
+            fresh
+        })
+    }
+
+    /// Its connections, once there were any.
+    pub fn known_connections(&self) -> Option<&dyn pool::Connections> {
+        self.connections.get().map(|c| &**c)
+    }
+
+    /// The figures of its connections.
+    pub fn figures(&self) -> pool::Figures {
+        self.known_connections().map(pool::Connections::figures).unwrap_or_default()
+    }
+
+    /// Moves it to another address. What is connected to the old one is not used again.
+    pub fn move_to(&self, address: Addr) {
+        self.address.store(Arc::new(address));
+        if let Some(connections) = self.known_connections() {
+            connections.renew();
         }
     }
 
@@ -353,11 +387,18 @@ impl Backend {
     pub fn set_admin(&self, server: &Arc<Server>, admin: Admin, now: Tick) {
         let running = server.running();
         let before = server.admin.swap(admin as u8, Ordering::Relaxed);
-        if before != admin as u8 {
-            server.uptime.change(running, now);
-            self.refresh(now);
-            self.release(server);
+        if before == admin as u8 {
+            return;
         }
+        if let Some(connections) = server.known_connections() {
+            match admin {
+                Admin::Maintenance => connections.close(),
+                Admin::Ready | Admin::Drain => connections.open(),
+            }
+        }
+        server.uptime.change(running, now);
+        self.refresh(now);
+        self.release(server);
     }
 
     /// Changes a server's weight.

@@ -59,10 +59,14 @@ pub struct ServerSettings {
     pub maxqueue: u64,
     /// `id`.
     pub id: Option<u32>,
-    /// `pool-max-conn`; `None` for no limit.
-    pub pool_max: Option<u64>,
-    /// `pool-purge-delay`.
-    pub pool_purge_delay: Duration,
+    /// `pool-max-conn`, `pool-low-conn`, `pool-purge-delay`.
+    pub pool: pool::Settings,
+    /// `max-reuse`: how often a connection is used again at most; `None` for no limit.
+    pub max_reuse: Option<u32>,
+    /// What `maxconn` limits.
+    pub limited: Limited,
+    /// `idle-ping`, for protocols that can ask whether the peer is still there.
+    pub idle_ping: Option<Duration>,
 }
 
 impl Default for ServerSettings {
@@ -75,13 +79,25 @@ impl Default for ServerSettings {
             minconn: 0,
             maxqueue: 0,
             id: None,
-            pool_max: None,
-            pool_purge_delay: Duration::from_secs(5),
+            pool: pool::Settings::default(),
+            max_reuse: None,
+            limited: Limited::Requests,
+            idle_ping: None,
         }
     }
 }
 
 impl Setting for ServerSettings {}
+
+/// What a server's `maxconn` limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Limited {
+    /// Requests under way.
+    #[default]
+    Requests,
+    /// Connections too, idle ones among them (`strict-maxconn`).
+    Connections,
+}
 
 /// When a server is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,6 +137,20 @@ pub struct BackendSettings {
     pub fullconn: u64,
     /// `source`, for servers without their own.
     pub source: Option<Source>,
+    /// `http-reuse`.
+    pub reuse: pool::Reuse,
+    /// `option prefer-last-server`.
+    pub preferred: Preferred,
+}
+
+/// The server that a session's later requests go to where none is prescribed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preferred {
+    /// The one whose turn it is.
+    #[default]
+    Balanced,
+    /// The one to which the session has a connection of its own.
+    Last,
 }
 
 impl Default for BackendSettings {
@@ -133,6 +163,8 @@ impl Default for BackendSettings {
             all_backups: false,
             fullconn: 0,
             source: None,
+            reuse: pool::Reuse::default(),
+            preferred: Preferred::default(),
         }
     }
 }

@@ -57,6 +57,10 @@ pub async fn watch<R: Reporter>(subject: Subject<R>, clock: Clock) {
     subject.server.health.configure(settings.rise, settings.fall);
     tokio::time::sleep(subject.delay).await;
     loop {
+        if subject.server.health.is_suspended() {
+            tokio::time::sleep(settings.interval).await;
+            continue;
+        }
         let begin = clock.now();
         let patience = patience(&settings, &subject.checks);
         let result = match errand(&subject, &settings) {

@@ -30,6 +30,15 @@ impl Default for ApiSettings {
     }
 }
 
+impl ApiSettings {
+    /// The descriptors that the runtime API may need: its sockets, and connections to them.
+    pub fn descriptors(&self) -> u64 {
+        let sockets: u64 =
+            self.sockets.iter().map(|line| line.specs().map_or(1, |specs| specs.len() as u64)).sum();
+        if sockets == 0 { 0 } else { sockets + self.maxconn }
+    }
+}
+
 impl Setting for ApiSettings {}
 
 /// Whether a socket gives away the listening sockets of the process.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::clock::{Clock, WallTime};
 use base::registry::Registry;
 use config::{Draft, Environment, Reader, Readings};
-use grammar::conditional::Facts;
+use grammar::conditional::Plain;
 use keyword::command::{Level, Session, SeverityOutput};
 use keyword::{Command, Tables, World};
 use lang::facts::ProcessFacts;
@@ -37,35 +37,6 @@ const ROOMS: &[Tables] = &[
     },
 ];
 
-struct Nothing;
-
-impl Facts for Nothing {
-    fn is_defined(&self, _: &str) -> bool {
-        false
-    }
-    fn has_feature(&self, _: &str) -> bool {
-        false
-    }
-    fn is_enabled(&self, _: &str) -> bool {
-        false
-    }
-    fn version(&self) -> &'static str {
-        "3.5.0"
-    }
-    fn tls_library(&self) -> Option<&str> {
-        None
-    }
-    fn openssl_version(&self) -> Option<&str> {
-        None
-    }
-    fn awslc_api(&self) -> Option<u32> {
-        None
-    }
-    fn is_fips(&self) -> bool {
-        false
-    }
-}
-
 pub(crate) fn registry() -> Registry {
     keyword::registry(ROOMS)
 }
@@ -74,7 +45,7 @@ pub(crate) fn registry() -> Registry {
 pub(crate) fn draft(text: &str) -> Result<Draft, Vec<String>> {
     let registry = registry();
     let mut reader =
-        Reader::new(&registry, &Nothing, Draft::new(Environment::of_process(), Readings::default()));
+        Reader::new(&registry, &Plain("3.5.0"), Draft::new(Environment::of_process(), Readings::default()));
     reader.read("a.cfg", text.as_bytes());
     let (draft, diagnostics) = reader.finish();
     let alerts = diagnostics.messages().iter().filter(|m| m.severity == config::Severity::Alert);

@@ -27,5 +27,43 @@ pub trait Facts {
     fn is_fips(&self) -> bool;
 }
 
+/// A program of this version with nothing built in and nothing in its environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain(pub &'static str);
+
+impl Facts for Plain {
+    fn is_defined(&self, _: &str) -> bool {
+        false
+    }
+
+    fn has_feature(&self, _: &str) -> bool {
+        false
+    }
+
+    fn is_enabled(&self, _: &str) -> bool {
+        false
+    }
+
+    fn version(&self) -> &str {
+        self.0
+    }
+
+    fn tls_library(&self) -> Option<&str> {
+        None
+    }
+
+    fn openssl_version(&self) -> Option<&str> {
+        None
+    }
+
+    fn awslc_api(&self) -> Option<u32> {
+        None
+    }
+
+    fn is_fips(&self) -> bool {
+        false
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -58,6 +58,12 @@ enum SizePart {
     Blanks,
     /// Behind a semicolon.
     Extension,
+    /// Within the quotes of an extension, where no line ends.
+    Quoted,
+    /// Behind a backslash in an extension, where no line ends either.
+    Escaped,
+    /// Behind one within quotes.
+    QuotedEscape,
     /// Behind the carriage return.
     LineFeed,
 }
@@ -211,8 +217,13 @@ impl SizeLine {
                 }
                 (SizePart::Digits | SizePart::Blanks | SizePart::Extension, b'\r') => SizePart::LineFeed,
                 (SizePart::Digits | SizePart::Blanks, b' ' | b'\t') => SizePart::Blanks,
-                (SizePart::Digits | SizePart::Blanks, b';') => SizePart::Extension,
-                (SizePart::Extension, _) if token::is_field_char(byte) => SizePart::Extension,
+                (SizePart::Digits | SizePart::Blanks, b';') | (SizePart::Quoted, b'"') => SizePart::Extension,
+                (SizePart::Extension, b'"') => SizePart::Quoted,
+                (SizePart::Extension, b'\\') => SizePart::Escaped,
+                (SizePart::Quoted, b'\\') => SizePart::QuotedEscape,
+                (SizePart::Escaped, _) if token::is_field_char(byte) => SizePart::Extension,
+                (SizePart::QuotedEscape, _) if token::is_field_char(byte) => SizePart::Quoted,
+                (SizePart::Extension | SizePart::Quoted, _) if token::is_field_char(byte) => self.part,
                 _ => return Err((ErrorKind::ChunkSize, *at)),
             };
             *at += 1;

@@ -19,6 +19,14 @@ pub enum Persistence {
 }
 
 impl Persistence {
+    /// The persistence behind a message with these headers: where the body of an old one with a coding ends is not
+    /// sure enough to go on behind it.
+    #[must_use]
+    pub fn after_coding(self, version: Version, headers: &Headers) -> Self {
+        let coded = !version.is_at_least_11() && headers.contains(b"transfer-encoding");
+        if coded { Self::Close } else { self }
+    }
+
     /// What remains of this once a message with this version and body has gone to the peer: the end of the
     /// connection is the end of some bodies, and old peers have their own ideas about chunks.
     #[must_use]
@@ -200,15 +208,17 @@ pub(crate) fn settle_upgrade(headers: &mut Headers, side: Side, words: Words) ->
 
 /// Settles the `TE` header: of all it may hold, only `trailers` reaches further than this hop.
 pub(crate) fn settle_te(headers: &mut Headers) {
-    let keeps_trailers = headers.has_value(b"te", b"trailers");
-    let Some(first) = headers.position(b"te") else { return };
-    while let Some(later) = headers.position_from(b"te", first + 1) {
-        headers.remove_at(later);
-    }
-    if keeps_trailers {
-        headers.replace_value(first, b"trailers");
-    } else {
-        headers.remove_at(first);
+    let mut at = 0;
+    while let Some(found) = headers.position_from(b"te", at) {
+        let keeps =
+            headers.get(found).is_some_and(|f| values(f.value).any(|v| v.eq_ignore_ascii_case(b"trailers")));
+        if keeps {
+            headers.replace_value(found, b"trailers");
+            at = found + 1;
+        } else {
+            headers.remove_at(found);
+            at = found;
+        }
     }
 }
 
@@ -278,7 +288,7 @@ mod tests {
             headers.find_all(b"te").map(<[u8]>::to_vec).collect::<Vec<_>>()
         };
         assert_eq!(settle(&["trailers, gzip"]), [b"trailers"]);
-        assert_eq!(settle(&["gzip", "x, trailers", "TRAILERS"]), [b"trailers"]);
+        assert_eq!(settle(&["gzip", "x, trailers", "TRAILERS"]), [b"trailers", b"trailers"]);
         assert!(settle(&["gzip"]).is_empty() && settle(&["trailers;q=1"]).is_empty());
     }
 

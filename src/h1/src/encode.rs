@@ -43,7 +43,7 @@ pub fn write_response(
     out.reserve(head.reason.len() + head.headers.wire_size() + 64);
     push_version(head.version, out);
     out.push(b' ');
-    push_status(head.status.0, out);
+    push_status(head.status.0, head.status_digits, out);
     out.push(b' ');
     let reason: &[u8] = if head.reason.is_empty() { head.status.reason().as_bytes() } else { &head.reason };
     out.extend_from_slice(reason);
@@ -75,17 +75,18 @@ fn push_version(version: Version, out: &mut Vec<u8>) {
     out.extend_from_slice(text);
 }
 
-fn push_status(status: u16, out: &mut Vec<u8>) {
-    match status {
-        0..=999 => {
-            let digit = |value: u16| b'0' + (value % 10) as u8;
-            out.extend_from_slice(&[digit(status / 100), digit(status / 10), digit(status)]);
+fn push_status(status: u16, digits: u8, out: &mut Vec<u8>) {
+    let digit = |value: u16| b'0' + (value % 10) as u8;
+    match (status, digits) {
+        (0..=99, 1 | 2) => {
+            let both = [digit(status / 10), digit(status)];
+            out.extend_from_slice(&both[2 - usize::from(digits)..]);
         }
+        (0..=999, _) => out.extend_from_slice(&[digit(status / 100), digit(status / 10), digit(status)]),
         _ => out.extend_from_slice(itoa::Buffer::new().format(status).as_bytes()),
     }
 }
 
-/// What becomes of the headers about the length of the body.
 #[derive(Clone, Copy)]
 enum LengthFields {
     /// They are written as they are.

@@ -124,6 +124,7 @@ fn status_line(
             }
             head.version = version;
             head.status = status;
+            head.status_digits = if digits < 3 { digits as u8 } else { 0 };
             head.reason.extend_from_slice(&buf[reason_start..line.text]);
             Ok(Some(line.next))
         }
@@ -246,7 +247,7 @@ fn body(asked: &Asked, framing: Framing, head: &mut ResponseHead) -> BodyLength 
         framing::remove(&mut head.headers);
         return BodyLength::Tunnel;
     }
-    if code < 200 || code == 204 {
+    if (100..200).contains(&code) || code == 204 {
         framing::remove(&mut head.headers);
         return BodyLength::None;
     }

@@ -1,5 +1,6 @@
 //! The codec as a whole: verdicts on whole messages, and properties that hold for any bytes.
 
+mod corpus;
 mod heads;
 mod properties;
 mod smuggling;

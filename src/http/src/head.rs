@@ -35,6 +35,8 @@ pub struct ResponseHead {
     pub version: Version,
     /// The status code.
     pub status: Status,
+    /// How many digits it is written with, where a server used fewer than three; else 0.
+    pub status_digits: u8,
     /// The phrase after it, possibly empty.
     pub reason: Vec<u8>,
     /// The header fields.
@@ -144,6 +146,7 @@ impl ResponseHead {
     pub fn clear(&mut self) {
         self.version = Version::Http11;
         self.status = Status::default();
+        self.status_digits = 0;
         self.reason.clear();
         self.headers.clear();
     }
@@ -156,6 +159,7 @@ impl ResponseHead {
     /// Sets the status and the phrase.
     pub fn set_status_and_reason(&mut self, status: Status, reason: &[u8]) {
         self.status = status;
+        self.status_digits = 0;
         self.reason.clear();
         self.reason.extend_from_slice(reason);
     }

@@ -119,6 +119,10 @@ pub struct ProcessFacts {
     pub local_peer: String,
     /// The number of worker threads.
     pub threads: u32,
+    /// The group of each thread, from 0; all are in one where nothing is said.
+    pub groups: Vec<usize>,
+    /// How many descriptors the process counts on having.
+    pub descriptors: u64,
     /// `proc.` variables.
     pub variables: crate::vars::ProcessVariables,
 }

@@ -8,6 +8,7 @@ use base::clock::{Tick, WallTime};
 use base::registry::Registry;
 use base::termination::{Cause, Phase, Termination};
 use config::{Directive, Draft, ProxyDraft, Severity};
+use grammar::conditional::Plain;
 use lang::facts::{
     CookieLetters, Load, LocalAddr, Payload, ProcessFacts, ProxyFacts, Redispatch, Scene, ServerFacts,
     SessionFacts, StreamFacts, Timers,
@@ -15,35 +16,6 @@ use lang::facts::{
 
 use crate::ring::{Position, Reading};
 use crate::{Due, FrontendLog, Level, ProcessLog, SinkKind, Step, Steps, dropped, sinks};
-
-struct NoFacts;
-
-impl grammar::conditional::Facts for NoFacts {
-    fn is_defined(&self, _: &str) -> bool {
-        false
-    }
-    fn has_feature(&self, _: &str) -> bool {
-        false
-    }
-    fn is_enabled(&self, _: &str) -> bool {
-        false
-    }
-    fn version(&self) -> &'static str {
-        "3.5.0"
-    }
-    fn tls_library(&self) -> Option<&str> {
-        None
-    }
-    fn openssl_version(&self) -> Option<&str> {
-        None
-    }
-    fn awslc_api(&self) -> Option<u32> {
-        None
-    }
-    fn is_fips(&self) -> bool {
-        false
-    }
-}
 
 /// The one keyword of another room that these configurations need.
 static MODE: &[Directive] = &[Directive {
@@ -66,7 +38,7 @@ fn read(text: &str) -> (Draft, Vec<String>) {
     registry.add(crate::SECTIONS);
     registry.add(crate::CHECKS);
     registry.add(crate::ALIASES);
-    let mut reader = config::Reader::new(&registry, &NoFacts, Draft::default());
+    let mut reader = config::Reader::new(&registry, &Plain("3.5.0"), Draft::default());
     reader.read("a.cfg", text.as_bytes());
     let (draft, diagnostics) = reader.finish();
     let tag = |s| if s == Severity::Alert { "E" } else { "W" };

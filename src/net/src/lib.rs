@@ -36,5 +36,6 @@ pub use resolve::{resolve, resolve_with_port};
 pub use socket::{DetachedSocket, Socket, Spliced};
 pub use sys::namespace::Namespace;
 pub use sys::options::{KeepAlive, Switch, TcpInfo};
+pub use sys::reactor::open_descriptors;
 pub use sys::socket::{More, Transport};
 pub use threads::{Shards, ThreadNumber, ThreadSet};

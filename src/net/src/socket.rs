@@ -74,6 +74,11 @@ impl Socket {
         DetachedSocket { fd: self.fd.into_owner(), untested_reads: 0 }
     }
 
+    /// Leaves the event loop that watches it, so that the thread that polls it next takes it into its own.
+    pub fn move_here(&mut self) {
+        self.fd.unwatch();
+    }
+
     /// Reads at most `max` bytes behind what the buffer holds, within its memory. 0 is the end.
     pub fn poll_recv(&self, cx: &mut Context<'_>, into: &mut Buffer, max: usize) -> Poll<io::Result<usize>> {
         make_room(into, max);

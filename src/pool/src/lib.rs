@@ -11,7 +11,7 @@
 //!
 //! The room knows neither sockets nor event loops, so that a model checker can run all of it: see `models.rs`.
 
-mod idle_set;
+mod connections;
 mod ledger;
 mod mutation;
 mod reuse;
@@ -21,7 +21,7 @@ mod shard;
 mod states;
 mod sync;
 
-pub use idle_set::IdleSet;
+pub use connections::Connections;
 pub use ledger::{Figures, Tree};
 pub use reuse::{Order, Reuse, Turn};
 pub use server::{Descriptors, Refusal, Search, ServerPool, Settings};

@@ -30,13 +30,15 @@ impl Default for Settings {
     }
 }
 
-/// Whether the process has descriptors to spare (`tune.pool-low-fd-ratio`).
+/// Whether the process has descriptors to spare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Descriptors {
     /// Enough for connections that do nothing.
     Plenty,
-    /// No longer.
+    /// Enough for one on each thread (beyond `tune.pool-low-fd-ratio`).
     Scarce,
+    /// None at all (beyond `tune.pool-high-fd-ratio`).
+    Short,
 }
 
 /// Why a connection is not kept.
@@ -118,7 +120,8 @@ impl<C> ServerPool<C> {
         Count::begin_within(&self.ledger, limit).map(Seat)
     }
 
-    /// Keeps a connection for later; one that is refused is given back to be closed.
+    /// Keeps a connection for later; one that is refused is given back to be closed. A thread that has none of the
+    /// kind may keep one even where descriptors are scarce or the need is met.
     pub fn put(
         &self,
         thread: usize,
@@ -136,8 +139,10 @@ impl<C> ServerPool<C> {
         if self.ledger.is_closed() && !Mutation::PutIgnoresClosed.is_on() {
             return Err((Refusal::Closed, used));
         }
-        if !shard.lacks(tree) && self.ledger.exceeds_need(self.settings.low) {
-            return Err((Refusal::Surplus, used));
+        if !shard.lacks(tree)
+            && let Some(refusal) = self.refuses_more(descriptors)
+        {
+            return Err((refusal, used));
         }
         let Used { connection, count, key, proven } = used;
         match count.park(thread, tree, self.settings.max) {
@@ -151,8 +156,19 @@ impl<C> ServerPool<C> {
             Some(Refusal::NoTime)
         } else if self.settings.max == Some(0) {
             Some(Refusal::Full)
-        } else if descriptors == Descriptors::Scarce {
+        } else if descriptors == Descriptors::Short {
             Some(Refusal::Descriptors)
+        } else {
+            None
+        }
+    }
+
+    /// What speaks against keeping more than a thread must have to work with.
+    fn refuses_more(&self, descriptors: Descriptors) -> Option<Refusal> {
+        if descriptors != Descriptors::Plenty {
+            Some(Refusal::Descriptors)
+        } else if self.ledger.exceeds_need(self.settings.low) {
+            Some(Refusal::Surplus)
         } else {
             None
         }

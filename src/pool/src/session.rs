@@ -18,37 +18,47 @@ pub trait Pooled<C> {
 /// connections finds them; the session alone knows where. They are closed with it.
 #[derive(Debug)]
 pub struct Own<C, S: Pooled<C>> {
-    limit: usize,
-    tickets: Vec<(S, Ticket)>,
+    /// Most sessions have none, and there are many of those.
+    #[expect(clippy::box_collection, reason = "a session at rest should take little memory")]
+    tickets: Option<Box<Vec<(S, Ticket)>>>,
     of: PhantomData<fn() -> C>,
 }
 
+impl<C, S: Pooled<C>> Default for Own<C, S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<C, S: Pooled<C>> Own<C, S> {
-    /// None yet, and never more than `limit`.
-    pub fn new(limit: usize) -> Self {
-        Self { limit, tickets: Vec::new(), of: PhantomData }
+    /// None yet.
+    pub const fn new() -> Self {
+        Self { tickets: None, of: PhantomData }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.tickets.is_empty()
+        self.tickets.is_none()
     }
 
-    /// Keeps a connection for the session's next request; one too many is given back to be closed.
+    /// Keeps a connection for the session's next request, unless there are `limit`; it is given back then, to be
+    /// closed.
     pub fn rest(
         &mut self,
         server: S,
         thread: usize,
         private: Private<C>,
         now: Tick,
+        limit: usize,
     ) -> Result<Ticket, Private<C>> {
+        let tickets = self.tickets.get_or_insert_default();
         // Some may have been closed by the server meanwhile.
-        self.tickets.retain(|(server, ticket)| server.pool().knows(*ticket));
-        if self.tickets.len() >= self.limit {
+        tickets.retain(|(server, ticket)| server.pool().knows(*ticket));
+        if tickets.len() >= limit {
             return Err(private);
         }
         let ticket = server.pool().rest(thread, private, now)?;
-        self.tickets.push((server, ticket));
+        tickets.push((server, ticket));
         Ok(ticket)
     }
 
@@ -56,7 +66,8 @@ impl<C, S: Pooled<C>> Own<C, S> {
     pub fn rouse(&mut self, server: &S, mut alike: impl FnMut(u64, &C) -> bool) -> Option<Private<C>> {
         let pool = server.pool();
         let mut found = None;
-        self.tickets.retain(|(of, ticket)| {
+        let tickets = self.tickets.as_mut()?;
+        tickets.retain(|(of, ticket)| {
             if found.is_some() || !std::ptr::eq(of.pool(), pool) {
                 return true;
             }
@@ -68,13 +79,17 @@ impl<C, S: Pooled<C>> Own<C, S> {
 
     /// The servers to which connections wait, the first one first.
     pub fn servers(&self) -> impl Iterator<Item = &S> {
-        self.tickets.iter().filter(|(server, ticket)| server.pool().knows(*ticket)).map(|(server, _)| server)
+        self.tickets
+            .iter()
+            .flat_map(|tickets| tickets.iter())
+            .filter(|(server, ticket)| server.pool().knows(*ticket))
+            .map(|(server, _)| server)
     }
 }
 
 impl<C, S: Pooled<C>> Drop for Own<C, S> {
     fn drop(&mut self) {
-        for (server, ticket) in self.tickets.drain(..) {
+        for (server, ticket) in self.tickets.take().into_iter().flat_map(|tickets| *tickets) {
             drop(server.pool().doom(ticket));
         }
     }

@@ -137,11 +137,16 @@ fn a_connection_is_refused_for_a_reason() {
     };
     assert_eq!(refusal(Settings { max: Some(0), ..settings() }, PLENTY), Refusal::Full);
     assert_eq!(refusal(Settings { purge_delay: Duration::ZERO, ..settings() }, PLENTY), Refusal::NoTime);
-    assert_eq!(refusal(settings(), Descriptors::Scarce), Refusal::Descriptors);
     let mut b = Bench::new(Settings { max: Some(2), ..settings() }, 1);
     let used = b.connect(0);
     b.fill(0, 2);
     assert_eq!(b.pool.put(0, used, Tick(1), PLENTY).unwrap_err().0, Refusal::Full);
+    assert_eq!(refusal(settings(), Descriptors::Short), Refusal::Descriptors);
+    let mut b = Bench::new(settings(), 1);
+    let [one, more] = [b.connect(0), b.connect(0)];
+    assert!(b.pool.put(0, one, Tick(1), Descriptors::Scarce).is_ok(), "a thread may have one");
+    assert_eq!(b.pool.put(0, more, Tick(1), Descriptors::Scarce).unwrap_err().0, Refusal::Descriptors);
+    b.fill(0, 1);
     assert!(b.pool.close().len() == 2 && b.pool.is_closed());
     let used = b.connect(0);
     assert_eq!(b.pool.put(0, used, Tick(1), PLENTY).unwrap_err().0, Refusal::Closed);
@@ -229,10 +234,10 @@ fn a_session_keeps_so_many_and_closes_them_at_its_end() {
         alive.set(alive.get() + 1);
         pool.seat().occupy(Conn { id, alive: alive.clone() }, 7).into_private()
     };
-    let mut own = Own::new(2);
-    let first = own.rest(Server(pool.clone()), 0, private(1), Tick(1)).unwrap();
-    own.rest(Server(pool.clone()), 0, private(2), Tick(2)).unwrap();
-    assert!(own.rest(Server(pool.clone()), 0, private(3), Tick(3)).is_err());
+    let mut own = Own::new();
+    let first = own.rest(Server(pool.clone()), 0, private(1), Tick(1), 2).unwrap();
+    own.rest(Server(pool.clone()), 0, private(2), Tick(2), 2).unwrap();
+    assert!(own.rest(Server(pool.clone()), 0, private(3), Tick(3), 2).is_err());
     assert_eq!((pool.figures().private, pool.figures().private_idle), (2, 2));
     // The first is held by whoever watches it: it still has its place, but cannot be had.
     let held = pool.detach(first).unwrap();
@@ -242,7 +247,7 @@ fn a_session_keeps_so_many_and_closes_them_at_its_end() {
     assert!(own.rouse(&Server(pool.clone()), |key, _| key == 8).is_none());
     assert!(pool.doom(first).is_some());
     assert_eq!(own.servers().count(), 0);
-    own.rest(Server(pool.clone()), 0, private(4), Tick(4)).unwrap();
+    own.rest(Server(pool.clone()), 0, private(4), Tick(4), 2).unwrap();
     drop(own);
     assert_eq!((pool.figures().live, alive.get()), (0, 0));
 }

@@ -23,6 +23,8 @@ pub(crate) struct Needs {
     pub(crate) listeners: u64,
     /// Checked servers: each check may have a connection of its own.
     pub(crate) checks: u64,
+    /// The runtime API.
+    pub(crate) api: u64,
     /// Worker threads.
     pub(crate) threads: u64,
     /// The size of a buffer.
@@ -64,7 +66,8 @@ pub(crate) enum Origin {
 pub(crate) fn settle(settings: &Resources, needs: Needs, wanted: Wanted, system: Limit) -> Settled {
     let ceiling = system.hard.min(settings.hard_limit.unwrap_or(USUAL_HARD_LIMIT));
     let pipes = if settings.splicing == Switch::On { settings.pipes.unwrap_or(0) } else { 0 };
-    let fixed = OWN + needs.threads * PER_THREAD + needs.listeners + needs.checks + 2 * u64::from(pipes);
+    let fixed =
+        OWN + needs.threads * PER_THREAD + needs.listeners + needs.checks + needs.api + 2 * u64::from(pipes);
     let by_files = (ceiling.saturating_sub(fixed) / 2).max(LEAST_CONNECTIONS);
     let by_memory =
         wanted.memory.map_or(u64::MAX, |bytes| rounded(bytes / (2 * needs.buffer + PER_CONNECTION)));
@@ -122,7 +125,7 @@ pub(crate) fn raise(settings: &Resources, settled: Settled) -> Supply {
 mod tests {
     use super::*;
 
-    const NEEDS: Needs = Needs { listeners: 2, checks: 0, threads: 2, buffer: 16384 };
+    const NEEDS: Needs = Needs { listeners: 2, checks: 0, api: 0, threads: 2, buffer: 16384 };
     const FREE: Wanted = Wanted { connections: None, memory: None };
     const SYSTEM: Limit = Limit { soft: 1024, hard: 20000 };
 

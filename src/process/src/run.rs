@@ -10,7 +10,7 @@ use backend::{ServerDraft, ServerDrafts};
 use base::registry::Registry;
 use check::CheckSettings;
 use check::settings::Enabled;
-use cli::{Api, Program, Sinks, Traffic};
+use cli::{Api, ApiSettings, Program, Sinks, Traffic};
 use config::diagnostic::Message;
 use config::global::{Instance, ProcessLimits};
 use config::{Draft, Place, ProxyDraft, Severity};
@@ -75,6 +75,7 @@ fn settle(prepared: &mut Prepared, options: &Options) -> Settled {
     let needs = Needs {
         listeners: binding::count(draft, &prepared.plan) as u64,
         checks: checks(draft),
+        api: draft.global::<ApiSettings>().descriptors(),
         threads: prepared.plan.threads.len() as u64,
         buffer: draft.global::<stream::settings::Tuning>().buffer_size as u64,
     };
@@ -153,8 +154,9 @@ fn open<'o>(
 ) -> Result<Ready<'o>, Problems> {
     let (draft, plan) = (&prepared.draft, &prepared.plan);
     limit_resources(draft, options, settled, reporter)?;
-    let site = Site::build(draft, process_facts(draft, plan), prepared.clock.clone(), plan.threads.len())
-        .map_err(|errors| errors.iter().map(|e| at(&e.place, &e.message)).collect::<Problems>())?;
+    let site =
+        Site::build(draft, process_facts(draft, plan, settled), prepared.clock.clone(), plan.threads.len())
+            .map_err(|errors| errors.iter().map(|e| at(&e.place, &e.message)).collect::<Problems>())?;
     let inherited = match &options.inherit {
         Some(socket) => inherit(socket, reporter)?,
         None => Inherited::default(),
@@ -357,7 +359,7 @@ pub(crate) fn at(place: &Place, message: &str) -> String {
     format!("config : parsing [{}:{}] : {message}", place.file, place.line)
 }
 
-fn process_facts(draft: &Draft, plan: &Plan) -> ProcessFacts {
+fn process_facts(draft: &Draft, plan: &Plan, settled: Settled) -> ProcessFacts {
     let hostname = sys::process::host_name().unwrap_or_default();
     let instance: Instance = draft.global();
     let life: Life = draft.global();
@@ -367,6 +369,8 @@ fn process_facts(draft: &Draft, plan: &Plan) -> ProcessFacts {
         hostname,
         pid: std::process::id(),
         threads: plan.threads.len() as u32,
+        groups: plan.threads.iter().map(|thread| thread.group).collect(),
+        descriptors: settled.needed,
         ..ProcessFacts::default()
     }
 }

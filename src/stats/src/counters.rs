@@ -243,8 +243,6 @@ pub struct ServerCounters {
     pub failed_checks: Counter,
     /// `hanafail`.
     pub failed_observations: Counter,
-    /// Idle connections now (`idle_conn_cur` and `safe_conn_cur` together until the trees come).
-    pub idle: PerWorker<Gauge>,
 }
 
 /// The process's counters (`show info`).
@@ -376,11 +374,6 @@ impl BackendEvents {
 }
 
 impl ServerCounters {
-    /// Idle connections of all threads.
-    pub fn idle_now(&self) -> u64 {
-        self.idle.sum(Gauge::get)
-    }
-
     /// Forgets everything but what exists now.
     pub fn clear(&self) {
         self.common.clear();

@@ -1,6 +1,7 @@
 //! One side of a stream: its socket and the bytes that wait on either side of it.
 
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use backend::dial::PortLease;
@@ -10,6 +11,7 @@ use net::{More, Socket, Switch};
 
 use crate::dial::Traits;
 use crate::meter::Meter;
+use crate::reserve::Watch;
 
 /// A connection with its buffers. Buffers take memory only while they hold something.
 #[derive(Debug)]
@@ -31,6 +33,10 @@ pub(crate) struct Conn {
     pub(crate) traits: Option<Box<Traits>>,
     /// The local port, when it is taken from a range.
     pub(crate) port: Option<PortLease>,
+    /// How often a server's connection has been used again.
+    pub(crate) reuses: u32,
+    /// What was told last when something happened while it waited.
+    pub(crate) watch: Option<Arc<Watch>>,
 }
 
 /// How a connection is closed.
@@ -78,6 +84,8 @@ impl Conn {
             meter: None,
             traits: None,
             port: None,
+            reuses: 0,
+            watch: None,
         }
     }
 

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use backend::settings::Preferred;
 use backend::{Choice, RetryOn, Server, ServerQueue, Waiting};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
 
 use lang::facts::ServerConnection;
+use pool::Turn;
 use queue::Outcome;
 
 use crate::conn::{Conn, Filled};
@@ -20,13 +22,14 @@ use crate::finish;
 use crate::h1_side::H1Side;
 use crate::live::Stage;
 use crate::meter::Exchange;
+use crate::reserve::Owned;
 use crate::site::BackendSide;
-use crate::story::{Failure, Story};
+use crate::story::{Asked, Failure, Story};
 
 /// A connection to a server, with the server's slot.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    pub(crate) side: H1Side,
+    pub(crate) side: Owned,
     pub(crate) held: Held,
     pub(crate) origin: Origin,
 }
@@ -49,13 +52,33 @@ impl Drop for Held {
     }
 }
 
+impl Lease {
+    /// The connection belongs to the session from now on.
+    pub(crate) fn into_private(self) -> Self {
+        Self { side: self.side.into_private(), ..self }
+    }
+}
+
 /// Which connections may be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reuse {
     /// A new one only.
     No,
-    /// An idle one too.
+    /// An idle one too, where `http-reuse` allows that.
     Yes,
+}
+
+/// An attempt that brought no connection.
+struct Missed {
+    failure: Failure,
+    pause: Pause,
+}
+
+/// Whether the next attempt at the same server waits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pause {
+    No,
+    Short,
 }
 
 /// The delay before another attempt at a server that just failed.
@@ -151,7 +174,7 @@ async fn acquire(
         story.live.assign(held.0.facts.id, story.facts.retries);
         let traits = Traits::of(story, backend, &held.0);
         if reuse == Reuse::Yes
-            && let Some(side) = story.worker.take_idle(&held.0, &traits)
+            && let Some(side) = waiting(story, backend, &held.0, &traits)
         {
             held.0.counters.common.events.here().reuses.inc();
             story.facts.timers.connected = story.facts.timers.queued;
@@ -162,20 +185,47 @@ async fn acquire(
             return Ok(Lease { side, held, origin: Origin::Reused });
         }
         match connect(story, backend, &held.0, traits).await {
-            Ok(conn) => {
+            Ok(side) => {
                 story.facts.timers.connected = story.now();
-                story.live.connect(conn.socket.number());
-                let side = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response);
+                story.live.connect(side.conn.socket.number());
                 held.2 = exchange(backend);
                 return Ok(Lease { side, held, origin: Origin::New });
             }
-            Err(failure) => {
+            Err(missed) => {
                 let server = held.0.clone();
-                let retried = retry(story, backend, held, failure).await.map_err(|f| (f, Some(server)))?;
+                let retried = retry(story, backend, held, missed).await.map_err(|f| (f, Some(server)))?;
                 failed = Some(Failed::Connecting(retried));
             }
         }
     }
+}
+
+/// A connection that waits for this session, or else for anybody.
+fn waiting(
+    story: &mut Story<'_>,
+    backend: &BackendSide,
+    server: &Arc<Server>,
+    traits: &Traits,
+) -> Option<Owned> {
+    let worker = story.worker;
+    if let Some(own) = worker.take_own(story.own, server, traits) {
+        return Some(own);
+    }
+    let settings = &backend.core.settings;
+    let later = story.served > 0 || settings.retry_on.covers_dead_connections();
+    let turn = if later { Turn::Later } else { Turn::First };
+    worker.take_idle(server, traits, settings.reuse.order(turn)?)
+}
+
+/// The server to which the session has a connection of its own, if the next request had better go there.
+fn last_server(story: &Story<'_>, backend: &BackendSide) -> Option<Arc<Server>> {
+    let sticks = story.asked == Asked::Yes || backend.core.settings.preferred == Preferred::Last;
+    if story.own.is_empty() || !sticks {
+        return None;
+    }
+    let servers = backend.core.servers.load();
+    let is_here = |server: &Arc<Server>| servers.iter().any(|s| Arc::ptr_eq(s, server));
+    story.own.servers().map(|home| &home.server).find(|s| s.is_usable() && is_here(s)).cloned()
 }
 
 /// Counts an exchange with a server, where that is counted.
@@ -201,7 +251,9 @@ async fn slot(
     failed: Option<&Failed>,
 ) -> Result<Held, Failure> {
     let avoid = failed.filter(|f| f.redispatches(story, backend)).map(Failed::server);
-    let mut again = failed.map(Failed::server).filter(|s| avoid.is_none() && s.is_usable());
+    let last = if failed.is_none() { last_server(story, backend) } else { None };
+    let again = failed.map(Failed::server).filter(|s| avoid.is_none() && s.is_usable());
+    let mut again = again.or(last.as_ref());
     let server = loop {
         match stand(story, backend, again, avoid)? {
             Standing::Served(server) => break server,
@@ -296,18 +348,25 @@ async fn connect(
     backend: &BackendSide,
     server: &Arc<Server>,
     traits: Traits,
-) -> Result<Conn, Failure> {
+) -> Result<Owned, Missed> {
+    let refused = Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Connect));
+    let seat = story.worker.seat(server).ok_or(Missed { failure: refused, pause: Pause::No })?;
     server.counters.common.events.here().connects.inc();
     backend.core.counters.events.here().connects.inc();
     let now = story.now();
     story.expire(now, story.connect_timeout(backend));
-    dial(story, backend, server, traits).await.map_err(|e| {
+    let conn = dial(story, backend, server, traits).await.map_err(|e| {
         let cause = match e {
             DialError::Refused => Cause::ServerAbort,
             DialError::Late => Cause::ServerTimeout,
         };
-        Failure::new(503, Termination::new(cause, Phase::Connect))
-    })
+        // A server that refuses at once is given a moment.
+        let pause = if e == DialError::Refused { Pause::Short } else { Pause::No };
+        Missed { failure: Failure::new(503, Termination::new(cause, Phase::Connect)), pause }
+    })?;
+    let side = Owned::new(seat, H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response));
+    let shared = backend.common.mode == Mode::Http && backend.core.settings.reuse != pool::Reuse::Never;
+    Ok(if shared { side } else { side.into_private() })
 }
 
 /// After a failed attempt: gives up, or says which server failed, once the time for another attempt has come.
@@ -315,8 +374,9 @@ async fn retry(
     story: &mut Story<'_>,
     backend: &BackendSide,
     held: Held,
-    failure: Failure,
+    missed: Missed,
 ) -> Result<Arc<Server>, Failure> {
+    let Missed { failure, pause } = missed;
     let server = held.0.clone();
     drop(held);
     if story.facts.retries >= story.retries(backend) || !retries_connections(backend) {
@@ -327,9 +387,8 @@ async fn retry(
     story.facts.retries += 1;
     backend.core.counters.events.here().retries.inc();
     server.counters.common.events.here().retries.inc();
-    // A server that refuses at once is given a moment; another one need not wait.
-    let timed_out = failure.termination.cause == Cause::ServerTimeout;
-    if !timed_out && !redispatches(story, backend) {
+    // Another server need not wait.
+    if pause == Pause::Short && !redispatches(story, backend) {
         let delay = story.connect_timeout(backend).map_or(RETRY_DELAY, |t| t.min(RETRY_DELAY));
         let due: Tick = story.now() + delay;
         story.deadline.set(due);

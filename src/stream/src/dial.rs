@@ -35,6 +35,8 @@ pub(crate) struct Traits {
     header: Vec<u8>,
     mark: Option<u32>,
     tos: Option<u8>,
+    /// `pool-conn-name`.
+    name: Option<Box<[u8]>>,
     /// The client's network namespace, when it is the server's, too.
     namespace: Option<Vec<u8>>,
 }
@@ -54,6 +56,10 @@ impl Traits {
         if server.dial.header.is_sent() {
             traits.header = header(story, server);
         }
+        if let Some(name) = &server.dial.name {
+            let scene = story.scene(Stage::Request, Some(server));
+            traits.name = name.eval(&scene).value().map(|value| value.into_text().into());
+        }
         if matches!(server.dial.namespace, ServerNamespace::Clients) {
             traits.namespace = namespace(story).map(<[u8]>::to_vec);
         }
@@ -70,13 +76,13 @@ impl Traits {
     }
 
     /// A number for the place where such connections are kept.
-    pub(crate) fn key(&self) -> usize {
+    pub(crate) fn key(&self) -> u64 {
         if *self == Self::default() {
             return 0;
         }
         let mut hasher = DefaultHasher::new();
         self.hash(&mut hasher);
-        hasher.finish() as usize
+        hasher.finish()
     }
 }
 

@@ -15,9 +15,9 @@ use lang::logformat::LogFormat;
 use rule::condition_after;
 
 use crate::settings::{
-    AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IfNone, Limits,
-    LogOptions, RateLimits, Route, RouteTarget, Routes, SmartAck, SocketOptions, StatsOptions, Timeouts,
-    Tuning,
+    AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IdleTuning, IfNone,
+    Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, Sharing, SmartAck, SocketOptions,
+    StatsOptions, Strangers, Timeouts, Tuning,
 };
 use crate::settings::{SpliceOptions, UniqueId, Violations};
 
@@ -116,6 +116,11 @@ pub static DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
     proxy("errorfile", ALL, Prefix::None, Arity::Exactly(2), errorfile),
+    proxy("max-session-srv-conns", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Limits>().session_connections = value as usize;
+        Ok(())
+    }),
     proxy("maxconn", FRONT, Prefix::None, Arity::Exactly(1), |s| {
         let value = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<Limits>().maxconn = (value > 0).then_some(value as u64);
@@ -242,18 +247,19 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Tuning>().max_headers = value as usize;
         Ok(())
     }),
-    tune("tune.idle-pool.shared", |s| match s.arg(0).as_ref() {
-        // Each thread keeps its idle connections to itself.
-        "off" => Ok(()),
-        "on" | "auto" | "full" => {
-            let text =
-                "'tune.idle-pool.shared' : idle connections are not shared between threads by this version.";
-            Err(s.refuse(0, text))
-        }
-        other => Err(s.refuse(
-            0,
-            format!("'tune.idle-pool.shared' expects 'off', 'auto', 'on' or 'full' but got '{other}'."),
-        )),
+    tune("tune.idle-pool.shared", |s| {
+        let sharing = match s.arg(0).as_ref() {
+            "off" => Sharing::Off,
+            "on" => Sharing::Group,
+            "full" => Sharing::All,
+            other => {
+                let text =
+                    format!("'tune.idle-pool.shared' expects 'full', 'on' or 'off' but got '{other}'.");
+                return Err(s.refuse(0, text));
+            }
+        };
+        s.slot::<IdleTuning>().sharing = sharing;
+        Ok(())
     }),
     tune("tune.maxaccept", |s| {
         let value = s.integer(0, -1..=i64::from(i32::MAX))?;
@@ -265,6 +271,17 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Tuning>().max_rewrite = value as usize;
         Ok(())
     }),
+    tune("tune.pool-high-fd-ratio", |s| {
+        let value = s.integer(0, 0..=100)?;
+        s.slot::<IdleTuning>().high_ratio = value as u64;
+        Ok(())
+    }),
+    tune("tune.pool-low-fd-ratio", |s| {
+        let value = s.integer(0, 0..=100)?;
+        s.slot::<IdleTuning>().low_ratio = value as u64;
+        Ok(())
+    }),
+    tune("tune.takeover-other-tg-connections", takeover),
     proxy("unique-id-format", FRONT, Prefix::None, Arity::Exactly(1), |s| {
         let format = LogFormat::parse(s.bytes(0), s.registry, Contexts::FRONT_REQUEST);
         let format =
@@ -305,6 +322,26 @@ fn smart_ack(sense: Sense) -> SmartAck {
         Sense::No => SmartAck::Off,
         Sense::Default => SmartAck::Unsaid,
     }
+}
+
+/// What `tune.idle-pool.shared` says in a newer way.
+fn takeover(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    s.warn(
+        "'tune.takeover-other-tg-connections' is going to disappear: 'tune.idle-pool.shared' says the same.",
+    );
+    let strangers = match s.arg(0).as_ref() {
+        "none" => Strangers::Left,
+        "restricted" => Strangers::WhereNeeded,
+        "full" => Strangers::Taken,
+        other => {
+            let text = format!(
+                "'tune.takeover-other-tg-connections' expects 'none', 'restricted', or 'full', got '{other}'"
+            );
+            return Err(s.refuse(0, text));
+        }
+    };
+    s.slot::<IdleTuning>().strangers = strangers;
+    Ok(())
 }
 
 fn connection_mode(s: &mut Statement<'_>, mode: ConnectionMode) -> Result<(), Refusal> {

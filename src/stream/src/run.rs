@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use backend::Server;
 use check::settings::Enabled;
@@ -15,6 +14,7 @@ use net::BoundListener;
 use tokio::sync::mpsc;
 
 use crate::accept::accept;
+use crate::reserve::attend;
 use crate::site::{ListenerFacts, Site};
 use crate::worker::Worker;
 
@@ -59,9 +59,6 @@ impl std::fmt::Debug for Order {
 /// How many tasks run before the system is asked for events again, unless told otherwise.
 const RUN_DEPTH: u32 = 61;
 
-/// How often idle server connections are looked at.
-const PURGE_INTERVAL: Duration = Duration::from_secs(1);
-
 /// Carries traffic on this thread until it is told to stop and everything has ended.
 ///
 /// # Errors
@@ -89,7 +86,7 @@ pub fn run(
             let listener = bound.attach();
             tokio::task::spawn_local(accept(worker.clone(), listener, facts));
         }
-        tokio::task::spawn_local(purge(worker.clone()));
+        tokio::task::spawn_local(attend(worker.clone()));
         if index == 0 {
             watch_servers(&worker);
         }
@@ -203,13 +200,5 @@ impl check::Reporter for CheckReporter {
 async fn stay_awake(worker: Rc<Worker>) {
     while !worker.is_stopping() {
         tokio::task::yield_now().await;
-    }
-}
-
-async fn purge(worker: Rc<Worker>) {
-    let mut interval = tokio::time::interval(PURGE_INTERVAL);
-    loop {
-        interval.tick().await;
-        worker.purge_idle();
     }
 }

@@ -24,9 +24,10 @@ use crate::inspect::{self, Arriving, Head, Inspection};
 use crate::introduction;
 use crate::live::unless_condemned;
 use crate::meter::Meter;
+use crate::reserve::OwnConnections;
 use crate::rest::Rest;
 use crate::site::{BackendSide, CompiledRoute, Frontend, ListenerFacts, Site};
-use crate::story::{Awaited, Failure, Stage, Story};
+use crate::story::{Asked, Awaited, Failure, Stage, Story};
 use crate::tcp::Relay;
 use crate::worker::Worker;
 use log::Step;
@@ -40,6 +41,8 @@ pub(crate) struct Session {
     pub(crate) facts: SessionFacts,
     pub(crate) deadline: Deadline,
     pub(crate) progress: Progress,
+    /// Server connections that wait for its next request.
+    pub(crate) own: OwnConnections,
     /// Whether the events of its streams are shown.
     pub(crate) events: Option<Events>,
 }
@@ -53,6 +56,8 @@ pub(crate) struct Progress {
     pub(crate) served: u32,
     /// The stream that waits for its request.
     pub(crate) awaited: Awaited,
+    /// Whether a server asked the client to prove who it is.
+    pub(crate) asked: Asked,
 }
 
 /// Serves one connection until it ends.
@@ -190,7 +195,15 @@ impl Session {
         }
         let events = (site.events == Showing::Events).then_some(Events { listener: listener.socket });
         let deadline = Deadline::new(site.clock.clone());
-        let session = Self { worker, permit, facts, deadline, progress: Progress::default(), events };
+        let session = Self {
+            worker,
+            permit,
+            facts,
+            deadline,
+            progress: Progress::default(),
+            own: OwnConnections::new(),
+            events,
+        };
         session.enter();
         (session, conn)
     }

@@ -86,7 +86,7 @@ pub struct UniqueId {
 impl Setting for UniqueId {}
 
 /// The limits of a proxy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// `maxconn`; `None` for the process's.
     pub maxconn: Option<u64>,
@@ -94,6 +94,14 @@ pub struct Limits {
     pub session_rate: u32,
     /// `backlog`; 0 for what `maxconn` says.
     pub backlog: u32,
+    /// `max-session-srv-conns`: connections of its own that a session keeps for its next request.
+    pub session_connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { maxconn: None, session_rate: 0, backlog: 0, session_connections: 5 }
+    }
 }
 
 impl Setting for Limits {}
@@ -291,6 +299,52 @@ impl Default for Tuning {
 }
 
 impl Setting for Tuning {}
+
+/// How the process keeps idle server connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdleTuning {
+    /// `tune.idle-pool.shared`.
+    pub sharing: Sharing,
+    /// `tune.takeover-other-tg-connections`.
+    pub strangers: Strangers,
+    /// `tune.pool-low-fd-ratio`: the share of descriptors, in percent, beyond which a thread keeps one
+    /// idle connection to each server.
+    pub low_ratio: u64,
+    /// `tune.pool-high-fd-ratio`: the share beyond which it keeps none, and idle ones are closed for new ones.
+    pub high_ratio: u64,
+}
+
+impl Default for IdleTuning {
+    fn default() -> Self {
+        Self { sharing: Sharing::Group, strangers: Strangers::Left, low_ratio: 20, high_ratio: 25 }
+    }
+}
+
+impl Setting for IdleTuning {}
+
+/// Which threads share idle connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// None.
+    Off,
+    /// Those of one group.
+    #[default]
+    Group,
+    /// All.
+    All,
+}
+
+/// What becomes of the idle connections of other thread groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strangers {
+    /// They are left to their group.
+    #[default]
+    Left,
+    /// They are taken where no new connection may be possible.
+    WhereNeeded,
+    /// They are taken like any other.
+    Taken,
+}
 
 /// Error pages of a proxy by status (`errorfile`).
 #[derive(Clone, Debug, Default)]

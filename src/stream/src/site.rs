@@ -26,6 +26,7 @@ use crate::forwarded::ForwardedOption;
 use crate::gate::Gate;
 use crate::live::StreamCounters;
 use crate::message_options::{CaseSettings, MessageOptions};
+use crate::reserve::{IdleLimits, Inboxes, Reserve};
 use crate::settings::{
     ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
     SpliceOptions, StatsOptions, Timeouts, Tuning, UniqueId,
@@ -57,6 +58,10 @@ pub struct Site {
     pub(crate) cases: Arc<h1::CaseMap>,
     /// The kernel's buffers of connections.
     pub buffers: SocketBuffers,
+    /// The limits of idle server connections.
+    pub(crate) idle: IdleLimits,
+    /// What the threads are told about them.
+    pub(crate) inboxes: Arc<Inboxes>,
     /// How client connections end when the process stops.
     pub close_spread: CloseSpread,
     speech: Speech,
@@ -196,7 +201,6 @@ impl Site {
             backends.push(backend_side(index, proxy, draft, (workers, clock.now()), &mut errors));
         }
         let mut site = Self {
-            process,
             counters: ProcessCounters::default(),
             live: StreamCounters::new(workers),
             captures: CaptureCount::default(),
@@ -207,6 +211,8 @@ impl Site {
             event_loop: draft.global(),
             cases: draft.global::<CaseSettings>().map(),
             buffers: draft.global(),
+            idle: IdleLimits::new(draft.global(), &process, workers),
+            inboxes: Inboxes::new(workers),
             close_spread: draft.global(),
             speech: draft.readings.speech,
             events: draft.readings.showing,
@@ -215,7 +221,11 @@ impl Site {
             backends_by_name,
             sessions: AtomicU64::new(0),
             streams: AtomicU32::new(0),
+            process,
         };
+        for server in site.backends.iter().flat_map(|b| b.core.servers.load_full().to_vec()) {
+            site.prepare(&server);
+        }
         for (index, proxy) in draft.proxies.iter().enumerate().filter(|(_, p)| p.kind.has_frontend()) {
             let frontend = site.frontend(index, proxy, draft, workers);
             site.frontends.push(frontend);
@@ -224,19 +234,33 @@ impl Site {
         if errors.is_empty() { Ok(site) } else { Err(errors) }
     }
 
+    /// Makes a server ready to have connections, before it carries traffic.
+    pub fn prepare(&self, server: &Server) {
+        Reserve::of(server, &self.inboxes);
+    }
+
     /// Gives backends their `fullconn`, by default a tenth of what the frontends may send there.
     fn size_backends(&self, maxconn: u64) {
-        for (index, backend) in self.backends.iter().enumerate() {
-            if backend.core.settings.fullconn > 0 {
+        let mut totals = vec![0; self.backends.len()];
+        let mut anywhere = 0;
+        for frontend in &self.frontends {
+            let most = frontend.limits.maxconn.unwrap_or(maxconn);
+            if frontend.routes.iter().any(|r| r.backend.is_none()) {
+                anywhere += most;
                 continue;
             }
-            let leads_here = |f: &&Frontend| {
-                let route = |r: &CompiledRoute| r.backend.is_none_or(|b| b == index);
-                f.default_backend == Some(index) || f.routes.iter().any(route)
-            };
-            let frontends = self.frontends.iter().filter(leads_here);
-            let total: u64 = frontends.map(|f| f.limits.maxconn.unwrap_or(maxconn)).sum();
-            backend.core.set_full(total.div_ceil(10).max(1));
+            let mut leads: Vec<usize> = frontend.routes.iter().filter_map(|r| r.backend).collect();
+            leads.extend(frontend.default_backend);
+            leads.sort_unstable();
+            leads.dedup();
+            for backend in leads {
+                totals[backend] += most;
+            }
+        }
+        for (backend, total) in self.backends.iter().zip(totals) {
+            if backend.core.settings.fullconn == 0 {
+                backend.core.set_full((total + anywhere).div_ceil(10).max(1));
+            }
         }
     }
 

@@ -17,6 +17,7 @@ use stats::counters::FrontendEvents;
 use crate::conn::Conn;
 use crate::events::{self, Events};
 use crate::live::{Begun, Seat};
+use crate::reserve::OwnConnections;
 use crate::session::{Progress, Session};
 use crate::site::{BackendSide, Frontend, Site};
 use crate::tcp::RelayTimeouts;
@@ -51,8 +52,20 @@ pub(crate) struct Story<'s> {
     pub(crate) listener: Option<&'s ListenerCounters>,
     /// The session's place in the list of live streams.
     pub(crate) live: Seat<'s>,
+    /// Server connections that wait for the session's next request.
+    pub(crate) own: &'s mut OwnConnections,
+    /// Whether a server asked the client to prove who it is: what follows goes to the same one.
+    pub(crate) asked: Asked,
     /// Shows what happens, where that is wanted.
     pub(crate) events: Option<Events>,
+}
+
+/// Whether a server asked the client to prove who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Asked {
+    #[default]
+    No,
+    Yes,
 }
 
 /// A stream that waits for its request.
@@ -125,7 +138,7 @@ impl Failure {
 
 impl<'s> Story<'s> {
     pub(crate) fn new(session: &'s mut Session) -> Self {
-        let Session { worker, permit, facts, deadline, progress, events } = session;
+        let Session { worker, permit, facts, deadline, progress, own, events } = session;
         let (site, listener) = (&*worker.site, &*permit.listener);
         let frontend = &site.frontends[listener.frontend];
         let (request, response) = worker.take_heads();
@@ -152,6 +165,8 @@ impl<'s> Story<'s> {
             } else {
                 Seat::take(&site.live)
             },
+            own,
+            asked: progress.asked,
             events: *events,
         }
     }
@@ -213,7 +228,7 @@ impl<'s> Story<'s> {
         let timers = &self.facts.timers;
         self.worker.keep_heads((self.request, self.response));
         let awaited = Awaited { id: self.facts.id, since: (timers.begin, timers.begin_date) };
-        Progress { handshake: self.handshake, served: self.served, awaited }
+        Progress { handshake: self.handshake, served: self.served, awaited, asked: self.asked }
     }
 
     /// Counts something for the frontend, and for the listener if it is counted apart.

@@ -5,15 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::Server;
 use base::clock::{Clock, Tick, WallTime};
 use config::global::CloseSpread;
 use http::{RequestHead, ResponseHead};
-use pool::IdleSet;
 use tokio::sync::Notify;
 
-use crate::dial::Traits;
-use crate::h1_side::H1Side;
 use crate::rest::Resting;
 use crate::site::Site;
 
@@ -22,7 +18,6 @@ use crate::site::Site;
 pub(crate) struct Worker {
     pub(crate) site: Arc<Site>,
     pub(crate) clock: Clock,
-    idle: RefCell<IdleSet<IdleConn>>,
     stopping: Cell<Stopping>,
     /// Wakes the tasks that wait for the next request of their client, when it will not come any more.
     pub(crate) closing: Notify,
@@ -59,37 +54,12 @@ enum Stopping {
 /// How often idle clients are looked at while they are being closed over time.
 const SPREAD_STEP: Duration = Duration::from_millis(100);
 
-/// An idle server connection, counted by its server as long as it is one.
-#[derive(Debug)]
-struct IdleConn {
-    side: H1Side,
-    counted: CountedIdle,
-}
-
-/// Counts one idle connection of a server and of the thread that keeps it.
-#[derive(Debug)]
-struct CountedIdle(Arc<Server>, usize);
-
-impl CountedIdle {
-    fn new(server: &Arc<Server>) -> Self {
-        server.counters.idle.here().inc();
-        Self(server.clone(), base::worker::index())
-    }
-}
-
-impl Drop for CountedIdle {
-    fn drop(&mut self) {
-        self.0.counters.idle.of(self.1).dec();
-    }
-}
-
 impl Worker {
     pub(crate) fn new(site: Arc<Site>) -> Rc<Self> {
         let clock = site.clock.clone();
         Rc::new(Self {
             site,
             clock,
-            idle: RefCell::default(),
             stopping: Cell::default(),
             closing: Notify::new(),
             resting: Resting::default(),
@@ -138,37 +108,6 @@ impl Worker {
             self.date.set(self.clock.wall());
         }
         self.date.get()
-    }
-
-    /// Takes an idle connection to a server that is still alive and just like the one wanted.
-    pub(crate) fn take_idle(&self, server: &Arc<Server>, traits: &Traits) -> Option<H1Side> {
-        let key = key_of(server, traits);
-        loop {
-            let IdleConn { side, counted } = self.idle.borrow_mut().take(key)?;
-            drop(counted);
-            // Keys may coincide; connections of different kinds must not.
-            let alike = side.conn.traits.as_deref().map_or(*traits == Traits::default(), |t| t == traits);
-            if alike && side.conn.is_quiet() {
-                return Some(side);
-            }
-        }
-    }
-
-    /// Keeps a connection for later.
-    pub(crate) fn keep_idle(&self, server: &Arc<Server>, side: H1Side) {
-        if server.settings.pool_purge_delay.is_zero() || self.is_stopping() || is_surplus(server) {
-            return;
-        }
-        let key = key_of(server, side.conn.traits.as_deref().unwrap_or(&Traits::default()));
-        let idle = IdleConn { side, counted: CountedIdle::new(server) };
-        // One that is refused is closed by being dropped.
-        let _ = self.idle.borrow_mut().put(key, idle, self.clock.now(), server.settings.pool_max);
-    }
-
-    /// Closes all idle connections.
-    pub(crate) fn forget_idle(&self) {
-        let all = self.idle.take();
-        drop(all);
     }
 
     /// Whether a stop was asked for.
@@ -248,23 +187,4 @@ impl Worker {
             self.drained.notify_one();
         }
     }
-
-    /// Closes connections that nobody wanted for too long.
-    pub(crate) fn purge_idle(&self) {
-        let now = self.clock.now();
-        // They are closed only after the set is free again.
-        let purged = self.idle.borrow_mut().purge(now, |c| c.counted.0.settings.pool_purge_delay);
-        drop(purged);
-    }
-}
-
-/// Whether a server has as many connections, in use and idle, as it has ever needed at once. Clients that make
-/// one request each would otherwise leave one idle connection behind each.
-fn is_surplus(server: &Server) -> bool {
-    let common = &server.counters.common;
-    server.counters.idle_now() + common.current.get() > common.current_max.get()
-}
-
-fn key_of(server: &Arc<Server>, traits: &Traits) -> usize {
-    Arc::as_ptr(server).addr() ^ traits.key()
 }

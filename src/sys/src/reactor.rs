@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::Interest;
@@ -30,6 +31,31 @@ pub struct Watched<F: Owner = OwnedFd> {
     // Declared before the owner, since it must leave the event loop before the descriptor closes.
     registration: OnceCell<AsyncFd<Number>>,
     owner: F,
+    counted: Counted,
+}
+
+/// The descriptors that there are to be watched, of all threads.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// How many descriptors the process has open for connections and listeners.
+pub fn open_descriptors() -> usize {
+    OPEN.load(Ordering::Relaxed)
+}
+
+/// Counts one descriptor.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A direction of a descriptor.
@@ -54,8 +80,8 @@ impl AsRawFd for Number {
 
 impl<F: Owner> Watched<F> {
     /// Takes a non-blocking descriptor; no event loop is needed yet.
-    pub const fn new(owner: F) -> Self {
-        Self { registration: OnceCell::new(), owner }
+    pub fn new(owner: F) -> Self {
+        Self { registration: OnceCell::new(), owner, counted: Counted::new() }
     }
 
     /// Whether an event loop has it.
@@ -72,6 +98,7 @@ impl<F: Owner> Watched<F> {
     /// Takes it out of the event loop and gives the owner back.
     pub fn into_owner(self) -> F {
         drop(self.registration);
+        drop(self.counted);
         self.owner
     }
 

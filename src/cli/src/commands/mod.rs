@@ -1,5 +1,6 @@
 //! The commands of this room.
 
+mod descriptors;
 mod errors;
 mod events;
 mod find;
@@ -14,6 +15,7 @@ mod session;
 mod stat;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 pub use events::Sinks;
 use keyword::Command;
@@ -36,6 +38,13 @@ pub static COMMANDS: &[Command] = &[
         proxy::disable_frontend,
     ),
     Command::new(
+        "disable health",
+        "disable health <bk>/<srv>",
+        "make no more checks of a server",
+        Admin,
+        server::disable_health,
+    ),
+    Command::new(
         "disable server",
         "disable server <bk>/<srv>",
         "older form of 'set server ... state maint'",
@@ -49,6 +58,13 @@ pub static COMMANDS: &[Command] = &[
         "accept connections again",
         Admin,
         proxy::enable_frontend,
+    ),
+    Command::new(
+        "enable health",
+        "enable health <bk>/<srv>",
+        "make checks of a server again",
+        Admin,
+        server::enable_health,
     ),
     Command::new(
         "enable server",
@@ -123,6 +139,13 @@ pub static COMMANDS: &[Command] = &[
         Admin,
         server::set_weight,
     ),
+    Command::new(
+        "show activity",
+        "show activity [-1|0|thread_num]",
+        "what the worker threads have done",
+        Operator,
+        threads::show_activity,
+    ),
     Command::new("show backend", "show backend", "list the backends", User, proxy::backends),
     Command::new("show cli level", "show cli level", "tell what this session may do", User, session::level)
         .everywhere(),
@@ -152,12 +175,27 @@ pub static COMMANDS: &[Command] = &[
     )
     .everywhere(),
     Command::new(
+        "show fd",
+        "show fd [num]",
+        "list the open descriptors, or one",
+        Operator,
+        descriptors::show_fd,
+    ),
+    Command::new(
         "show info",
         "show info [desc|json|typed|float]*",
         "figures of the process",
         User,
         info::info,
     ),
+    Command::new(
+        "show libs",
+        "show libs",
+        "list the program's parts in memory",
+        Operator,
+        descriptors::show_libs,
+    )
+    .everywhere(),
     Command::new("show schema json", "show schema json", "the schema of the JSON forms", User, stat::schema),
     Command::new(
         "show servers conn",
@@ -194,6 +232,13 @@ pub static COMMANDS: &[Command] = &[
         "counters of proxies and servers",
         User,
         stat::show_stat,
+    ),
+    Command::new(
+        "show threads",
+        "show threads",
+        "what the worker threads do now",
+        Operator,
+        threads::show_threads,
     ),
     Command::new("show version", "show version", "the program's version", User, info::version).everywhere(),
     Command::new(

@@ -138,21 +138,29 @@ pub(super) fn servers_conn(cx: &mut CommandCx<'_>) -> Answer {
     );
     servers(cx, &head, |_, backend, server, out| {
         let (address, port) = address_and_port(&server.address.load());
-        let used = server.counters.common.current.get();
-        let idle = server.counters.idle_now();
-        let per_thread: Vec<_> = server.counters.idle.iter().map(|n| n.get().to_string()).collect();
-        let limit = server.settings.pool_max.map_or(-1, |n| n as i64);
+        let f = server.figures();
+        let idle = server.known_connections().map(pool::Connections::idle_by_thread);
+        let idle = idle.unwrap_or_else(|| vec![0; threads as usize]);
+        let idle: Vec<_> = idle.iter().map(u64::to_string).collect();
+        let pool = &server.settings.pool;
         let _ = writeln!(
             out,
-            "{}/{} {}/{} {address} {port} - {} {} {used} {} {used} 0 0 {idle} {limit} {idle} {}",
+            "{}/{} {}/{} {address} {port} - {} {} {} {} {} {} {} {} {} {} {}",
             backend.common.facts.name,
             server.facts.name,
             backend.common.facts.id,
             server.facts.id,
-            server.settings.pool_purge_delay.as_millis(),
+            pool.purge_delay.as_millis(),
             server.slots.served(),
-            server.counters.common.current_max.get(),
-            per_thread.join(" "),
+            f.used,
+            f.recent_max,
+            f.need,
+            f.private_idle,
+            f.idle_tree,
+            f.safe_tree,
+            pool.max.map_or(-1, |n| n as i64),
+            f.idle,
+            idle.join(" "),
         );
     })
 }

@@ -87,6 +87,25 @@ fn change_admin(site: &Site, backend: &BackendSide, server: &Arc<Server>, admin:
     backend.core.set_admin(server, admin, site.clock.now());
 }
 
+/// Lets checks be made again.
+pub(super) fn enable_health(cx: &mut CommandCx<'_>) -> Answer {
+    with(cx, |_, _, server| {
+        if !super::stat::is_checked(server) {
+            return Answer::error("Health check was not configured on this server, cannot enable.");
+        }
+        server.health.resume();
+        Answer::Silence
+    })
+}
+
+/// Lets no more checks be made.
+pub(super) fn disable_health(cx: &mut CommandCx<'_>) -> Answer {
+    with(cx, |_, _, server| {
+        server.health.suspend();
+        Answer::Silence
+    })
+}
+
 pub(super) fn set_maxconn(cx: &mut CommandCx<'_>) -> Answer {
     let text = cx.arg(1);
     with(cx, |_, backend, server| {
@@ -213,7 +232,7 @@ fn set_address(cx: &CommandCx<'_>, server: &Arc<Server>) -> Answer {
     if changes.is_empty() {
         return Answer::Message(Severity::Notice, "nothing changed".into());
     }
-    server.address.store(Arc::new(base::addr::Addr::inet(ip, port)));
+    server.move_to(base::addr::Addr::inet(ip, port));
     Answer::notice(format!("{} by 'stats socket command'", changes.join(", ")))
 }
 

@@ -291,7 +291,7 @@ impl StatDump {
 
     fn server(&self, backend: &BackendSide, server: &Server) -> Row {
         let mut row = Row::new(Object::Server, backend.common.facts.id, server.facts.id);
-        let c = &server.counters;
+        let (c, figures) = (&server.counters, server.figures());
         let backup = server.settings.role == backend::settings::Role::Backup;
         row.set(C::Pxname, Value::Text(backend.common.facts.name.to_string().into()));
         row.set(C::Svname, Value::Text(server.facts.name.to_string().into()));
@@ -306,18 +306,18 @@ impl StatDump {
             (C::Act, u64::from(!backup)),
             (C::Bck, u64::from(backup)),
             (C::Lastchg, find::seconds_since(&self.site, server.uptime.since())),
-            (C::SrvIcur, c.idle_now()),
-            (C::IdleConnCur, 0),
-            (C::SafeConnCur, c.idle_now()),
-            (C::UsedConnCur, c.common.current.get()),
-            (C::NeedConnEst, c.common.current.get()),
-            (C::PrivIdleCur, 0),
+            (C::SrvIcur, figures.idle),
+            (C::IdleConnCur, figures.idle_tree),
+            (C::SafeConnCur, figures.safe_tree),
+            (C::UsedConnCur, figures.used),
+            (C::NeedConnEst, figures.need),
+            (C::PrivIdleCur, figures.private_idle),
             (C::Srid, 0),
         ]);
         let limits = [
             (C::Slim, Some(server.maxconn()).filter(|n| *n > 0)),
             (C::Qlimit, Some(server.settings.maxqueue).filter(|n| *n > 0)),
-            (C::SrcIlim, server.settings.pool_max),
+            (C::SrcIlim, server.settings.pool.max),
         ];
         for (column, limit) in limits {
             if let Some(limit) = limit {

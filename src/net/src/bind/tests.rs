@@ -1,6 +1,7 @@
 use base::addr::Addr;
 use base::registry::Registry;
 use config::{Draft, Environment, Reader, Readings};
+use grammar::conditional::Plain;
 use sys::options::Switch;
 
 use super::*;
@@ -8,43 +9,13 @@ use crate::bind_options::{AcceptProxy, BIND_OPTIONS, Protocol as Spoken};
 use crate::listen::V6Binding;
 use crate::threads::{Shards, ThreadNumber};
 
-/// A build with nothing in it that conditional blocks could ask for.
-struct Nothing;
-
-impl grammar::conditional::Facts for Nothing {
-    fn is_defined(&self, _: &str) -> bool {
-        false
-    }
-    fn has_feature(&self, _: &str) -> bool {
-        false
-    }
-    fn is_enabled(&self, _: &str) -> bool {
-        false
-    }
-    fn version(&self) -> &'static str {
-        "3.5"
-    }
-    fn tls_library(&self) -> Option<&str> {
-        None
-    }
-    fn openssl_version(&self) -> Option<&str> {
-        None
-    }
-    fn awslc_api(&self) -> Option<u32> {
-        None
-    }
-    fn is_fips(&self) -> bool {
-        false
-    }
-}
-
 /// The lines of a frontend, and what was said of them.
 fn read(lines: &str) -> (BindDrafts, Vec<String>) {
     let mut registry = Registry::default();
     registry.add(DIRECTIVES);
     registry.add(BIND_OPTIONS);
     let draft = Draft::new(Environment::default(), Readings::default());
-    let mut reader = Reader::new(&registry, &Nothing, draft);
+    let mut reader = Reader::new(&registry, &Plain("3.5.0"), draft);
     let text = lines.lines().fold("frontend f\n".to_owned(), |text, line| text + " bind " + line + "\n");
     reader.read("t.cfg", text.as_bytes());
     let (mut draft, diagnostics) = reader.finish();

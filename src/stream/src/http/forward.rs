@@ -8,7 +8,7 @@ use backend::{RetryOn, Server};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Asked, ConnectionLine, Persistence, Progress, RequestInfo, ResponseInfo, Side};
-use http::{BodyLength, ResponseHead, Version};
+use http::{BodyLength, ResponseHead};
 use lang::facts::Replay;
 use net::More;
 use rule::set::Outcome;
@@ -27,7 +27,7 @@ use crate::inspect::{self, Arriving, Inspection};
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
 use crate::size;
-use crate::story::{Failure, Logged, Stage, Story};
+use crate::story::{Asked as Challenged, Failure, Logged, Stage, Story};
 use crate::tcp::relay;
 use log::Step;
 
@@ -48,7 +48,7 @@ pub(super) async fn forward(
 ) -> Result<Forwarded, Failed> {
     let backend = routed.backend;
     let keep = server_persistence(story, backend);
-    let reuse = if story.served > 0 && keep == Persistence::KeepAlive { Reuse::Yes } else { Reuse::No };
+    let reuse = if keep == Persistence::KeepAlive { Reuse::Yes } else { Reuse::No };
     if client.conn.receiving == Receiving::Ended && !client.has_whole_body() {
         // The log has a status, though nobody is there to read it.
         story.facts.status = 400;
@@ -165,6 +165,12 @@ impl Connected<'_> {
                 return Err(Broken { failure, server, event: replay::event(failure), origin });
             }
         };
+        if is_challenge(&story.response) {
+            story.asked = Challenged::Yes;
+            if challenges_connection(&story.response) {
+                lease = lease.into_private();
+            }
+        }
         story.live.reach(crate::live::Stage::Relaying);
         if let Err(after) = self.inspect(story, &mut lease, &server).await {
             return Ok(Forwarded { after, server });
@@ -252,7 +258,7 @@ impl Connected<'_> {
         inspect::denied_response(story, self.backend, server);
     }
 
-    fn write_request(&self, story: &mut Story<'_>, lease: &mut Lease) {
+    fn write_request(&mut self, story: &mut Story<'_>, lease: &mut Lease) {
         let side = &mut lease.side;
         side.conn.output.ensure_capacity(story.site.tuning.buffer_size);
         let options = &self.backend.common.messages;
@@ -264,10 +270,12 @@ impl Connected<'_> {
         }
         let dropped = options.drop_request_trailers.is_on();
         side.send_trailers(if dropped { Trailers::Dropped } else { Trailers::Kept });
+        let request = &story.request;
+        self.keep = self.keep.after_coding(request.version, &request.headers);
         let keep = if options.pretend_keepalive.is_on() { Persistence::KeepAlive } else { self.keep };
-        let line = ConnectionLine::for_request(story.request.version, keep, self.info.upgrade);
+        let line = ConnectionLine::for_request(request.version, keep, self.info.upgrade);
         let names = side.names();
-        h1::write_request(&story.request, self.info.body, line, names.case(), side.conn.output.tail());
+        h1::write_request(request, self.info.body, line, names.case(), side.conn.output.tail());
         let chunked = self.info.body == BodyLength::Chunked;
         side.send_body(if chunked { Framing::Chunked } else { Framing::Plain });
     }
@@ -443,18 +451,19 @@ impl Connected<'_> {
             BodyLength::Chunked => (BodyLength::Chunked, Framing::Chunked),
             other => (other, Framing::Plain),
         };
-        let mut wanted = persistence(story, self.info);
+        let response = &story.response;
+        let mut wanted = persistence(story, self.info).after_coding(response.version, &response.headers);
         if length == BodyLength::UntilClose {
             wanted = Persistence::Close;
         }
         self.keep = if self.upload.is_done() { info.persistence_with(self.keep) } else { Persistence::Close };
         let line = match length {
             BodyLength::Tunnel => ConnectionLine::Nothing,
-            _ => ConnectionLine::for_response(story.response.version, story.request.version, wanted),
+            // Nobody knows what such a status means; it is passed on as it came.
+            _ if story.response.status.0 < 100 => ConnectionLine::Nothing,
+            _ => ConnectionLine::for_response(story.response.version, story.request.version, wanted)
+                .unless_upgrading(info.upgrade),
         };
-        if story.response.version == Version::Http10 && framing == Framing::Chunked {
-            story.response.version = Version::Http11;
-        }
         story.facts.status = story.response.status.0;
         let before = client.conn.output.len();
         client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
@@ -482,7 +491,7 @@ impl Connected<'_> {
         let (client_timeout, server_timeout) = (story.client_timeout(), story.server_timeout(self.backend));
         let now = story.now();
         story.expire(now, server_timeout.or(client_timeout));
-        let server = &mut lease.side;
+        let server: &mut H1Side = &mut lease.side;
         let outcome = poll_fn(|cx| {
             let (downloaded, before) = (download.bytes, download.bytes + self.upload.bytes);
             if !self.upload.is_done() && !self.server_done {
@@ -558,13 +567,28 @@ impl Connected<'_> {
     }
 
     /// Keeps the connection for later, or closes it.
-    fn release(&self, story: &Story<'_>, lease: Lease) {
+    fn release(&self, story: &mut Story<'_>, lease: Lease) {
         let Lease { side, held, .. } = lease;
         let clean = side.has_all() && side.conn.input.is_empty() && side.conn.output.is_empty();
         if self.keep == Persistence::KeepAlive && clean {
-            story.worker.keep_idle(&held.0, side);
+            let limit = story.frontend.limits.session_connections;
+            story.worker.keep(&held.0, side, (&mut *story.own, limit));
         }
     }
+}
+
+/// Whether a response asks the client to prove who it is.
+fn is_challenge(response: &ResponseHead) -> bool {
+    matches!(response.status.0, 401 | 407)
+}
+
+/// Whether it does so in a way that holds for the connection rather than for the request.
+fn challenges_connection(response: &ResponseHead) -> bool {
+    let name: &[u8] = if response.status.0 == 401 { b"www-authenticate" } else { b"proxy-authenticate" };
+    response.headers.find_values(name).any(|value| {
+        let scheme = value.split(|b| !b.is_ascii_alphanumeric() && *b != b'-').next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case(b"negotiate") || scheme.eq_ignore_ascii_case(b"ntlm")
+    })
 }
 
 /// Whether the client ended its side while nothing is left to be read from it. What it sends meanwhile is its next
@@ -608,6 +632,15 @@ fn read_head(
     match parsed {
         Ok(Progress::Partial) => Ok(None),
         Ok(Progress::Complete(info)) => {
+            // A body that is wrong from the start is told from one that breaks while it is passed on.
+            if info.body == BodyLength::Chunked {
+                server.expect_body(info.body, Side::Response, wait.options);
+                if let Some(fault) = server.fault_of_body(info.head_len) {
+                    let Fault { kind, position, .. } = fault;
+                    server.note_fault(h1::ParseError { side: Side::Response, kind, position });
+                    return Err(Failure::new(502, Termination::new(Cause::Proxy, Phase::Headers)));
+                }
+            }
             server.conn.input.consume(info.head_len);
             Ok(Some(info))
         }
