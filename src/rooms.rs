@@ -5,6 +5,7 @@ use keyword::Tables;
 /// The rooms, in the order in which their checks run.
 pub(crate) const ROOMS: &[Tables] = &[
     Tables { fetches: lang::fetches::FETCHES, converters: lang::converters::CONVERTERS, ..Tables::NONE },
+    Tables { fetches: lang::fetches::chance::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::connection::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::content::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::limits::FETCHES, ..Tables::NONE },
@@ -38,6 +39,8 @@ pub(crate) const ROOMS: &[Tables] = &[
         ..Tables::NONE
     },
     Tables { actions: rule::VAR_ACTIONS, ..Tables::NONE },
+    Tables { directives: stream::MESSAGE_DIRECTIVES, ..Tables::NONE },
+    Tables { directives: stream::FORWARDED_DIRECTIVES, ..Tables::NONE },
     Tables { actions: rule::STREAM_ACTIONS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
