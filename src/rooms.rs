@@ -19,6 +19,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { converters: lang::converters::packets::CONVERTERS, ..Tables::NONE },
     Tables { converters: lang::converters::protobuf::CONVERTERS, ..Tables::NONE },
     Tables { converters: lang::converters::texts::CONVERTERS, ..Tables::NONE },
+    Tables { fetches: lang::fetches::chance::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::connection::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::content::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::limits::FETCHES, ..Tables::NONE },
@@ -52,6 +53,8 @@ pub(crate) const ROOMS: &[Tables] = &[
         ..Tables::NONE
     },
     Tables { actions: rule::VAR_ACTIONS, ..Tables::NONE },
+    Tables { directives: stream::MESSAGE_DIRECTIVES, ..Tables::NONE },
+    Tables { directives: stream::FORWARDED_DIRECTIVES, ..Tables::NONE },
     Tables { actions: rule::STREAM_ACTIONS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },

@@ -15,6 +15,7 @@ use pool::Reuse;
 
 use crate::dial::DialSettings;
 use crate::dial_options;
+use crate::retry;
 use crate::settings::{
     Algorithm, BackendSettings, Limited, Preferred, Role, ServerDraft, ServerDrafts, ServerSettings, Start,
 };
@@ -59,6 +60,11 @@ pub static DIRECTIVES: &[Directive] = &[
     directive("retries", BACK, Prefix::None, Arity::Exactly(1), |s| {
         let value = s.integer(0, 0..=100)?;
         s.slot::<BackendSettings>().retries = value as u32;
+        Ok(())
+    }),
+    directive("retry-on", BACK, Prefix::None, retry::ARITY, |s| {
+        let retry_on = retry::parse(s)?;
+        s.slot::<BackendSettings>().retry_on = retry_on;
         Ok(())
     }),
     directive("server", OWN, Prefix::None, Arity::AtLeast(2), server),

@@ -7,6 +7,7 @@ use config::{Place, Setting, Slots};
 use grammar::address::Address;
 
 use crate::dial::Source;
+use crate::retry::RetryOn;
 
 /// A `server` line.
 #[derive(Debug, Default)]
@@ -125,6 +126,8 @@ pub struct BackendSettings {
     pub algorithm: Algorithm,
     /// `retries`.
     pub retries: u32,
+    /// `retry-on`.
+    pub retry_on: RetryOn,
     /// `option redispatch`: after how many attempts another server is tried; 0 never, negative counts
     /// from the last.
     pub redispatch: i32,
@@ -136,20 +139,8 @@ pub struct BackendSettings {
     pub source: Option<Source>,
     /// `http-reuse`.
     pub reuse: pool::Reuse,
-    /// Whether a request that a connection loses can always be sent again.
-    pub losses: Losses,
     /// `option prefer-last-server`.
     pub preferred: Preferred,
-}
-
-/// What becomes of a request when its connection turns out to be dead.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Losses {
-    /// The client has to send it again.
-    #[default]
-    Final,
-    /// It is sent again: `retry-on` holds conn-failure, empty-response and response-timeout.
-    Recoverable,
 }
 
 /// The server that a session's later requests go to where none is prescribed.
@@ -167,12 +158,12 @@ impl Default for BackendSettings {
         Self {
             algorithm: Algorithm::RoundRobin,
             retries: 3,
+            retry_on: RetryOn::default(),
             redispatch: 0,
             all_backups: false,
             fullconn: 0,
             source: None,
             reuse: pool::Reuse::default(),
-            losses: Losses::default(),
             preferred: Preferred::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! Sample fetches on connections and HTTP messages that need nothing beyond the scene.
 
+pub mod chance;
 pub mod connection;
 pub mod content;
 pub mod limits;
@@ -84,6 +85,7 @@ pub static FETCHES: &[Fetch] = &[
         of_request(s, |r| single(c, || Some(Sample::text(r.query().unwrap_or_default()))))
     }),
     many("req.fhdr", REQUEST, |s, a, c| of_request(s, |r| lines(&r.headers, a, c))),
+    one("req.fhdr_cnt", Signature::optional(&[ArgKind::Str]), Type::Int, REQUEST, "7.3.6", line_count),
     many("req.hdr", REQUEST, |s, a, c| of_request(s, |r| values(&r.headers, a, c))),
     one("req.hdr_cnt", Signature::optional(&[ArgKind::Str]), Type::Int, REQUEST, "7.3.6", header_count),
     one("req.ver", NONE, Type::Str, REQUEST, "7.3.6", |s, _, c| {
@@ -152,6 +154,19 @@ fn header_count<'a>(scene: &Scene<'a>, args: &'a Args, cursor: Cursor) -> Fetche
             let count = match args.str(0) {
                 b"" => r.headers.iter().map(|h| http::values(h.value).count()).sum(),
                 name => r.headers.find_values(name).count(),
+            };
+            Some(Sample::Int(count as i64))
+        })
+    })
+}
+
+/// Whole headers, not the elements of their values.
+fn line_count<'a>(scene: &Scene<'a>, args: &'a Args, cursor: Cursor) -> Fetched<'a> {
+    of_request(scene, |r| {
+        single(cursor, || {
+            let count = match args.str(0) {
+                b"" => r.headers.len(),
+                name => r.headers.find_all(name).count(),
             };
             Some(Sample::Int(count as i64))
         })

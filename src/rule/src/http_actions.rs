@@ -322,7 +322,10 @@ impl Template {
         for (name, format) in &self.headers {
             value.clear();
             format.render(&scene, &mut value);
-            reply.head.headers.push(name, &value);
+            // What has nothing to say is left out.
+            if !value.is_empty() {
+                reply.head.headers.push(name, &value);
+            }
         }
         reply.body = match &self.content {
             Content::Empty | Content::ErrorPage => Bytes::new(),

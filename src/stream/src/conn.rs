@@ -29,6 +29,8 @@ pub(crate) struct Conn {
     pub(crate) meter: Option<Meter>,
     /// What its buffers are for, when there are too few.
     pub(crate) claim: Claim,
+    /// How fast bytes come that are passed on.
+    pace: Pace,
     /// What sets a server's connection apart from others to the same server.
     pub(crate) traits: Option<Box<Traits>>,
     /// The local port, when it is taken from a range.
@@ -65,6 +67,19 @@ pub(crate) enum Receiving {
     Ended,
 }
 
+/// How fast bytes come that are passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Pace {
+    /// They fit into an ordinary buffer.
+    #[default]
+    Slow,
+    /// They filled one: larger ones save system calls.
+    Fast,
+}
+
+/// So many times an ordinary buffer takes what comes fast.
+const FAST_FACTOR: usize = 4;
+
 /// What a reading brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
@@ -81,6 +96,7 @@ impl Conn {
             receiving: Receiving::Open,
             closing: Closing::default(),
             claim: Claim::default(),
+            pace: Pace::default(),
             meter: None,
             traits: None,
             port: None,
@@ -121,6 +137,24 @@ impl Conn {
         if let Some(meter) = &self.meter {
             meter.sent(bytes);
         }
+    }
+
+    /// Receives what is passed on as it comes: into an ordinary buffer of this size, or a larger one as long as it is
+    /// filled.
+    pub(crate) fn poll_fill_on(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<io::Result<Filled>> {
+        let room = match self.pace {
+            Pace::Slow => limit,
+            Pace::Fast => limit.saturating_mul(FAST_FACTOR),
+        };
+        let filled = ready!(self.poll_fill(cx, room));
+        if let Ok(Filled::Bytes(n)) = filled {
+            match self.pace {
+                Pace::Slow if self.input.len() >= limit => self.pace = Pace::Fast,
+                Pace::Fast if n < limit => self.pace = Pace::Slow,
+                Pace::Slow | Pace::Fast => {}
+            }
+        }
+        Poll::Ready(filled)
     }
 
     /// Sends all of the output.

@@ -1,12 +1,13 @@
 //! From a backend to a connection: the choice of a server, its queue, an idle connection or a new one, retries.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use backend::settings::{Losses, Preferred};
-use backend::{Choice, Server, ServerQueue, Waiting};
+use backend::settings::Preferred;
+use backend::{Choice, RetryOn, Server, ServerQueue, Waiting};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
@@ -15,7 +16,9 @@ use lang::facts::ServerConnection;
 use pool::Turn;
 use queue::Outcome;
 
+use crate::conn::{Conn, Filled};
 use crate::dial::{DialError, Traits, dial};
+use crate::finish;
 use crate::h1_side::H1Side;
 use crate::live::Stage;
 use crate::meter::Exchange;
@@ -81,15 +84,88 @@ enum Pause {
 /// The delay before another attempt at a server that just failed.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Gets a connection for the story's stream.
+/// The server that failed before, and at what.
+#[derive(Clone, Debug)]
+pub(crate) enum Failed {
+    /// There was no connection to it.
+    Connecting(Arc<Server>),
+    /// It did not answer.
+    Answering(Arc<Server>),
+}
+
+impl Failed {
+    fn server(&self) -> &Arc<Server> {
+        match self {
+            Self::Connecting(server) | Self::Answering(server) => server,
+        }
+    }
+
+    /// Whether the next attempt goes to another server.
+    fn redispatches(&self, story: &Story<'_>, backend: &BackendSide) -> bool {
+        match self {
+            Self::Connecting(_) => redispatches(story, backend),
+            // Another attempt at an answer does not count up to an interval.
+            Self::Answering(_) => backend.core.settings.redispatch != 0,
+        }
+    }
+}
+
+/// Gets a connection for the story's stream, unless the client goes away first.
 pub(crate) async fn lease(
+    story: &mut Story<'_>,
+    client: &mut Conn,
+    backend: &BackendSide,
+    reuse: Reuse,
+    failed: Option<Failed>,
+) -> Result<Lease, (Failure, Option<Arc<Server>>)> {
+    let limit = story.site.tuning.buffer_size;
+    {
+        let mut work = pin!(acquire(story, backend, reuse, failed));
+        let leased = poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(leased) => Poll::Ready(Some(leased)),
+            Poll::Pending if has_left(cx, client, backend, limit) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        if let Some(leased) = leased.await {
+            return leased;
+        }
+    }
+    let (phase, server) = if story.facts.timers.queued.is_set() {
+        (Phase::Connect, finish::server_of(story))
+    } else {
+        story.facts.timers.queued = story.now();
+        (Phase::Queue, None)
+    };
+    Err((Failure::silent(Termination::new(Cause::ClientAbort, phase)), server))
+}
+
+/// Whether the client is taken to have given up. What it sends meanwhile is kept as far as there is room.
+fn has_left(cx: &mut Context<'_>, client: &mut Conn, backend: &BackendSide, limit: usize) -> bool {
+    let aborts = backend.common.http.abort_on_close.is_on();
+    if !aborts && backend.common.mode == Mode::Http {
+        return false;
+    }
+    while client.input.len() < limit {
+        match client.poll_fill(cx, limit) {
+            Poll::Pending => return false,
+            Poll::Ready(Ok(Filled::Bytes(_))) => {}
+            // A TCP session that has sent something may be waiting for the answer.
+            Poll::Ready(_) => return backend.common.mode == Mode::Http || client.input.is_empty(),
+        }
+    }
+    false
+}
+
+async fn acquire(
     story: &mut Story<'_>,
     backend: &BackendSide,
     reuse: Reuse,
+    mut failed: Option<Failed>,
 ) -> Result<Lease, (Failure, Option<Arc<Server>>)> {
-    let mut failed: Option<Arc<Server>> = None;
     loop {
-        let mut held = slot(story, backend, failed.as_ref()).await.map_err(|f| (f, failed.clone()))?;
+        let mut held = slot(story, backend, failed.as_ref())
+            .await
+            .map_err(|f| (f, failed.as_ref().map(|failed| failed.server().clone())))?;
         // What later attempts take is no time in a queue.
         if !story.facts.timers.queued.is_set() {
             story.facts.timers.queued = story.now();
@@ -117,7 +193,8 @@ pub(crate) async fn lease(
             }
             Err(missed) => {
                 let server = held.0.clone();
-                failed = Some(retry(story, backend, held, missed).await.map_err(|f| (f, Some(server)))?);
+                let retried = retry(story, backend, held, missed).await.map_err(|f| (f, Some(server)))?;
+                failed = Some(Failed::Connecting(retried));
             }
         }
     }
@@ -135,7 +212,7 @@ fn waiting(
         return Some(own);
     }
     let settings = &backend.core.settings;
-    let later = story.served > 0 || settings.losses == Losses::Recoverable;
+    let later = story.served > 0 || settings.retry_on.covers_dead_connections();
     let turn = if later { Turn::Later } else { Turn::First };
     worker.take_idle(server, traits, settings.reuse.order(turn)?)
 }
@@ -171,11 +248,12 @@ const UNAVAILABLE: Failure = Failure::new(503, Termination::new(Cause::ServerAbo
 async fn slot(
     story: &mut Story<'_>,
     backend: &BackendSide,
-    failed: Option<&Arc<Server>>,
+    failed: Option<&Failed>,
 ) -> Result<Held, Failure> {
-    let avoid = failed.filter(|_| redispatches(story, backend));
+    let avoid = failed.filter(|f| f.redispatches(story, backend)).map(Failed::server);
     let last = if failed.is_none() { last_server(story, backend) } else { None };
-    let mut again = failed.filter(|s| avoid.is_none() && s.is_usable()).or(last.as_ref());
+    let again = failed.map(Failed::server).filter(|s| avoid.is_none() && s.is_usable());
+    let mut again = again.or(last.as_ref());
     let server = loop {
         match stand(story, backend, again, avoid)? {
             Standing::Served(server) => break server,
@@ -185,11 +263,12 @@ async fn slot(
             },
         }
     };
-    if avoid.is_some_and(|a| !Arc::ptr_eq(a, &server)) {
+    if let Some(left) = avoid.filter(|a| !Arc::ptr_eq(a, &server)) {
         story.facts.redispatch = lang::facts::Redispatch::Done;
         backend.core.counters.events.here().redispatches.inc();
+        left.counters.common.events.here().redispatches.inc();
     }
-    if failed.is_none() {
+    if failed.is_none() || matches!(failed, Some(Failed::Answering(_)) if avoid.is_some()) {
         backend.core.counters.events.here().balanced.inc();
         server.counters.common.events.here().balanced.inc();
     }
@@ -249,6 +328,11 @@ async fn wait(
     .await
 }
 
+/// `retry-on` has a meaning in HTTP only.
+fn retries_connections(backend: &BackendSide) -> bool {
+    backend.common.mode != Mode::Http || backend.core.settings.retry_on.contains(RetryOn::CONN_FAILURE)
+}
+
 /// Whether the next attempt goes to another server.
 fn redispatches(story: &Story<'_>, backend: &BackendSide) -> bool {
     let retries = story.facts.retries as i32;
@@ -295,7 +379,7 @@ async fn retry(
     let Missed { failure, pause } = missed;
     let server = held.0.clone();
     drop(held);
-    if story.facts.retries >= story.retries(backend) {
+    if story.facts.retries >= story.retries(backend) || !retries_connections(backend) {
         backend.core.counters.events.here().failed_connections.inc();
         server.counters.common.events.here().failed_connections.inc();
         return Err(failure);

@@ -34,7 +34,8 @@ pub(crate) fn killed_tcp(story: &mut Story<'_>) -> Option<Arc<Server>> {
     server_of(story)
 }
 
-fn server_of(story: &Story<'_>) -> Option<Arc<Server>> {
+/// The server that the stream belonged to.
+pub(crate) fn server_of(story: &Story<'_>) -> Option<Arc<Server>> {
     let id = story.live.server()?;
     let servers = story.backend?.core.servers.load();
     servers.iter().find(|s| s.facts.id == id).cloned()

@@ -2,9 +2,10 @@
 
 use std::io::IoSlice;
 use std::ops::Range;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use h1::{BodyDecoder, BodyEvent, Cursor, Decoded, NameCase, Options, ParseError, Side};
+use h1::{BodyDecoder, BodyEvent, CaseMap, Cursor, Decoded, NameCase, Options, ParseError, Side};
 use http::{BodyLength, Headers};
 use net::{More, Socket};
 
@@ -30,6 +31,7 @@ pub(crate) struct H1Side {
     fault: Option<ParseError>,
     outgoing: Framing,
     names: Names,
+    sent_trailers: Trailers,
 }
 
 /// Whether what comes can still be told apart.
@@ -50,10 +52,28 @@ pub(crate) enum Extent {
 }
 
 /// How header names are written.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Names {
     #[default]
     Lower,
+    Adjusted(Arc<CaseMap>),
+}
+
+impl Names {
+    pub(crate) fn case(&self) -> NameCase<'_> {
+        match self {
+            Self::Lower => NameCase::Lower,
+            Self::Adjusted(map) => NameCase::Adjusted(map),
+        }
+    }
+}
+
+/// Whether the fields behind a body are passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Trailers {
+    #[default]
+    Kept,
+    Dropped,
 }
 
 /// How the end of a body is marked on the wire.
@@ -78,6 +98,7 @@ impl H1Side {
             fault: None,
             outgoing: Framing::Plain,
             names: Names::Lower,
+            sent_trailers: Trailers::Kept,
         }
     }
 
@@ -174,10 +195,19 @@ impl H1Side {
         self.reading
     }
 
-    fn names(&self) -> NameCase<'static> {
-        match self.names {
-            Names::Lower => NameCase::Lower,
-        }
+    /// Header names are written to this peer as it wants them.
+    pub(crate) fn adjust_names(&mut self, cases: &Arc<CaseMap>) {
+        self.names = Names::Adjusted(cases.clone());
+    }
+
+    /// How header names are written.
+    pub(crate) fn names(&self) -> Names {
+        self.names.clone()
+    }
+
+    /// What becomes of the trailers of what is sent.
+    pub(crate) fn send_trailers(&mut self, trailers: Trailers) {
+        self.sent_trailers = trailers;
     }
 
     /// Decodes the next piece of what has been received; `None` when more must come first.
@@ -215,7 +245,7 @@ impl Source for H1Side {
             match self.decode()? {
                 Some(Step::Data) => {}
                 Some(Step::End) => return Poll::Ready(Ok(Piece::End(&self.trailers))),
-                None => match self.poll_fill(cx) {
+                None => match self.conn.poll_fill_on(cx, self.limit) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(Filled::Bytes(_))) => {}
                     Poll::Ready(Ok(Filled::End)) if self.incoming.may_end_here() => {
@@ -318,8 +348,9 @@ impl Sink for H1Side {
 
     fn end(&mut self, trailers: &Headers) {
         if self.outgoing == Framing::Chunked {
-            let names = self.names();
-            h1::chunk::push_last(trailers, names, self.conn.output.tail());
+            let none = Headers::new();
+            let trailers = if self.sent_trailers == Trailers::Dropped { &none } else { trailers };
+            h1::chunk::push_last(trailers, self.names.case(), self.conn.output.tail());
         }
     }
 

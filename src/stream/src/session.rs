@@ -273,7 +273,7 @@ async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend
     if backend.common.facts.id != story.frontend.common.facts.id {
         content(story, client, &backend.common.rules).await?;
     }
-    let mut lease = lease(story, backend, Reuse::No).await?;
+    let mut lease = lease(story, client, backend, Reuse::No, None).await?;
     finish::step(story, Some(&*lease.held.0), Stage::Connection, Step::Connect);
     let timeouts = story.relay_timeouts(backend);
     let limit = story.site.tuning.buffer_size;

@@ -22,8 +22,10 @@ use rule::Rules;
 use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 
 use crate::captures::{CaptureCount, Captures};
+use crate::forwarded::ForwardedOption;
 use crate::gate::Gate;
 use crate::live::StreamCounters;
+use crate::message_options::{CaseSettings, MessageOptions};
 use crate::reserve::{IdleLimits, Inboxes, Reserve};
 use crate::settings::{
     ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
@@ -52,6 +54,8 @@ pub struct Site {
     pub rates: Rates,
     /// How the threads' event loops go about their work.
     pub event_loop: EventLoop,
+    /// The header names that some peers want in another case.
+    pub(crate) cases: Arc<h1::CaseMap>,
     /// The kernel's buffers of connections.
     pub buffers: SocketBuffers,
     /// The limits of idle server connections.
@@ -85,6 +89,10 @@ pub struct Common {
     pub rules: Rules,
     /// Its HTTP options.
     pub http: HttpOptions,
+    /// Its options on messages.
+    pub messages: MessageOptions,
+    /// What it says in a `forwarded` header.
+    pub forwarded: ForwardedOption,
     /// Its socket options.
     pub sockets: SocketOptions,
     /// Its error pages.
@@ -201,6 +209,7 @@ impl Site {
             gate: Gate::default(),
             rates: Rates::new(draft.global()),
             event_loop: draft.global(),
+            cases: draft.global::<CaseSettings>().map(),
             buffers: draft.global(),
             idle: IdleLimits::new(draft.global(), &process, workers),
             inboxes: Inboxes::new(workers),
@@ -319,6 +328,8 @@ fn common(proxy: &ProxyDraft) -> Common {
         timeouts: proxy.slots.get_or_default(),
         rules: proxy.slots.get_or_default(),
         http: proxy.slots.get_or_default(),
+        messages: proxy.slots.get_or_default(),
+        forwarded: proxy.slots.get_or_default(),
         sockets: proxy.slots.get_or_default(),
         error_pages: proxy.slots.get_or_default(),
         captures: Captures::default(),

@@ -117,7 +117,7 @@ impl Direction {
                 }
                 continue;
             }
-            match from.poll_fill(cx, limit) {
+            match from.poll_fill_on(cx, limit) {
                 Poll::Pending => return Ok(moved),
                 Poll::Ready(Ok(Filled::Bytes(n))) => self.splice.read(n, limit),
                 Poll::Ready(Ok(Filled::End)) => self.finish(to),

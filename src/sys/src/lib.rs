@@ -24,6 +24,7 @@ pub mod limits;
 pub mod namespace;
 pub mod options;
 pub mod process;
+pub mod random;
 pub mod reactor;
 pub mod signal;
 pub mod socket;

@@ -32,7 +32,7 @@ pub static CONVERTERS: &[Converter] = &[
         Some(chunked(&bytes(s)?, args, |chunk, out| decimal(chunk.iter().rev(), out)))
     }),
     with("url_dec", Signature::optional(&[INT]), Type::Str, Type::Str, unchecked, |s, args, _| {
-        let plus = if args.int(0) == Some(0) { Plus::InQuery } else { Plus::Everywhere };
+        let plus = if args.int(0).unwrap_or(0) == 0 { Plus::InQuery } else { Plus::Everywhere };
         let mut out = Vec::new();
         http::uri::url_decode(&bytes(s)?, plus, &mut out)?;
         Some(Sample::owned(out))
@@ -234,7 +234,8 @@ mod tests {
     #[test]
     fn urls_are_decoded_and_encoded() {
         expect(&[
-            ("str(a%20b+c),url_dec", "a b c"),
+            ("str(a%20b+c),url_dec", "a b+c"),
+            ("str(a%20b+c),url_dec(1)", "a b c"),
             ("str(a?b+c%2Bd),url_dec", "a?b c+d"),
             ("str(a+b?c+d),url_dec(0)", "a+b?c d"),
             ("str(\"a b\"),url_enc()", "a%20b"),

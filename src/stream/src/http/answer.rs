@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::errors::AfterPage;
-use h1::{ConnectionLine, NameCase, Persistence, RequestInfo};
+use h1::{ConnectionLine, Persistence, RequestInfo};
 use http::{BodyLength, Method, Status};
 use rule::{Ending, Reply};
 
@@ -13,7 +13,7 @@ use super::request::Stop;
 use super::{After, persistence};
 use crate::h1_side::H1Side;
 use crate::settings::ErrorPage;
-use crate::story::{Failure, Stage, Story};
+use crate::story::{Failure, Logged, Stage, Story};
 
 /// Answers a request that rules, or the lack of a backend, kept from being forwarded.
 pub(super) async fn stop(
@@ -26,6 +26,13 @@ pub(super) async fn stop(
         Stop::NoBackend => {
             let termination = Termination::new(Cause::ServerAbort, Phase::Connect);
             failure(story, client, Some(info), Failure::new(503, termination)).await
+        }
+        Stop::Monitored(status) => {
+            // Questions of monitoring would only fill the log.
+            story.logged = Logged::Yes;
+            story.count(|front| front.intercepted.inc());
+            let normal = Termination::NORMAL;
+            failure(story, client, Some(info), Failure::new(status, normal)).await
         }
         Stop::Client(failed) => failure(story, client, Some(info), failed).await,
         Stop::Fault => {
@@ -182,7 +189,8 @@ async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, b
     let line = ConnectionLine::for_response(story.response.version, story.request.version, wanted);
     let before = client.conn.output.len();
     client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-    h1::write_response(&story.response, framing, line, NameCase::Lower, client.conn.output.tail());
+    let names = client.names();
+    h1::write_response(&story.response, framing, line, names.case(), client.conn.output.tail());
     client.conn.output.extend(body);
     let length = (client.conn.output.len() - before) as u64;
     match flush(story, client, length).await {

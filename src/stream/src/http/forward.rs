@@ -4,28 +4,30 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use backend::Server;
+use backend::{RetryOn, Server};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
-use h1::{Asked, ConnectionLine, NameCase, Persistence, Progress, RequestInfo, ResponseInfo, Side};
+use h1::{Asked, ConnectionLine, Persistence, Progress, RequestInfo, ResponseInfo, Side};
 use http::{BodyLength, ResponseHead};
+use lang::facts::Replay;
 use net::More;
 use rule::set::Outcome;
 use rule::{Ending, Verdict, Wait};
 
+use super::replay::{self, Upload};
 use super::request::Routed;
-use super::{After, answer, body, persistence, receive};
+use super::{After, answer, body, edits, persistence, receive};
 use crate::captures::{self, Fault};
 use crate::conn::{Filled, Receiving};
-use crate::connect::{Lease, Origin, Reuse, lease};
+use crate::connect::{self, Failed as FailedServer, Lease, Origin, Reuse, lease};
 use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
 use crate::finish;
-use crate::h1_side::{Framing, H1Side};
+use crate::h1_side::{Framing, H1Side, Trailers};
 use crate::inspect::{self, Arriving, Inspection};
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
 use crate::size;
-use crate::story::{Asked as Challenged, Failure, Stage, Story};
+use crate::story::{Asked as Challenged, Failure, Logged, Stage, Story};
 use crate::tcp::relay;
 use log::Step;
 
@@ -52,7 +54,9 @@ pub(super) async fn forward(
         story.facts.status = 400;
         return Err((Failure::silent(Termination::new(Cause::ClientAbort, Phase::Request)), None));
     }
-    let mut lease = lease(story, backend, reuse).await?;
+    let mut lease = lease(story, &mut client.conn, backend, reuse, None).await?;
+    let mut body = Upload::prepare(story, backend, client).await;
+    let received = story.facts.bytes_in;
     loop {
         let aborts_on_close = backend.common.http.abort_on_close.is_on();
         let mut connected = Connected {
@@ -60,33 +64,53 @@ pub(super) async fn forward(
             info,
             keep,
             upload: Pump::spliced(story.frontend.common.splicing(&backend.common).0),
+            body: &mut body,
             server_done: false,
             aborts_on_close,
         };
-        match connected.exchange(story, client, lease).await {
+        let Broken { failure, server, event, origin } = match connected.exchange(story, client, lease).await {
             Ok(forwarded) => return Ok(forwarded),
-            // The server closed an idle connection just as it was used: it never saw the request.
-            Err(Broken { failure, server, unseen: Unseen::Yes }) => {
-                lease = crate::connect::lease(story, backend, Reuse::No)
-                    .await
-                    .map_err(|(_, other)| (failure, other.or(Some(server))))?;
+            Err(broken) => broken,
+        };
+        count_failure(backend, &server, failure);
+        let (reuse, failed) = if body.is_kept() && replay::again(story, backend, &server, event) {
+            if backend.core.settings.redispatch != 0 {
+                story.facts.timers.queued = Tick::NEVER;
             }
-            Err(broken) => return Err((broken.failure, Some(broken.server))),
-        }
+            (reuse, Some(FailedServer::Answering(server.clone())))
+        } else if origin == Origin::Reused && event == RetryOn::EMPTY_RESPONSE {
+            // The server closed an idle connection just as it was used, and most probably never saw the request.
+            let harmless = info.body.is_empty() && story.request.method.is_idempotent();
+            if !harmless || story.facts.overrides.replay == Replay::Never {
+                return Err((leave_to_client(story), Some(server)));
+            }
+            (Reuse::No, None)
+        } else {
+            return Err((failure, Some(server)));
+        };
+        body.rewind();
+        story.facts.bytes_in = received;
+        lease = connect::lease(story, &mut client.conn, backend, reuse, failed)
+            .await
+            .map_err(|(failure, other)| (failure, other.or(Some(server))))?;
     }
 }
 
-/// Whether a server can be certain not to have seen a request, so that sending it again is right.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unseen {
-    Yes,
-    No,
+/// Sending a request again that may have had an effect is for the client to decide: it sees its connection end, as
+/// it would without a proxy.
+fn leave_to_client(story: &mut Story<'_>) -> Failure {
+    story.logged = Logged::Yes;
+    Failure::silent(Termination::new(Cause::ServerAbort, Phase::Data))
 }
 
+/// An exchange that brought no response.
 struct Broken {
     failure: Failure,
     server: Arc<Server>,
-    unseen: Unseen,
+    /// What of `retry-on` it is.
+    event: RetryOn,
+    /// Where the connection came from.
+    origin: Origin,
 }
 
 fn server_persistence(story: &Story<'_>, backend: &BackendSide) -> Persistence {
@@ -104,6 +128,7 @@ struct Connected<'r> {
     info: &'r RequestInfo,
     keep: Persistence,
     upload: Pump,
+    body: &'r mut Upload,
     server_done: bool,
     /// Whether a client that ends its side is taken to have given up.
     aborts_on_close: bool,
@@ -132,12 +157,12 @@ impl Connected<'_> {
         let server = lease.held.0.clone();
         finish::step(story, Some(&*server), Stage::Request, Step::Connect);
         self.write_request(story, &mut lease);
+        let origin = lease.origin;
         let head = match self.response_head(story, client, &mut lease).await {
             Ok(head) => head,
-            Err((failure, unseen)) => {
-                count_failure(self.backend, &server, failure);
+            Err(failure) => {
                 keep_faults(story, client, &mut lease.side, &server, (self.upload.bytes, 0));
-                return Err(Broken { failure, server, unseen });
+                return Err(Broken { failure, server, event: replay::event(failure), origin });
             }
         };
         if is_challenge(&story.response) {
@@ -149,6 +174,12 @@ impl Connected<'_> {
         story.live.reach(crate::live::Stage::Relaying);
         if let Err(after) = self.inspect(story, &mut lease, &server).await {
             return Ok(Forwarded { after, server });
+        }
+        if let Some(event) = self.unwanted(story) {
+            story.facts.timers.response = Tick::NEVER;
+            story.facts.bytes_out = 0;
+            let failure = Failure::silent(Termination::NORMAL);
+            return Err(Broken { failure, server, event, origin });
         }
         server.counters.common.events.here().statuses.count(story.response.status.0);
         story.facts.server_status = story.response.status.0;
@@ -167,21 +198,28 @@ impl Connected<'_> {
             }
             Err(Refused::Rule(Ending::Deny(status, Some(reply)))) => {
                 story.facts.status = status;
-                self.denied(story);
+                self.denied(story, &server);
                 answer::reply(story, client, self.info, *reply).await
             }
             Err(Refused::Rule(Ending::Deny(status, None))) => {
-                self.denied(story);
+                self.denied(story, &server);
                 let failure = Failure::new(status, Termination::new(Cause::Proxy, Phase::Headers));
                 answer::failure(story, client, Some(self.info), failure).await
             }
             Err(Refused::Rule(_)) => {
-                self.denied(story);
+                self.denied(story, &server);
                 After::Abandon
             }
         };
         self.release(story, lease);
         Ok(Forwarded { after, server })
+    }
+
+    /// The failure that the response's status is, where another attempt may bring a better one.
+    fn unwanted(&self, story: &Story<'_>) -> Option<RetryOn> {
+        let possible = self.body.is_kept() && story.facts.retries < story.retries(self.backend);
+        let event = RetryOn::status(story.response.status.0).filter(|_| possible)?;
+        self.backend.core.settings.retry_on.contains(event).then_some(event)
     }
 
     /// Runs the content rules on the response; they may end it without a word.
@@ -215,19 +253,29 @@ impl Connected<'_> {
         Err(After::Abandon)
     }
 
-    fn denied(&self, story: &mut Story<'_>) {
+    fn denied(&self, story: &mut Story<'_>, server: &Server) {
         story.facts.termination = Termination::new(Cause::Proxy, Phase::Headers);
-        story.count(|front| front.denied_responses.inc());
-        self.backend.core.counters.events.here().denied_responses.inc();
+        inspect::denied_response(story, self.backend, server);
     }
 
     fn write_request(&mut self, story: &mut Story<'_>, lease: &mut Lease) {
         let side = &mut lease.side;
         side.conn.output.ensure_capacity(story.site.tuning.buffer_size);
+        let options = &self.backend.common.messages;
+        if let Some(name) = &options.server_name_header {
+            story.request.headers.set(name, lease.held.0.facts.name.as_bytes());
+        }
+        if options.adjust_for_server.is_on() {
+            side.adjust_names(&story.site.cases);
+        }
+        let dropped = options.drop_request_trailers.is_on();
+        side.send_trailers(if dropped { Trailers::Dropped } else { Trailers::Kept });
         let request = &story.request;
         self.keep = self.keep.after_coding(request.version, &request.headers);
-        let line = ConnectionLine::for_request(request.version, self.keep, self.info.upgrade);
-        h1::write_request(&story.request, self.info.body, line, NameCase::Lower, side.conn.output.tail());
+        let keep = if options.pretend_keepalive.is_on() { Persistence::KeepAlive } else { self.keep };
+        let line = ConnectionLine::for_request(request.version, keep, self.info.upgrade);
+        let names = side.names();
+        h1::write_request(request, self.info.body, line, names.case(), side.conn.output.tail());
         let chunked = self.info.body == BodyLength::Chunked;
         side.send_body(if chunked { Framing::Chunked } else { Framing::Plain });
     }
@@ -238,10 +286,9 @@ impl Connected<'_> {
         story: &mut Story<'_>,
         client: &mut H1Side,
         lease: &mut Lease,
-    ) -> Result<Head, (Failure, Unseen)> {
+    ) -> Result<Head, Failure> {
         let options = receive::options(story.site, self.backend.common.http.response_violations);
         let asked = Asked { method: story.request.method.clone(), upgrade: self.info.upgrade };
-        let origin = lease.origin;
         let side = &mut lease.side;
         let wait = ResponseWait {
             client_timeout: story.client_timeout(),
@@ -261,11 +308,7 @@ impl Connected<'_> {
                 story.body.clear();
                 Ok(Head { info })
             }
-            Err(failure) => {
-                let broke = failure.status == Some(502) && side.conn.input.is_empty();
-                let unseen = origin == Origin::Reused && broke && self.info.body.is_empty();
-                Err((failure, if unseen { Unseen::Yes } else { Unseen::No }))
-            }
+            Err(failure) => Err(failure),
         }
     }
 
@@ -330,7 +373,7 @@ impl Connected<'_> {
             return Ok(None);
         }
         let before = self.upload.bytes;
-        let pumped = self.upload.poll(cx, client, server);
+        let pumped = self.body.poll(cx, &mut self.upload, client, server);
         story.facts.bytes_in += self.upload.bytes - before;
         let moved = self.upload.bytes > before;
         match pumped {
@@ -384,6 +427,11 @@ impl Connected<'_> {
                 }
             }
         }
+        let checks = self.backend.common.messages.check_cache.is_on();
+        if checks && edits::leaks_cookie(&story.request.method, &story.response) {
+            edits::report_cookie(story, self.backend, server);
+            return Err(Refused::Rule(Ending::Deny(502, None)));
+        }
         for rules in proxies.into_iter().flatten().map(|r| &r.http_after).filter(|r| !r.is_empty()) {
             let _ = rules.run(0, &mut story.txn(Stage::Response, Some(server)));
         }
@@ -419,9 +467,12 @@ impl Connected<'_> {
         story.facts.status = story.response.status.0;
         let before = client.conn.output.len();
         client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-        h1::write_response(&story.response, length, line, NameCase::Lower, client.conn.output.tail());
+        let names = client.names();
+        h1::write_response(&story.response, length, line, names.case(), client.conn.output.tail());
         story.sent += (client.conn.output.len() - before) as u64;
         client.send_body(framing);
+        let dropped = story.frontend.common.messages.drop_response_trailers.is_on();
+        client.send_trailers(if dropped { Trailers::Dropped } else { Trailers::Kept });
         if length == BodyLength::Tunnel {
             return self.tunnel(story, client, lease).await;
         }
@@ -445,7 +496,7 @@ impl Connected<'_> {
             let (downloaded, before) = (download.bytes, download.bytes + self.upload.bytes);
             if !self.upload.is_done() && !self.server_done {
                 let uploaded = self.upload.bytes;
-                self.server_done |= self.upload.poll(cx, client, server).is_err();
+                self.server_done |= self.body.poll(cx, &mut self.upload, client, server).is_err();
                 story.facts.bytes_in += self.upload.bytes - uploaded;
             }
             let pumped = download.poll(cx, server, client);
@@ -626,8 +677,9 @@ fn forward_interim(story: &mut Story<'_>, client: &mut H1Side) {
     if story.request.version.is_at_least_11() {
         let before = client.conn.output.len();
         client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-        let out = client.conn.output.tail();
-        h1::write_response(&story.response, BodyLength::None, ConnectionLine::Nothing, NameCase::Lower, out);
+        let names = client.names();
+        let (none, out) = (ConnectionLine::Nothing, client.conn.output.tail());
+        h1::write_response(&story.response, BodyLength::None, none, names.case(), out);
         story.sent += (client.conn.output.len() - before) as u64;
     }
 }

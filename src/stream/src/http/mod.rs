@@ -13,8 +13,10 @@
 
 mod answer;
 mod body;
+mod edits;
 mod forward;
 mod receive;
+mod replay;
 mod request;
 
 pub(crate) use receive::options;
@@ -54,6 +56,9 @@ pub(crate) enum Left {
 /// back.
 pub(crate) async fn serve(story: &mut Story<'_>, conn: Conn) -> Option<Conn> {
     let mut client = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Request);
+    if story.frontend.common.messages.adjust_for_client.is_on() {
+        client.adjust_names(&story.site.cases);
+    }
     loop {
         let beginning = story.begin();
         match one(story, &mut client, beginning).await {

@@ -93,6 +93,8 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
         Polled::Failed(failure) => Err(NoRequest::Failed(failure)),
         // A kept-alive connection that ends in silence is how such connections end.
         Polled::Silence(_) if story.served > 0 => Err(NoRequest::Idle),
+        // Browsers connect in advance, and may find nothing to ask for.
+        Polled::Silence(_) if story.frontend.common.messages.ignore_probes.is_on() => Err(NoRequest::Idle),
         Polled::Drowsy => Err(NoRequest::Silent),
         Polled::Silence(cause) => {
             let status = if cause == Cause::ClientTimeout { 408 } else { 400 };

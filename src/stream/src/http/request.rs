@@ -5,7 +5,7 @@ use base::text::IpText;
 use rule::set::Outcome;
 use rule::{BodyWait, Ending, Truth, Verdict, Wait};
 
-use super::body;
+use super::{body, edits};
 
 use crate::h1_side::H1Side;
 use crate::inspect::{self, Arriving, Inspection};
@@ -28,6 +28,8 @@ pub(super) enum Stop {
     NoBackend,
     /// The client did not do its part.
     Client(Failure),
+    /// It asks how the proxy is, and is told with this status.
+    Monitored(u16),
     /// Content rules of the frontend ended it, before it counted as a request.
     Unasked,
 }
@@ -60,8 +62,12 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
         // The request is there for the rest of the story from here on.
         story.facts.timers.request = story.now();
     }
+    if let Some(status) = edits::monitored(story) {
+        return Err(Stop::Monitored(status));
+    }
     buffer(story, client, &frontend.common).await?;
     run(story, client, &frontend.common.rules.http_request).await?;
+    edits::restrict_names(&mut story.request, &frontend.common)?;
     let backend = choose(story).ok_or(Stop::NoBackend)?;
     story.enter_backend(backend);
     // The two sides of a `listen` section have one list of rules, which has been run.
@@ -69,8 +75,11 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
         buffer(story, client, &backend.common).await?;
         inspect(story, client, &backend.common).await?;
         run(story, client, &backend.common.rules.http_request).await?;
+        edits::restrict_names(&mut story.request, &backend.common)?;
     }
+    edits::add_forwarded(story, backend);
     add_forwarded_for(story, backend);
+    edits::add_original_to(story, backend);
     if let (Some(header), Some(id)) = (&frontend.unique_id.header, &story.facts.unique_id) {
         story.request.headers.push(header, id);
     }
