@@ -22,6 +22,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { fetches: lang::fetches::chance::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::connection::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::content::FETCHES, ..Tables::NONE },
+    Tables { fetches: lang::fetches::internal::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::limits::FETCHES, ..Tables::NONE },
     Tables { directives: config::DIRECTIVES, checks: config::CHECKS, ..Tables::NONE },
     Tables { directives: config::global::DIRECTIVES, checks: config::global::CHECKS, ..Tables::NONE },

@@ -42,6 +42,8 @@ pub enum ArgKind {
     Delimiter,
     /// Bytes as hexadecimal digits.
     Hex,
+    /// `s`, `ms` or `us`.
+    SecondUnit,
     /// The way to a field of a Protocol Buffers message: numbers with dots between them.
     FieldPath,
 }
@@ -50,7 +52,7 @@ impl ArgKind {
     /// The word for error messages and listings.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Str | Self::Hex => "string",
+            Self::Str | Self::Hex | Self::SecondUnit => "string",
             Self::Int => "integer",
             Self::Time => "delay",
             Self::Size => "size",
@@ -257,6 +259,8 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         | ArgKind::Userlist
         | ArgKind::Regex
         | ArgKind::Delimiter => Ok(Arg::Str(text.into())),
+        ArgKind::SecondUnit if matches!(text, b"s" | b"ms" | b"us") => Ok(Arg::Str(text.into())),
+        ArgKind::SecondUnit => Err(format!("expects 's', 'ms' or 'us', got '{word}'")),
         ArgKind::Hex => unhex(text).map(|bytes| Arg::Str(bytes.into())).ok_or_else(bad),
         ArgKind::FieldPath => match crate::converters::protobuf::field_path(text) {
             Some(_) => Ok(Arg::Str(text.into())),

@@ -3,6 +3,7 @@
 pub mod chance;
 pub mod connection;
 pub mod content;
+pub mod internal;
 pub mod limits;
 
 use std::borrow::Cow;
