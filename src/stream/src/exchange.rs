@@ -202,8 +202,8 @@ impl Pump {
             Poll::Ready(Ok(())) => {}
         }
         let before = self.splice.held();
-        let more = if from.raw().is_some() { More::Yes } else { More::No };
-        let given = self.splice.poll_give(cx, to.raw()?, more);
+        // A pipe's worth fills many segments: holding the last one back for more would gain nothing.
+        let given = self.splice.poll_give(cx, to.raw()?, More::No);
         self.bytes += (before - self.splice.held()) as u64;
         Some(match given {
             Poll::Pending => Ok(Some(Waiting::ForSink)),
