@@ -22,7 +22,7 @@ mod probe;
 use std::borrow::Cow;
 
 use crate::arg::{Arg, ArgKind, Args, Signature};
-use crate::expr::{ConvertFn, Converter, unchecked};
+use crate::expr::{ConvertFn, Converter, Outlook, unchecked};
 use crate::facts::Scene;
 use crate::sample::{Sample, Type};
 use crate::vars::{VarName, look_up};
@@ -65,7 +65,12 @@ const fn with(
     check: Check,
     eval: ConvertFn,
 ) -> Converter {
-    Converter { name, args, input, out, manual: "7.3.1", check, eval }
+    Converter { name, args, input, out, manual: "7.3.1", outlook: Outlook::AsInput, check, eval }
+}
+
+/// The same converter, whose values more data do not change.
+const fn settled(converter: &Converter) -> Converter {
+    Converter { outlook: Outlook::Final, ..*converter }
 }
 
 /// The bytes of a sample that was cast to text or to bytes.

@@ -173,6 +173,15 @@ pub enum Values {
     Many,
 }
 
+/// Whether more data may change what a converter gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// If they may change what it is given.
+    AsInput,
+    /// No: it looks at one message, and gives nothing before its end is there.
+    Final,
+}
+
 /// A converter.
 pub struct Converter {
     /// Its name.
@@ -185,6 +194,8 @@ pub struct Converter {
     pub out: Type,
     /// The section of the configuration manual that describes it.
     pub manual: &'static str,
+    /// Whether more data may change what it gives.
+    pub outlook: Outlook,
     /// Checks on the arguments beyond their types.
     pub check: fn(&mut Args) -> Result<(), String>,
     /// What it does.
@@ -340,7 +351,13 @@ impl Expr {
     pub fn eval_at<'a>(&'a self, scene: &Scene<'a>, cursor: Cursor) -> Fetched<'a> {
         match (self.fetch.eval)(scene, &self.args, cursor) {
             Fetched::Value(v) => self.convert(v, scene).into(),
-            Fetched::SoFar(v) => self.convert(v, scene).map_or(Fetched::NotYet, Fetched::SoFar),
+            Fetched::SoFar(v) => match self.convert(v, scene) {
+                None => Fetched::NotYet,
+                Some(v) if self.converters.iter().any(|(c, _)| c.outlook == Outlook::Final) => {
+                    Fetched::Value(v)
+                }
+                Some(v) => Fetched::SoFar(v),
+            },
             none => none,
         }
     }

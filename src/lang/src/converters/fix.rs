@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{STR, bytes, part, plain, text, with};
+use super::{STR, bytes, part, plain, settled, text, with};
 use crate::arg::{Arg, Args, Signature};
 use crate::expr::Converter;
 use crate::facts::Scene;
@@ -10,11 +10,11 @@ use crate::sample::{Sample, Type};
 
 /// The converters of FIX.
 pub static CONVERTERS: &[Converter] = &[
-    plain("fix_is_valid", Type::Bin, Type::Bool, |s, _, _| match judge(&bytes(s)?) {
+    settled(&plain("fix_is_valid", Type::Bin, Type::Bool, |s, _, _| match judge(&bytes(s)?) {
         Verdict::Unfinished => None,
         Verdict::Valid => Some(Sample::Bool(true)),
         Verdict::Invalid => Some(Sample::Bool(false)),
-    }),
+    })),
     with("fix_tag_value", Signature::all(&[STR]), Type::Bin, Type::Bin, check_tag, tag_value),
 ];
 
@@ -163,6 +163,12 @@ mod tests {
         for len in [0, 12, 30, valid.len() - 1] {
             assert_eq!(judged(&valid[..len]), None, "{len} bytes");
         }
+    }
+
+    #[test]
+    fn a_verdict_is_final() {
+        assert!(CONVERTERS[0].outlook == crate::expr::Outlook::Final);
+        assert!(CONVERTERS[1].outlook == crate::expr::Outlook::AsInput);
     }
 
     #[test]

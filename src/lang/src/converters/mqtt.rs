@@ -1,6 +1,6 @@
 //! The first packets of MQTT 3.1, 3.1.1 and 5.0: what a client begins with, and the answer.
 
-use super::{STR, bytes, plain, text, with};
+use super::{STR, bytes, plain, settled, text, with};
 use crate::arg::{Arg, Args, Signature};
 use crate::expr::Converter;
 use crate::facts::Scene;
@@ -9,11 +9,11 @@ use crate::sample::{Sample, Type};
 /// The converters of MQTT.
 pub static CONVERTERS: &[Converter] = &[
     with("mqtt_field_value", Signature::all(&[STR, STR]), Type::Bin, Type::Str, check_field, field_value),
-    plain("mqtt_is_valid", Type::Bin, Type::Bool, |s, _, _| match Packet::parse(&bytes(s)?) {
+    settled(&plain("mqtt_is_valid", Type::Bin, Type::Bool, |s, _, _| match Packet::parse(&bytes(s)?) {
         Ok(_) => Some(Sample::Bool(true)),
         Err(Trouble::Malformed) => Some(Sample::Bool(false)),
         Err(Trouble::Unfinished) => None,
-    }),
+    })),
 ];
 
 const CONNECT: usize = 1;
