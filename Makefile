@@ -33,7 +33,7 @@ models:
 
 reg-tests:
 	$(BUILD) build --locked
-	./reg-tests/run target/debug/haproxy
+	./reg-tests/run $${CARGO_TARGET_DIR:-target}/debug/haproxy
 
 bench:
 	./contrib/bench/bench
