@@ -5,7 +5,7 @@ use std::sync::Arc;
 use backend::Server;
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
-use lang::facts::{ConnFault, LevelOverride, Load};
+use lang::facts::{ConnFault, LevelOverride, Load, Rewrites};
 use lang::logformat::Completeness;
 use log::{Due, Level, Step};
 use stats::BackendCounters;
@@ -66,9 +66,37 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
     for counters in sides(story, server) {
         account(story, counters);
     }
+    count_rewrites(story, server);
     log_line(story, server, Stage::Response);
     events::ended(story);
     story.live.leave();
+}
+
+/// Counts the rewrites that failed until now, for all that the stream belongs to; those of requests were no matter
+/// of the server.
+pub(crate) fn count_rewrites(story: &mut Story<'_>, server: Option<&Server>) {
+    let Rewrites { failed_requests, failed_responses, .. } = story.facts.rewrites;
+    let failed = u64::from(failed_requests) + u64::from(failed_responses);
+    if failed == 0 {
+        return;
+    }
+    let rewrites = &mut story.facts.rewrites;
+    (rewrites.failed_requests, rewrites.failed_responses) = (0, 0);
+    story.count(|front| front.failed_rewrites.add(failed));
+    for counters in sides(story, None) {
+        counters.events.here().failed_rewrites.add(failed);
+    }
+    if let Some(server) = server {
+        server.counters.common.events.here().failed_rewrites.add(failed_responses.into());
+    }
+}
+
+/// Counts something that went wrong inside, for all that the stream belongs to.
+pub(crate) fn internal_error(story: &Story<'_>, server: Option<&Server>) {
+    story.count(|front| front.internal_errors.inc());
+    for counters in sides(story, server) {
+        counters.events.here().internal_errors.inc();
+    }
 }
 
 /// Counts a stream's bytes for its frontend.

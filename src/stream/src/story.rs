@@ -350,6 +350,7 @@ impl<'s> Story<'s> {
             request: (stage != Stage::Connection).then_some(&mut self.request),
             response: (stage == Stage::Response).then_some(&mut self.response),
             payload: payload(&self.body, stage),
+            buffer: self.site.tuning.buffer_size,
         }
     }
 }

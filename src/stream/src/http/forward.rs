@@ -138,6 +138,8 @@ struct Connected<'r> {
 enum Refused {
     /// A rule says so.
     Rule(Ending),
+    /// A rule could not do what it should.
+    Fault,
     /// What a rule waited for did not come.
     Late(Failure),
 }
@@ -188,6 +190,11 @@ impl Connected<'_> {
                 story.facts.status = story.response.status.0;
                 finish::step(story, Some(&*server), Stage::Response, Step::Response);
                 self.relay_response(story, client, &mut lease, head.info).await
+            }
+            Err(Refused::Fault) => {
+                finish::internal_error(story, Some(&server));
+                let failure = Failure::new(500, Termination::new(Cause::Proxy, Phase::Headers));
+                answer::failure(story, client, Some(self.info), failure).await
             }
             Err(Refused::Late(failure)) => {
                 count_failure(self.backend, &server, failure);
@@ -418,7 +425,7 @@ impl Connected<'_> {
             loop {
                 match rules.run(at, &mut story.txn(Stage::Response, Some(server))) {
                     Outcome::Stopped(Verdict::End(ending), _) => return Err(Refused::Rule(ending)),
-                    Outcome::Stopped(..) => return Err(Refused::Rule(Ending::Deny(500, None))),
+                    Outcome::Stopped(..) => return Err(Refused::Fault),
                     Outcome::Waiting(Wait::Body(wait), next) => {
                         body::of_response(story, side, wait).await.map_err(Refused::Late)?;
                         at = next;
@@ -433,7 +440,11 @@ impl Connected<'_> {
             return Err(Refused::Rule(Ending::Deny(502, None)));
         }
         for rules in proxies.into_iter().flatten().map(|r| &r.http_after).filter(|r| !r.is_empty()) {
-            let _ = rules.run(0, &mut story.txn(Stage::Response, Some(server)));
+            if let Outcome::Stopped(Verdict::Fault(_), _) =
+                rules.run(0, &mut story.txn(Stage::Response, Some(server)))
+            {
+                return Err(Refused::Fault);
+            }
         }
         Ok(())
     }

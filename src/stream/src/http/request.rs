@@ -7,6 +7,7 @@ use rule::{BodyWait, Ending, Truth, Verdict, Wait};
 
 use super::{body, edits};
 
+use crate::finish;
 use crate::h1_side::H1Side;
 use crate::inspect::{self, Arriving, Inspection};
 use crate::settings::{ForwardedFor, IfNone, RouteTarget};
@@ -113,7 +114,9 @@ async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList)
     }
     let mut at = 0;
     loop {
-        match rules.run(at, &mut story.txn(Stage::Request, None)) {
+        let outcome = rules.run(at, &mut story.txn(Stage::Request, None));
+        finish::count_rewrites(story, None);
+        match outcome {
             Outcome::Waiting(Wait::Body(wait), next) => {
                 body::of_request(story, client, wait).await?;
                 at = next;
