@@ -424,6 +424,10 @@ pub struct Rewrites {
     pub failed_requests: u32,
     /// Those of the response that failed.
     pub failed_responses: u32,
+    /// How many bytes of the request's body share its buffer.
+    pub held_request: usize,
+    /// The same of the response.
+    pub held_response: usize,
 }
 
 /// What becomes of a message that could not be rewritten (`strict-mode`).

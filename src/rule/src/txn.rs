@@ -63,7 +63,8 @@ impl Txn<'_> {
 
     /// By how many bytes the message that a rule set is about may still grow.
     pub(crate) fn room(&self, set: RuleSets) -> usize {
-        let (line, headers) = match (RuleSets::HTTP_REQUEST.meets(set), &self.request, &self.response) {
+        let request = RuleSets::HTTP_REQUEST.meets(set);
+        let (line, headers) = match (request, &self.request, &self.response) {
             (true, Some(head), _) => {
                 let line = head.method.as_bytes().len() + head.target.len() + head.version.as_bytes().len();
                 (line, &head.headers)
@@ -71,14 +72,25 @@ impl Txn<'_> {
             (false, _, Some(head)) => (head.version.as_bytes().len() + 3 + head.reason.len(), &head.headers),
             _ => return 0,
         };
-        let body = match self.payload {
-            Payload::Request(body) | Payload::Response(body) if !body.data.is_empty() => {
-                PART + body.data.len()
-            }
-            _ => 0,
+        let rewrites = self.stream.as_ref().map(|stream| stream.rewrites).unwrap_or_default();
+        let body = match if request { rewrites.held_request } else { rewrites.held_response } {
+            0 => 0,
+            held => PART + held,
         };
         let used = FRAME + PART + line + headers.size() + PART * headers.len() + PART + END + body;
         self.buffer.saturating_sub(used)
+    }
+
+    /// So much has come of the body of the message that a rule set is about. What fits into the message's buffer is
+    /// there when rules run, but for a reserve.
+    pub fn hold(&mut self, set: RuleSets, come: usize, reserve: usize) {
+        let room = self.room(set).saturating_sub(reserve);
+        let Some(stream) = self.stream.as_deref_mut() else { return };
+        let request = RuleSets::HTTP_REQUEST.meets(set);
+        let rewrites = &mut stream.rewrites;
+        let held = if request { &mut rewrites.held_request } else { &mut rewrites.held_response };
+        let room = if *held == 0 { room.saturating_sub(PART) } else { room };
+        *held = (*held).max(come.min(*held + room));
     }
 
     /// Says that a rewrite failed: strictly that is a fault, else the message stays as it is.

@@ -83,6 +83,8 @@ pub(crate) enum Framing {
     #[default]
     Plain,
     Chunked,
+    /// There is no body on this side: what comes of it goes no further.
+    LeftOut,
 }
 
 impl H1Side {
@@ -288,6 +290,9 @@ impl Source for H1Side {
 impl Sink for H1Side {
     fn poll_data(&mut self, cx: &mut Context<'_>, data: &[u8], more: More) -> Poll<Result<usize, SinkError>> {
         let conn = &mut self.conn;
+        if self.outgoing == Framing::LeftOut {
+            return Poll::Ready(Ok(data.len()));
+        }
         if self.outgoing == Framing::Chunked {
             if conn.output.len() >= self.limit
                 && conn.poll_flush(cx, more).map_err(|_| SinkError)?.is_pending()
@@ -328,7 +333,7 @@ impl Sink for H1Side {
     }
 
     fn raw(&self) -> Option<&Socket> {
-        Some(&self.conn.socket)
+        (self.outgoing != Framing::LeftOut).then_some(&self.conn.socket)
     }
 
     fn begin_raw(&mut self, n: usize) {

@@ -6,7 +6,7 @@ use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::errors::AfterPage;
 use h1::{ConnectionLine, Persistence, RequestInfo};
-use http::{BodyLength, Method, ResponseHead, Status};
+use http::{BodyLength, ResponseHead, Status};
 use rule::set::Outcome;
 use rule::{Ending, Reply, Verdict};
 
@@ -15,7 +15,7 @@ use super::{After, persistence};
 use crate::finish;
 use crate::h1_side::H1Side;
 use crate::settings::ErrorPage;
-use crate::story::{Failure, Logged, Stage, Story};
+use crate::story::{Answer, Failure, Logged, Stage, Story};
 
 /// Answers a request that rules, or the lack of a backend, kept from being forwarded.
 pub(super) async fn stop(
@@ -210,7 +210,7 @@ async fn send_page(
 /// Sends the story's response with a body that is all there.
 async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, body: &[u8]) -> After {
     story.facts.status = story.response.status.0;
-    let bodyless = story.request.method == Method::Head || story.response.status.forbids_body();
+    let bodyless = story.wants == Answer::HeadOnly || story.response.status.forbids_body();
     let (framing, body) = if bodyless {
         (BodyLength::None, &b""[..])
     } else if story.response.headers.contains(b"content-length") {

@@ -12,7 +12,7 @@ use http::{BodyLength, ResponseHead};
 use lang::facts::Replay;
 use net::More;
 use rule::set::Outcome;
-use rule::{Ending, Verdict, Wait};
+use rule::{Ending, RuleSets, Verdict, Wait};
 
 use super::replay::{self, Upload};
 use super::request::Routed;
@@ -27,7 +27,7 @@ use crate::inspect::{self, Arriving, Inspection};
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
 use crate::size;
-use crate::story::{Asked as Challenged, Failure, Logged, Stage, Story};
+use crate::story::{Answer, Asked as Challenged, Failure, Logged, Stage, Story};
 use crate::tcp::relay;
 use log::Step;
 
@@ -420,6 +420,8 @@ impl Connected<'_> {
         let frontend = story.frontend;
         let own = self.backend.common.facts.id != frontend.common.facts.id;
         let proxies = [Some(&self.backend.common.rules), own.then_some(&frontend.common.rules)];
+        let (come, reserve) = (side.conn.input.len(), story.site.tuning.max_rewrite);
+        story.txn(Stage::Response, Some(server)).hold(RuleSets::HTTP_RESPONSE, come, reserve);
         for rules in proxies.into_iter().flatten().map(|r| &r.http_response).filter(|r| !r.is_empty()) {
             let mut at = 0;
             loop {
@@ -458,14 +460,19 @@ impl Connected<'_> {
     ) -> After {
         let old_client = !story.request.version.is_at_least_11();
         let (length, framing) = match info.body {
-            BodyLength::Chunked if old_client => (BodyLength::UntilClose, Framing::Plain),
+            BodyLength::Chunked if old_client && story.wants == Answer::Whole => (BodyLength::UntilClose, Framing::Plain),
             BodyLength::Chunked => (BodyLength::Chunked, Framing::Chunked),
             other => (other, Framing::Plain),
         };
         let response = &story.response;
         let mut wanted = persistence(story, self.info).after_coding(response.version, &response.headers);
-        if length == BodyLength::UntilClose {
+        // A status that a rule chose may have no body; the coding of the one that came goes with it.
+        let uncoded = length == BodyLength::Chunked && story.response.status.forbids_body();
+        if length == BodyLength::UntilClose || uncoded {
             wanted = Persistence::Close;
+        }
+        if uncoded {
+            story.response.headers.remove(b"transfer-encoding");
         }
         self.keep = if self.upload.is_done() { info.persistence_with(self.keep) } else { Persistence::Close };
         let line = match length {
@@ -481,7 +488,9 @@ impl Connected<'_> {
         let names = client.names();
         h1::write_response(&story.response, length, line, names.case(), client.conn.output.tail());
         story.sent += (client.conn.output.len() - before) as u64;
-        client.send_body(framing);
+        // Rules may have changed the method for the server, or the status for the client.
+        let bodyless = story.wants == Answer::HeadOnly || story.response.status.forbids_body();
+        client.send_body(if bodyless { Framing::LeftOut } else { framing });
         let dropped = story.frontend.common.messages.drop_response_trailers.is_on();
         client.send_trailers(if dropped { Trailers::Dropped } else { Trailers::Kept });
         if length == BodyLength::Tunnel {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Progress, RequestInfo, Side, Strictness};
-use http::BodyLength;
+use http::{BodyLength, Method};
 use lang::logformat::Needs;
 
 use crate::captures::{self, Fault};
@@ -17,7 +17,7 @@ use crate::h1_side::H1Side;
 use crate::settings::Violations;
 use crate::site::Site;
 use crate::size;
-use crate::story::{Failure, Story};
+use crate::story::{Answer, Failure, Story};
 use crate::worker::Alert;
 
 /// Why there is no request.
@@ -232,6 +232,9 @@ fn begin_request(story: &mut Story<'_>) {
 
 /// The request line for the log, before any rule changes it.
 fn keep_request_line(story: &mut Story<'_>) {
+    if story.request.method == Method::Head {
+        story.wants = Answer::HeadOnly;
+    }
     let (facts, request) = (&mut story.facts, &story.request);
     facts.http_version = if request.version.is_at_least_11() { 11 } else { 10 };
     if story.frontend.log.needs().contains(Needs::REQUEST_LINE) {
