@@ -8,7 +8,7 @@ use backend::{RetryOn, Server};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Asked, ConnectionLine, Persistence, Progress, RequestInfo, ResponseInfo, Side};
-use http::{BodyLength, ResponseHead};
+use http::{BodyLength, ResponseHead, Status};
 use lang::facts::Replay;
 use net::More;
 use rule::set::Outcome;
@@ -467,13 +467,14 @@ impl Connected<'_> {
         let response = &story.response;
         let mut wanted = persistence(story, self.info).after_coding(response.version, &response.headers);
         // A status that a rule chose may have no body; the coding of the one that came goes with it.
-        let uncoded = length == BodyLength::Chunked && story.response.status.forbids_body();
+        let uncoded = length == BodyLength::Chunked && story.response.status == Status(204);
         if length == BodyLength::UntilClose || uncoded {
             wanted = Persistence::Close;
         }
         if uncoded {
             story.response.headers.remove(b"transfer-encoding");
         }
+        let length = if uncoded { BodyLength::None } else { length };
         self.keep = if self.upload.is_done() { info.persistence_with(self.keep) } else { Persistence::Close };
         let line = match length {
             BodyLength::Tunnel => ConnectionLine::Nothing,
