@@ -50,6 +50,10 @@ pub(crate) trait Sink {
     fn end(&mut self, trailers: &Headers);
     /// The socket that bytes of the body may be put into directly; none when they cannot.
     fn raw(&self) -> Option<&Socket>;
+    /// Whether what is put into it directly may wait for what follows.
+    fn more(&self, follows: More) -> More {
+        follows
+    }
     /// So many bytes will be put into the raw socket once what is here has been sent.
     fn begin_raw(&mut self, n: usize);
     /// They have been.
@@ -203,6 +207,7 @@ impl Pump {
         }
         let before = self.splice.held();
         let more = if from.raw().is_some() { More::Yes } else { More::No };
+        let more = to.more(more);
         let given = self.splice.poll_give(cx, to.raw()?, more);
         self.bytes += (before - self.splice.held()) as u64;
         Some(match given {

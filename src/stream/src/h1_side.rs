@@ -30,6 +30,7 @@ pub(crate) struct H1Side {
     reading: Reading,
     fault: Option<ParseError>,
     outgoing: Framing,
+    delivery: Delivery,
     names: Names,
     sent_trailers: Trailers,
 }
@@ -87,6 +88,14 @@ pub(crate) enum Framing {
     LeftOut,
 }
 
+/// Whether what is sent may wait for more that makes a full packet of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    #[default]
+    Packed,
+    AtOnce,
+}
+
 impl H1Side {
     pub(crate) fn new(conn: Conn, limit: usize, side: Side) -> Self {
         Self {
@@ -99,6 +108,7 @@ impl H1Side {
             reading: Reading::Sound,
             fault: None,
             outgoing: Framing::Plain,
+            delivery: Delivery::default(),
             names: Names::Lower,
             sent_trailers: Trailers::Kept,
         }
@@ -207,6 +217,16 @@ impl H1Side {
         self.names.clone()
     }
 
+    /// How what is sent is packed.
+    pub(crate) fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
+    /// Sets how what is sent is packed.
+    pub(crate) fn deliver(&mut self, delivery: Delivery) {
+        self.delivery = delivery;
+    }
+
     /// What becomes of the trailers of what is sent.
     pub(crate) fn send_trailers(&mut self, trailers: Trailers) {
         self.sent_trailers = trailers;
@@ -289,6 +309,7 @@ impl Source for H1Side {
 
 impl Sink for H1Side {
     fn poll_data(&mut self, cx: &mut Context<'_>, data: &[u8], more: More) -> Poll<Result<usize, SinkError>> {
+        let more = self.more(more);
         let conn = &mut self.conn;
         if self.outgoing == Framing::LeftOut {
             return Poll::Ready(Ok(data.len()));
@@ -336,6 +357,10 @@ impl Sink for H1Side {
         (self.outgoing != Framing::LeftOut).then_some(&self.conn.socket)
     }
 
+    fn more(&self, follows: More) -> More {
+        if self.delivery == Delivery::AtOnce { More::No } else { follows }
+    }
+
     fn begin_raw(&mut self, n: usize) {
         if let Some(meter) = &self.conn.meter {
             meter.spliced_out(n);
@@ -360,6 +385,7 @@ impl Sink for H1Side {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>, more: More) -> Poll<Result<(), SinkError>> {
+        let more = self.more(more);
         self.conn.poll_flush(cx, more).map_err(|_| SinkError)
     }
 }

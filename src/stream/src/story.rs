@@ -15,6 +15,7 @@ use stats::ListenerCounters;
 use stats::counters::FrontendEvents;
 
 use crate::conn::Conn;
+use crate::continuous::Accounts;
 use crate::events::{self, Events};
 use crate::live::{Begun, Seat};
 use crate::reserve::OwnConnections;
@@ -249,6 +250,12 @@ impl<'s> Story<'s> {
         if let Some(listener) = self.listener {
             what(listener.events.here());
         }
+    }
+
+    /// Whom the stream's bytes are counted for while it runs, where they are.
+    pub(crate) fn accounts(&self) -> Option<Accounts<'s>> {
+        let Self { site, frontend, listener, .. } = *self;
+        frontend.counts_continuously().then_some(Accounts { site, frontend, listener })
     }
 
     /// Puts the current stream on the list of those that live.

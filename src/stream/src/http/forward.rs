@@ -20,9 +20,10 @@ use super::{After, answer, body, edits, persistence, receive};
 use crate::captures::{self, Fault};
 use crate::conn::{Filled, Receiving};
 use crate::connect::{self, Failed as FailedServer, Lease, Origin, Reuse, lease};
+use crate::events;
 use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
 use crate::finish;
-use crate::h1_side::{Framing, H1Side, Trailers};
+use crate::h1_side::{Delivery, Framing, H1Side, Trailers};
 use crate::inspect::{self, Arriving, Inspection};
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
@@ -281,6 +282,9 @@ impl Connected<'_> {
         self.keep = self.keep.after_coding(request.version, &request.headers);
         let keep = if options.pretend_keepalive.is_on() { Persistence::KeepAlive } else { self.keep };
         let line = ConnectionLine::for_request(request.version, keep, self.info.upgrade);
+        let both = [&story.frontend.common.http, &self.backend.common.http];
+        let urgent = both.iter().any(|options| options.no_delay.is_on());
+        side.deliver(if urgent { Delivery::AtOnce } else { Delivery::Packed });
         let names = side.names();
         h1::write_request(request, self.info.body, line, names.case(), side.conn.output.tail());
         let chunked = self.info.body == BodyLength::Chunked;
@@ -310,6 +314,7 @@ impl Connected<'_> {
         match outcome {
             Ok(info) => {
                 story.facts.timers.response = story.now();
+                events::answered(story);
                 story.facts.bytes_out += size::of_response(&story.response);
                 side.expect_body(info.body, Side::Response, wait.options);
                 story.body.clear();
@@ -336,6 +341,7 @@ impl Connected<'_> {
                 match read_head(server, wait, &mut story.response) {
                     Ok(Some(info)) if info.is_interim(&story.response) => {
                         story.facts.bytes_out += size::of_response(&story.response);
+                        events::answered(story);
                         forward_interim(story, client);
                         continue;
                     }
@@ -383,6 +389,9 @@ impl Connected<'_> {
         let pumped = self.body.poll(cx, &mut self.upload, client, server);
         story.facts.bytes_in += self.upload.bytes - before;
         let moved = self.upload.bytes > before;
+        if moved {
+            story.live.carry(story.facts.bytes_in, story.facts.bytes_out);
+        }
         match pumped {
             Ok(Pumped::Done) => {
                 let now = story.now();
@@ -460,7 +469,9 @@ impl Connected<'_> {
     ) -> After {
         let old_client = !story.request.version.is_at_least_11();
         let (length, framing) = match info.body {
-            BodyLength::Chunked if old_client && story.wants == Answer::Whole => (BodyLength::UntilClose, Framing::Plain),
+            BodyLength::Chunked if old_client && story.wants == Answer::Whole => {
+                (BodyLength::UntilClose, Framing::Plain)
+            }
             BodyLength::Chunked => (BodyLength::Chunked, Framing::Chunked),
             other => (other, Framing::Plain),
         };
@@ -491,6 +502,8 @@ impl Connected<'_> {
         story.sent += (client.conn.output.len() - before) as u64;
         // Rules may have changed the method for the server, or the status for the client.
         let bodyless = story.wants == Answer::HeadOnly || story.response.status.forbids_body();
+        let urgent = lease.side.delivery();
+        client.deliver(urgent);
         client.send_body(if bodyless { Framing::LeftOut } else { framing });
         let dropped = story.frontend.common.messages.drop_response_trailers.is_on();
         client.send_trailers(if dropped { Trailers::Dropped } else { Trailers::Kept });

@@ -54,6 +54,8 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
     } else {
         wait_for_rest(story, begin);
     }
+    // The client is to learn of the end from its next response.
+    let waits_to_tell = story.frontend.common.http.idle_close_on_response.is_on();
     let mut closing = std::pin::pin!(worker.closing.notified());
     let polled = poll_fn(|cx| {
         let polled = poll(cx, story, client, &options);
@@ -62,7 +64,7 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
         }
         // Nothing is under way: the client may be let go.
         loop {
-            if worker.closes_idle_client() {
+            if !waits_to_tell && worker.closes_idle_client() {
                 return Poll::Ready(Polled::Silence(Cause::Proxy));
             }
             if closing.as_mut().poll(cx).is_pending() {
