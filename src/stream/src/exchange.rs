@@ -50,10 +50,6 @@ pub(crate) trait Sink {
     fn end(&mut self, trailers: &Headers);
     /// The socket that bytes of the body may be put into directly; none when they cannot.
     fn raw(&self) -> Option<&Socket>;
-    /// Whether what is put into it directly may wait for what follows.
-    fn more(&self, follows: More) -> More {
-        follows
-    }
     /// So many bytes will be put into the raw socket once what is here has been sent.
     fn begin_raw(&mut self, n: usize);
     /// They have been.
@@ -206,9 +202,8 @@ impl Pump {
             Poll::Ready(Ok(())) => {}
         }
         let before = self.splice.held();
-        let more = if from.raw().is_some() { More::Yes } else { More::No };
-        let more = to.more(more);
-        let given = self.splice.poll_give(cx, to.raw()?, more);
+        // A pipe's worth fills many segments: holding the last one back for more would gain nothing.
+        let given = self.splice.poll_give(cx, to.raw()?, More::No);
         self.bytes += (before - self.splice.held()) as u64;
         Some(match given {
             Poll::Pending => Ok(Some(Waiting::ForSink)),

@@ -227,6 +227,11 @@ impl H1Side {
         self.delivery = delivery;
     }
 
+    /// Whether what is sent may wait for what follows.
+    fn more(&self, follows: More) -> More {
+        if self.delivery == Delivery::AtOnce { More::No } else { follows }
+    }
+
     /// What becomes of the trailers of what is sent.
     pub(crate) fn send_trailers(&mut self, trailers: Trailers) {
         self.sent_trailers = trailers;
@@ -355,10 +360,6 @@ impl Sink for H1Side {
 
     fn raw(&self) -> Option<&Socket> {
         (self.outgoing != Framing::LeftOut).then_some(&self.conn.socket)
-    }
-
-    fn more(&self, follows: More) -> More {
-        if self.delivery == Delivery::AtOnce { More::No } else { follows }
     }
 
     fn begin_raw(&mut self, n: usize) {

@@ -59,7 +59,8 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
     let mut closing = std::pin::pin!(worker.closing.notified());
     let polled = poll_fn(|cx| {
         let polled = poll(cx, story, client, &options);
-        if polled.is_ready() || story.served == 0 || story.facts.timers.first_byte.is_set() {
+        let nothing = matches!(polled, Poll::Pending | Poll::Ready(Polled::Drowsy));
+        if !nothing || story.served == 0 || story.facts.timers.first_byte.is_set() {
             return polled;
         }
         // Nothing is under way: the client may be let go.
@@ -67,8 +68,8 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
             if !waits_to_tell && worker.closes_idle_client() {
                 return Poll::Ready(Polled::Silence(Cause::Proxy));
             }
-            if closing.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
+            if polled.is_ready() || closing.as_mut().poll(cx).is_pending() {
+                return polled;
             }
             closing.set(worker.closing.notified());
         }
