@@ -54,6 +54,7 @@ pub(crate) const ROOMS: &[Tables] = &[
         ..Tables::NONE
     },
     Tables { actions: rule::VAR_ACTIONS, ..Tables::NONE },
+    Tables { actions: rule::REWRITES, ..Tables::NONE },
     Tables { directives: stream::MESSAGE_DIRECTIVES, ..Tables::NONE },
     Tables { directives: stream::FORWARDED_DIRECTIVES, ..Tables::NONE },
     Tables { actions: rule::STREAM_ACTIONS, ..Tables::NONE },

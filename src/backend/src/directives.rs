@@ -44,6 +44,11 @@ pub static DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
     directive("http-reuse", BACK, Prefix::None, Arity::Exactly(1), http_reuse),
+    directive("max-keep-alive-queue", BACK, Prefix::None, Arity::Exactly(1), |s| {
+        let most = s.integer(0, -1..=i64::from(i32::MAX))?;
+        s.slot::<BackendSettings>().keep_alive_queue = u64::try_from(most).ok();
+        Ok(())
+    }),
     directive("option allbackups", BACK, Prefix::NoDefault, Arity::None, |s| {
         let on = Switch::of(s.sense).is_on();
         s.slot::<BackendSettings>().all_backups = on;

@@ -139,6 +139,8 @@ pub struct BackendSettings {
     pub source: Option<Source>,
     /// `http-reuse`.
     pub reuse: pool::Reuse,
+    /// `max-keep-alive-queue`: how many may wait for a server for it to be preferred; no limit without.
+    pub keep_alive_queue: Option<u64>,
     /// `option prefer-last-server`.
     pub preferred: Preferred,
 }
@@ -164,6 +166,7 @@ impl Default for BackendSettings {
             fullconn: 0,
             source: None,
             reuse: pool::Reuse::default(),
+            keep_alive_queue: None,
             preferred: Preferred::default(),
         }
     }

@@ -218,10 +218,22 @@ impl<'r> Reader<'r> {
             Err(e) => return self.syntax(place, e, line.text),
         }
         let source = lossy(line.text);
+        if let Some(empty) = line.words.iter().skip(1).position(|word| word.bytes().is_empty()) {
+            return self.empty_argument(empty + 1, &line.words, place, &source);
+        }
         if self.open_section(&line.words, &place, &source) || self.skipping {
             return;
         }
         self.statement(&line.words, place, &source);
+    }
+
+    /// Older versions took an empty argument for the end of the line, and passed over what followed.
+    fn empty_argument(&mut self, number: usize, words: &[Word<'_>], place: Place, source: &str) {
+        let position = words[number].span().start + 2;
+        let text = format!(
+            "argument number {number} at position {position} is empty and marks the end of the argument list. What follows would be passed over; a variable that is not set may be the reason."
+        );
+        self.push(Severity::Alert, place, text, excerpt_of(words.get(number), source));
     }
 
     /// Starts a section if the line does.

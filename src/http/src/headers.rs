@@ -66,6 +66,11 @@ impl FixedField {
     pub fn name(&self) -> &[u8] {
         &self.line[..self.name_len as usize]
     }
+
+    /// The bytes of its name and value.
+    pub fn size(&self) -> usize {
+        self.line.len() - b": \r\n".len()
+    }
 }
 
 /// A run of bytes copied into the arena at once by [`Headers::append_block`]; fields are then declared as ranges

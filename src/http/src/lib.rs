@@ -22,7 +22,7 @@ pub use cookie::{Cookie, CookieSide, Cookies, request_cookies, response_cookies}
 pub use date::{civil_from_days, days_from_civil, imf_fixdate, parse_http_date, push_imf_fixdate};
 pub use head::{RequestHead, ResponseHead, TargetSource};
 pub use headers::{Block, FixedField, HeaderField, HeaderLine, Headers, Iter};
-pub use list::{Values, values};
+pub use list::{Values, element_ranges, values};
 pub use method::{Method, OtherMethod};
 pub use status::{Status, StatusClass};
 pub use version::{OtherVersion, Version};

@@ -26,6 +26,18 @@ impl<'a> Iterator for Values<'a> {
     }
 }
 
+/// Where the elements of a list value stand, each from comma to comma with the blanks around it; they are told apart
+/// as by [`values`].
+pub fn element_ranges(value: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+    let mut next = Some(0);
+    std::iter::from_fn(move || {
+        let start = next?;
+        let end = start + element_end(&value[start..]);
+        next = (end < value.len()).then_some(end + 1);
+        Some(start..end)
+    })
+}
+
 /// Where the first element ends: at a comma outside quotes or at the end.
 fn element_end(value: &[u8]) -> usize {
     match memchr::memchr2(b',', b'"', value) {
@@ -82,6 +94,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ranges_are_those_of_the_values(value in "[a, \"\\\\]{0,12}") {
+            let ranges: Vec<_> = element_ranges(value.as_bytes()).map(|r| trim(&value.as_bytes()[r])).collect();
+            prop_assert_eq!(ranges, values(value.as_bytes()).collect::<Vec<_>>());
+        }
+
         #[test]
         fn joined_elements_split_again(elements in proptest::collection::vec("[a-z=;]{0,8}", 1..6)) {
             let joined = elements.join(", ");

@@ -397,6 +397,8 @@ pub struct StreamFacts {
     pub destination: Option<Addr>,
     /// What rules said of this stream in place of its proxies.
     pub overrides: Overrides,
+    /// How rewrites by rules went.
+    pub rewrites: Rewrites,
     /// The packet mark of its connection to the server (`set-bc-mark`).
     pub server_mark: Option<u32>,
     /// The type of service of its connection to the server (`set-bc-tos`).
@@ -411,6 +413,31 @@ pub struct StreamFacts {
     pub http_version: u8,
     /// The name of the rule that ended the stream with its place (`last_rule_file`, `last_rule_line`).
     pub last_rule: Option<(Arc<str>, u32)>,
+}
+
+/// What came of the rewrites that rules wanted of a stream's messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rewrites {
+    /// What a failure means for the rules that follow.
+    pub strictness: RewriteStrictness,
+    /// Those of the request that failed.
+    pub failed_requests: u32,
+    /// Those of the response that failed.
+    pub failed_responses: u32,
+    /// How many bytes of the request's body share its buffer.
+    pub held_request: usize,
+    /// The same of the response.
+    pub held_response: usize,
+}
+
+/// What becomes of a message that could not be rewritten (`strict-mode`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RewriteStrictness {
+    /// It goes no further.
+    #[default]
+    Strict,
+    /// It goes on as it is.
+    Lenient,
 }
 
 /// What rules said of one stream in place of its proxies.

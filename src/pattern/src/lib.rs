@@ -3,11 +3,13 @@
 mod address;
 mod integer;
 mod list;
+mod rewrite;
 mod text;
 
 pub use address::Network;
 pub use integer::{IntegerTest, Range};
 pub use list::{BuildError, Patterns};
+pub use rewrite::Rewriter;
 pub use text::{Case, TextTest};
 
 use lang::Type;

@@ -1,16 +1,16 @@
 //! Actions on HTTP messages, and the ones that end a story.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
 use config::Refusal;
-use http::{Bytes, FixedField, Headers, Status};
+use http::{Bytes, FixedField, Status};
 use lang::logformat::LogFormat;
 
 use crate::action::{Act, Action, ActionCx, RuleSets};
 use crate::reply::{Closing, Reply};
-use crate::txn::Txn;
+use crate::rewrite::made;
+use crate::txn::{FIELD_OVERHEAD, Txn};
 use crate::verdict::{Ending, Verdict};
 
 const REQUEST: RuleSets = RuleSets::HTTP_REQUEST;
@@ -124,45 +124,59 @@ fn header(cx: &mut ActionCx<'_, '_>, edit: HeaderEdit) -> Result<Box<dyn Act>, R
     Ok(Box::new(EditHeader { field, edit, set: cx.set }))
 }
 
-thread_local! {
-    /// Room for the value that is being made.
-    static VALUE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
 impl Act for EditHeader {
     fn act(&self, txn: &mut Txn<'_>) -> Verdict {
         match &self.field {
             FieldSource::Fixed(field) => {
-                if let Some(headers) = headers_of(txn, self.set) {
+                if !self.fits(txn, field.name(), field.size()) {
+                    return self.fail(txn, field.name());
+                }
+                if let Some(headers) = txn.headers(self.set) {
                     match self.edit {
                         HeaderEdit::Add => headers.push_fixed(field),
                         HeaderEdit::Set => headers.set_fixed(field),
                     }
                 }
+                Verdict::Continue
             }
-            FieldSource::Made(name, format) => {
-                let mut value = VALUE.take();
-                format.render(&txn.scene(), &mut value);
-                if let Some(headers) = headers_of(txn, self.set) {
+            FieldSource::Made(name, format) => made(txn, format, |txn, value| {
+                if !self.fits(txn, name, name.len() + value.len()) {
+                    return self.fail(txn, name);
+                }
+                if let Some(headers) = txn.headers(self.set) {
                     match self.edit {
-                        HeaderEdit::Add => headers.push(name, &value),
-                        HeaderEdit::Set => headers.set(name, &value),
+                        HeaderEdit::Add => headers.push(name, value),
+                        HeaderEdit::Set => headers.set(name, value),
                     }
                 }
-                value.clear();
-                VALUE.set(value);
-            }
+                Verdict::Continue
+            }),
         }
-        Verdict::Continue
     }
 }
 
-/// The headers of the message that a rule set is about.
-fn headers_of<'t>(txn: &'t mut Txn<'_>, set: RuleSets) -> Option<&'t mut Headers> {
-    match (RuleSets::HTTP_REQUEST.meets(set), &mut txn.request, &mut txn.response) {
-        (true, Some(request), _) => Some(&mut request.headers),
-        (false, _, Some(response)) => Some(&mut response.headers),
-        _ => None,
+impl EditHeader {
+    /// Whether there is room for a field of so many bytes, without those that it replaces.
+    fn fits(&self, txn: &mut Txn<'_>, name: &[u8], size: usize) -> bool {
+        let needed = size + FIELD_OVERHEAD;
+        let room = txn.room(self.set);
+        if room >= needed {
+            return true;
+        }
+        let Some(headers) = txn.headers(self.set) else { return true };
+        let freed: usize = match self.edit {
+            HeaderEdit::Add => 0,
+            HeaderEdit::Set => headers.find_all(name).map(|v| v.len() + name.len() + FIELD_OVERHEAD).sum(),
+        };
+        room + freed >= needed
+    }
+
+    /// What was to be replaced is gone all the same.
+    fn fail(&self, txn: &mut Txn<'_>, name: &[u8]) -> Verdict {
+        if let (HeaderEdit::Set, Some(headers)) = (self.edit, txn.headers(self.set)) {
+            headers.remove(name);
+        }
+        txn.rewrite_failed(self.set)
     }
 }
 
@@ -211,7 +225,7 @@ fn del_header(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
 
 impl Act for DelHeader {
     fn act(&self, txn: &mut Txn<'_>) -> Verdict {
-        let Some(headers) = headers_of(txn, self.set) else { return Verdict::Continue };
+        let Some(headers) = txn.headers(self.set) else { return Verdict::Continue };
         match &self.test {
             NameTest::Is(name) => {
                 headers.remove(name);

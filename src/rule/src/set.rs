@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Place, Setting};
+use lang::facts::RewriteStrictness;
 
 use crate::acl::{Condition, Truth};
 use crate::action::{Act, RuleSets};
@@ -60,6 +61,9 @@ impl RuleList {
 
     /// Runs the rules from number `start` on.
     pub fn run(&self, start: usize, txn: &mut Txn<'_>) -> Outcome {
+        if let Some(stream) = txn.stream.as_deref_mut().filter(|_| start == 0) {
+            stream.rewrites.strictness = RewriteStrictness::default();
+        }
         for (i, rule) in self.0.iter().enumerate().skip(start) {
             let applies = match &rule.condition {
                 None => Truth::True,
@@ -218,6 +222,7 @@ mod tests {
             request: None,
             response: None,
             payload: Payload::Request(Buffered { data, hope }),
+            buffer: 16384,
         };
         match list.run(start, &mut txn) {
             Outcome::Done => "done".to_owned(),

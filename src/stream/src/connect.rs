@@ -225,7 +225,14 @@ fn last_server(story: &Story<'_>, backend: &BackendSide) -> Option<Arc<Server>> 
     }
     let servers = backend.core.servers.load();
     let is_here = |server: &Arc<Server>| servers.iter().any(|s| Arc::ptr_eq(s, server));
-    story.own.servers().map(|home| &home.server).find(|s| s.is_usable() && is_here(s)).cloned()
+    let last = story.own.servers().map(|home| &home.server).find(|s| s.is_usable() && is_here(s))?;
+    (story.asked == Asked::Yes || is_near(backend, last)).then(|| last.clone())
+}
+
+/// Whether the queue for a server is short enough that waiting there is better than another one.
+fn is_near(backend: &BackendSide, server: &Arc<Server>) -> bool {
+    let most = backend.core.settings.keep_alive_queue;
+    most.is_none_or(|most| backend.core.queue.has_room(server) || server.slots.waiting() < most)
 }
 
 /// Counts an exchange with a server, where that is counted.

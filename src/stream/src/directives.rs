@@ -142,13 +142,18 @@ pub static DIRECTIVES: &[Directive] = &[
     switch("option accept-unsafe-violations-in-http-request", FRONT, request_violations),
     switch("option accept-unsafe-violations-in-http-response", BACK, response_violations),
     switch("option clitcpka", FRONT, set_switch!(SocketOptions, client_keepalive)),
+    switch("option contstats", FRONT, set_switch!(StatsOptions, continuous)),
     switch("option dontlog-normal", FRONT, set_switch!(LogOptions, dont_log_normal)),
     switch("option dontlognull", FRONT, set_switch!(LogOptions, dont_log_null)),
     proxy("option forwardfor", ALL, Prefix::None, Arity::AtLeast(0), forwardfor),
     switch("option http-buffer-request", ALL, set_switch!(HttpOptions, buffer_request)),
     switch("option http-keep-alive", ALL, |s| connection_mode(s, ConnectionMode::KeepAlive)),
+    switch("option http-no-delay", ALL, set_switch!(HttpOptions, no_delay)),
     switch("option http-server-close", ALL, |s| connection_mode(s, ConnectionMode::ServerClose)),
+    // It chooses the headers of a proxy's authentication; connections are announced as ever.
+    switch("option http-use-proxy-header", FRONT, |_| Ok(())),
     switch("option httpclose", ALL, |s| connection_mode(s, ConnectionMode::Close)),
+    switch("option idle-close-on-response", FRONT, set_switch!(HttpOptions, idle_close_on_response)),
     switch("option independent-streams", ALL, set_switch!(SocketOptions, independent_streams)),
     switch("option log-separate-errors", FRONT, set_switch!(LogOptions, separate_errors)),
     switch("option logasap", FRONT, set_switch!(LogOptions, as_soon_as_possible)),
@@ -174,6 +179,7 @@ pub static DIRECTIVES: &[Directive] = &[
         (options.client_keepalive, options.server_keepalive) = (on, on);
         Ok(())
     }),
+    proxy("option use-small-buffers", BACK, Prefix::NoDefault, Arity::AtLeast(0), small_buffers),
     proxy("rate-limit sessions", FRONT, Prefix::None, Arity::Exactly(1), |s| {
         let value = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<Limits>().session_rate = value as u32;
@@ -354,6 +360,20 @@ fn connection_mode(s: &mut Statement<'_>, mode: ConnectionMode) -> Result<(), Re
             options.connection = ConnectionMode::default();
         }
         Sense::No | Sense::Default => {}
+    }
+    Ok(())
+}
+
+/// Buffers here are as large as what they hold, so that there is nothing to choose.
+fn small_buffers(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    for at in 0..s.args() {
+        let place = s.arg(at);
+        if !matches!(place.as_ref(), "queue" | "l7-retries" | "check") {
+            let text = format!(
+                "'option use-small-buffers' expects 'queue', 'l7-retries' or 'check', got '{place}'."
+            );
+            return Err(s.refuse(at, text));
+        }
     }
     Ok(())
 }

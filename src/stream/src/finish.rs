@@ -5,7 +5,7 @@ use std::sync::Arc;
 use backend::Server;
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
-use lang::facts::{ConnFault, LevelOverride, Load};
+use lang::facts::{ConnFault, LevelOverride, Load, Rewrites};
 use lang::logformat::Completeness;
 use log::{Due, Level, Step};
 use stats::BackendCounters;
@@ -13,6 +13,7 @@ use stats::counters::FrontendEvents;
 
 use crate::events;
 use crate::introduction;
+use crate::site::BackendSide;
 use crate::story::{Logged, Stage, Story};
 
 /// How a stream ends that an operator wanted to end.
@@ -36,9 +37,13 @@ pub(crate) fn killed_tcp(story: &mut Story<'_>) -> Option<Arc<Server>> {
 
 /// The server that the stream belonged to.
 pub(crate) fn server_of(story: &Story<'_>) -> Option<Arc<Server>> {
-    let id = story.live.server()?;
-    let servers = story.backend?.core.servers.load();
-    servers.iter().find(|s| s.facts.id == id).cloned()
+    server_among(story.backend?, story.live.server())
+}
+
+/// The server of a backend that has this number.
+pub(crate) fn server_among(backend: &BackendSide, id: Option<u32>) -> Option<Arc<Server>> {
+    let id = id?;
+    backend.core.servers.load().iter().find(|s| s.facts.id == id).cloned()
 }
 
 /// Ends a stream that got as far as a request.
@@ -66,17 +71,52 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
     for counters in sides(story, server) {
         account(story, counters);
     }
+    count_rewrites(story, server);
     log_line(story, server, Stage::Response);
     events::ended(story);
     story.live.leave();
 }
 
+/// Counts the rewrites that failed until now, for all that the stream belongs to; those of requests were no matter
+/// of the server.
+pub(crate) fn count_rewrites(story: &mut Story<'_>, server: Option<&Server>) {
+    let Rewrites { failed_requests, failed_responses, .. } = story.facts.rewrites;
+    let failed = u64::from(failed_requests) + u64::from(failed_responses);
+    if failed == 0 {
+        return;
+    }
+    let rewrites = &mut story.facts.rewrites;
+    (rewrites.failed_requests, rewrites.failed_responses) = (0, 0);
+    story.count(|front| front.failed_rewrites.add(failed));
+    for counters in sides(story, None) {
+        counters.events.here().failed_rewrites.add(failed);
+    }
+    if let Some(server) = server {
+        server.counters.common.events.here().failed_rewrites.add(failed_responses.into());
+    }
+}
+
+/// Counts something that went wrong inside, for all that the stream belongs to.
+pub(crate) fn internal_error(story: &Story<'_>, server: Option<&Server>) {
+    story.count(|front| front.internal_errors.inc());
+    for counters in sides(story, server) {
+        counters.events.here().internal_errors.inc();
+    }
+}
+
 /// Counts a stream's bytes for its frontend.
 fn carried(story: &Story<'_>, front: &FrontendEvents) {
-    front.bytes_in.add(story.facts.bytes_in);
-    front.bytes_out.add(story.facts.bytes_out);
+    let (bytes_in, bytes_out) = uncounted(story);
+    front.bytes_in.add(bytes_in);
+    front.bytes_out.add(bytes_out);
     front.requests_out.add(passed_on(story));
     front.responses_out.add(story.sent);
+}
+
+/// What of a stream's bytes was not counted on the way.
+fn uncounted(story: &Story<'_>) -> (u64, u64) {
+    let (facts, (counted_in, counted_out)) = (&story.facts, story.live.counted());
+    (facts.bytes_in.saturating_sub(counted_in), facts.bytes_out.saturating_sub(counted_out))
 }
 
 /// Bytes of the request that went on to a server.
@@ -94,8 +134,9 @@ fn sides<'c>(story: &Story<'c>, server: Option<&'c Server>) -> impl Iterator<Ite
 fn account(story: &Story<'_>, counters: &BackendCounters) {
     let (facts, events) = (&story.facts, counters.events.here());
     events.sessions.inc();
-    events.bytes_in.add(facts.bytes_in);
-    events.bytes_out.add(facts.bytes_out);
+    let (bytes_in, bytes_out) = uncounted(story);
+    events.bytes_in.add(bytes_in);
+    events.bytes_out.add(bytes_out);
     events.requests_out.add(passed_on(story));
     events.responses_out.add(story.sent);
     counters.session_rate_max.raise(u64::from(counters.session_rate.hit(facts.timers.end)));
@@ -173,9 +214,6 @@ pub(crate) fn embryo(story: &Story<'_>, fault: ConnFault) {
 
 /// Logs a step of a stream that goes on, where somebody wants that.
 pub(crate) fn step(story: &mut Story<'_>, server: Option<&Server>, stage: Stage, step: Step) {
-    if step == Step::Response {
-        events::answered(story);
-    }
     let log = &story.frontend.log;
     if log.is_silent() {
         return;

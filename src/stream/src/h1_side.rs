@@ -30,6 +30,7 @@ pub(crate) struct H1Side {
     reading: Reading,
     fault: Option<ParseError>,
     outgoing: Framing,
+    delivery: Delivery,
     names: Names,
     sent_trailers: Trailers,
 }
@@ -83,6 +84,16 @@ pub(crate) enum Framing {
     #[default]
     Plain,
     Chunked,
+    /// There is no body on this side: what comes of it goes no further.
+    LeftOut,
+}
+
+/// Whether what is sent may wait for more that makes a full packet of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    #[default]
+    Packed,
+    AtOnce,
 }
 
 impl H1Side {
@@ -97,6 +108,7 @@ impl H1Side {
             reading: Reading::Sound,
             fault: None,
             outgoing: Framing::Plain,
+            delivery: Delivery::default(),
             names: Names::Lower,
             sent_trailers: Trailers::Kept,
         }
@@ -205,6 +217,21 @@ impl H1Side {
         self.names.clone()
     }
 
+    /// How what is sent is packed.
+    pub(crate) fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
+    /// Sets how what is sent is packed.
+    pub(crate) fn deliver(&mut self, delivery: Delivery) {
+        self.delivery = delivery;
+    }
+
+    /// Whether what is sent may wait for what follows.
+    fn more(&self, follows: More) -> More {
+        if self.delivery == Delivery::AtOnce { More::No } else { follows }
+    }
+
     /// What becomes of the trailers of what is sent.
     pub(crate) fn send_trailers(&mut self, trailers: Trailers) {
         self.sent_trailers = trailers;
@@ -287,7 +314,11 @@ impl Source for H1Side {
 
 impl Sink for H1Side {
     fn poll_data(&mut self, cx: &mut Context<'_>, data: &[u8], more: More) -> Poll<Result<usize, SinkError>> {
+        let more = self.more(more);
         let conn = &mut self.conn;
+        if self.outgoing == Framing::LeftOut {
+            return Poll::Ready(Ok(data.len()));
+        }
         if self.outgoing == Framing::Chunked {
             if conn.output.len() >= self.limit
                 && conn.poll_flush(cx, more).map_err(|_| SinkError)?.is_pending()
@@ -328,7 +359,7 @@ impl Sink for H1Side {
     }
 
     fn raw(&self) -> Option<&Socket> {
-        Some(&self.conn.socket)
+        (self.outgoing != Framing::LeftOut).then_some(&self.conn.socket)
     }
 
     fn begin_raw(&mut self, n: usize) {
@@ -355,6 +386,7 @@ impl Sink for H1Side {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>, more: More) -> Poll<Result<(), SinkError>> {
+        let more = self.more(more);
         self.conn.poll_flush(cx, more).map_err(|_| SinkError)
     }
 }

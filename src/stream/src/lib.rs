@@ -8,6 +8,7 @@ mod actions;
 pub mod captures;
 mod conn;
 mod connect;
+mod continuous;
 mod crew;
 mod dial;
 mod directives;

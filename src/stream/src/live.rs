@@ -161,6 +161,8 @@ pub(crate) struct Live {
     sockets: Cell<(i32, Option<i32>)>,
     expires: Cell<Tick>,
     carried: Cell<(u64, u64)>,
+    /// What of it has been counted.
+    counted: Cell<(u64, u64)>,
     retries: Cell<u32>,
     calls: Cell<u64>,
     source: RefCell<Option<Addr>>,
@@ -234,6 +236,22 @@ impl Live {
     /// Bytes from and to the client so far.
     pub(crate) fn carried(&self) -> (u64, u64) {
         self.carried.get()
+    }
+
+    /// What of that has not been counted, which it is from here on.
+    pub(crate) fn count_now(&self) -> (u64, u64) {
+        let (carried, counted) = (self.carried.get(), self.counted.replace(self.carried.get()));
+        (carried.0.saturating_sub(counted.0), carried.1.saturating_sub(counted.1))
+    }
+
+    /// What has been counted before the stream ended.
+    pub(crate) fn counted(&self) -> (u64, u64) {
+        self.counted.get()
+    }
+
+    /// The number of the backend that the stream belongs to.
+    pub(crate) fn backend(&self) -> Option<u32> {
+        self.backend.get()
     }
 
     /// The number of the server that the stream belongs to.
@@ -338,6 +356,7 @@ impl<'s> Seat<'s> {
         self.backend.set(None);
         self.server.set(None);
         self.carried.set((0, 0));
+        self.counted.set((0, 0));
         self.retries.set(0);
         self.calls.set(0);
         if !(uri.is_empty() && self.uri.borrow().is_empty()) {

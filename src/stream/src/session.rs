@@ -18,6 +18,7 @@ use rule::{RuleList, Rules};
 use crate::accept::Permit;
 use crate::conn::{Closing, Conn};
 use crate::connect::{Reuse, lease};
+use crate::continuous;
 use crate::events::Events;
 use crate::finish;
 use crate::inspect::{self, Arriving, Head, Inspection};
@@ -247,9 +248,14 @@ async fn tcp(story: &mut Story<'_>, mut client: Conn) {
     story.enlist();
     finish::step(story, None, Stage::Connection, Step::Accept);
     let live = story.live.share();
+    let accounts = story.accounts();
     let outcome = {
         let work = pin!(run_tcp(story, &mut client));
-        unless_condemned(&live, work).await
+        let work = unless_condemned(&live, work);
+        match accounts {
+            Some(accounts) => Box::pin(continuous::counting(accounts, &live, work)).await,
+            None => work.await,
+        }
     };
     let server = match outcome {
         None => finish::killed_tcp(story),

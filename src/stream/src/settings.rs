@@ -128,6 +128,10 @@ pub struct HttpOptions {
     pub abort_on_close: AbortOnClose,
     /// `option http-buffer-request`.
     pub buffer_request: Switch,
+    /// `option http-no-delay`.
+    pub no_delay: Switch,
+    /// `option idle-close-on-response`.
+    pub idle_close_on_response: Switch,
     /// `option accept-unsafe-violations-in-http-request`.
     pub request_violations: Violations,
     /// `option accept-unsafe-violations-in-http-response`.
@@ -224,6 +228,8 @@ impl Setting for SocketOptions {}
 pub struct StatsOptions {
     /// `option socket-stats`.
     pub sockets: Switch,
+    /// `option contstats`.
+    pub continuous: Switch,
 }
 
 impl Setting for StatsOptions {}

@@ -144,6 +144,11 @@ pub struct Frontend {
 }
 
 impl Frontend {
+    /// Whether transfers are counted while they run.
+    pub(crate) fn counts_continuously(&self) -> bool {
+        self.stats.continuous.is_on()
+    }
+
     /// Counters for one of its listeners, if they are counted apart.
     pub fn listener_counters(&self) -> Option<Arc<ListenerCounters>> {
         let counters =

@@ -15,6 +15,7 @@ use stats::ListenerCounters;
 use stats::counters::FrontendEvents;
 
 use crate::conn::Conn;
+use crate::continuous::Accounts;
 use crate::events::{self, Events};
 use crate::live::{Begun, Seat};
 use crate::reserve::OwnConnections;
@@ -58,6 +59,8 @@ pub(crate) struct Story<'s> {
     pub(crate) asked: Asked,
     /// Shows what happens, where that is wanted.
     pub(crate) events: Option<Events>,
+    /// How much of the response the client wants.
+    pub(crate) wants: Answer,
 }
 
 /// Whether a server asked the client to prove who it is.
@@ -88,6 +91,14 @@ pub(crate) enum Beginning {
 pub(crate) enum Logged {
     No,
     Yes,
+}
+
+/// How much of a response the client wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Whole,
+    /// It asked with `HEAD`, whatever rules made of that.
+    HeadOnly,
 }
 
 /// One stream of a backend.
@@ -159,6 +170,7 @@ impl<'s> Story<'s> {
             awaited: Some(progress.awaited).filter(|a| a.since.0.is_set()),
             logged: Logged::No,
             sent: 0,
+            wants: Answer::Whole,
             listener: listener.counters.as_deref(),
             live: if frontend.common.facts.http {
                 Seat::take(&site.live).counting(frontend.counters.h1.here())
@@ -212,6 +224,7 @@ impl<'s> Story<'s> {
         // An idle session holds no room for bodies.
         self.body = Vec::new();
         self.sent = 0;
+        self.wants = Answer::Whole;
         self.logged = Logged::No;
         self.facts = StreamFacts {
             id: awaited.map_or_else(|| self.site.next_stream_id(), |a| a.id),
@@ -237,6 +250,12 @@ impl<'s> Story<'s> {
         if let Some(listener) = self.listener {
             what(listener.events.here());
         }
+    }
+
+    /// Whom the stream's bytes are counted for while it runs, where they are.
+    pub(crate) fn accounts(&self) -> Option<Accounts<'s>> {
+        let Self { site, frontend, listener, .. } = *self;
+        frontend.counts_continuously().then_some(Accounts { site, frontend, listener })
     }
 
     /// Puts the current stream on the list of those that live.
@@ -350,6 +369,7 @@ impl<'s> Story<'s> {
             request: (stage != Stage::Connection).then_some(&mut self.request),
             response: (stage == Stage::Response).then_some(&mut self.response),
             payload: payload(&self.body, stage),
+            buffer: self.site.tuning.buffer_size,
         }
     }
 }

@@ -6,14 +6,16 @@ use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::errors::AfterPage;
 use h1::{ConnectionLine, Persistence, RequestInfo};
-use http::{BodyLength, Method, Status};
-use rule::{Ending, Reply};
+use http::{BodyLength, ResponseHead, Status};
+use rule::set::Outcome;
+use rule::{Ending, Reply, Verdict};
 
 use super::request::Stop;
 use super::{After, persistence};
+use crate::finish;
 use crate::h1_side::H1Side;
 use crate::settings::ErrorPage;
-use crate::story::{Failure, Logged, Stage, Story};
+use crate::story::{Answer, Failure, Logged, Stage, Story};
 
 /// Answers a request that rules, or the lack of a backend, kept from being forwarded.
 pub(super) async fn stop(
@@ -36,8 +38,9 @@ pub(super) async fn stop(
         }
         Stop::Client(failed) => failure(story, client, Some(info), failed).await,
         Stop::Fault => {
-            story.count(|front| front.internal_errors.inc());
-            let termination = Termination::new(Cause::Internal, Phase::Request);
+            finish::internal_error(story, None);
+            story.facts.timers.request = Tick::NEVER;
+            let termination = Termination::new(Cause::Proxy, Phase::Request);
             failure(story, client, Some(info), Failure::new(500, termination)).await
         }
         Stop::Rule(Ending::Answer(answer)) => {
@@ -121,7 +124,13 @@ pub(super) async fn reply(
         rule::Closing::KeepAlive => persistence(story, info),
         rule::Closing::Close => Persistence::Close,
     };
-    send(story, client, wanted, &body).await
+    if after_response(story).is_ok() {
+        return send(story, client, wanted, &body).await;
+    }
+    finish::internal_error(story, None);
+    story.facts.timers.request = Tick::NEVER;
+    let termination = story.facts.termination;
+    failure(story, client, Some(info), Failure::new(500, termination)).await
 }
 
 /// Sends the error page of a failure, if there is somebody to read it. Without the request's `info` nothing is
@@ -142,10 +151,9 @@ pub(super) async fn failure(
             story.facts.status = status;
             return After::Abandon;
         };
-        story.response.clone_from(head);
-        return send(story, client, wanted, body).await;
+        return send_page(story, client, wanted, body, |response| response.clone_from(head)).await;
     }
-    let Some(page) = h1::errors::find(Status(status)).or_else(|| h1::errors::find(Status(500))) else {
+    let Some(page) = h1::errors::find(Status(status)).or_else(internal_error_page) else {
         return After::Abandon;
     };
     if info.is_none() {
@@ -154,30 +162,55 @@ pub(super) async fn failure(
         client.conn.output.extend(&bytes);
         return flush(story, client, bytes.len() as u64).await;
     }
-    page.fill(&mut story.response);
     let wanted = if page.after() == AfterPage::Close { Persistence::Close } else { wanted };
-    send(story, client, wanted, page.body().as_bytes()).await
+    send_page(story, client, wanted, page.body().as_bytes(), |response| page.fill(response)).await
 }
 
+fn internal_error_page() -> Option<&'static h1::errors::ErrorPage> {
+    h1::errors::find(Status(500))
+}
+
+/// A rule that sees every response could not do what it should.
+struct Fault;
+
 /// Rules that see every response, also those of the proxy itself. They cannot refuse it.
-fn after_response(story: &mut Story<'_>) {
+fn after_response(story: &mut Story<'_>) -> Result<(), Fault> {
+    story.body.clear();
     let frontend = story.frontend;
     let backend = story.backend.filter(|b| b.common.facts.id != frontend.common.facts.id);
     for rules in
         backend.map(|b| &b.common.rules.http_after).into_iter().chain([&frontend.common.rules.http_after])
     {
-        if !rules.is_empty() {
-            let _ = rules.run(0, &mut story.txn(Stage::Response, None));
+        if rules.is_empty() {
+            continue;
+        }
+        let outcome = rules.run(0, &mut story.txn(Stage::Response, None));
+        if matches!(outcome, Outcome::Stopped(Verdict::Fault(_), _)) {
+            return Err(Fault);
         }
     }
+    Ok(())
+}
+
+/// Sends an error page, without what rules make of it where that fails.
+async fn send_page(
+    story: &mut Story<'_>,
+    client: &mut H1Side,
+    wanted: Persistence,
+    body: &[u8],
+    fill: impl Fn(&mut ResponseHead),
+) -> After {
+    fill(&mut story.response);
+    if after_response(story).is_err() {
+        fill(&mut story.response);
+    }
+    send(story, client, wanted, body).await
 }
 
 /// Sends the story's response with a body that is all there.
 async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, body: &[u8]) -> After {
-    story.body.clear();
-    after_response(story);
     story.facts.status = story.response.status.0;
-    let bodyless = story.request.method == Method::Head || story.response.status.forbids_body();
+    let bodyless = story.wants == Answer::HeadOnly || story.response.status.forbids_body();
     let (framing, body) = if bodyless {
         (BodyLength::None, &b""[..])
     } else if story.response.headers.contains(b"content-length") {

@@ -44,13 +44,14 @@ fn restrict(request: &mut RequestHead, policy: NamePolicy) -> Result<(), Stop> {
 
 /// Says in a header where the request was sent to.
 pub(super) fn add_original_to(story: &mut Story<'_>, backend: &BackendSide) {
-    let (front, back) = (&story.frontend.common.messages.original_to, &backend.common.messages.original_to);
-    let Some(option) = back.as_ref().or(front.as_ref()) else { return };
+    let sides = [&backend.common.messages.original_to, &story.frontend.common.messages.original_to];
+    let mut options = sides.into_iter().flatten();
+    let Some(first) = options.clone().next() else { return };
     let Some(ip) = story.destination().and_then(Addr::ip) else { return };
-    if option.except.is_some_and(|network| network.contains(ip)) {
+    if options.any(|option| option.except.is_some_and(|network| network.contains(ip))) {
         return;
     }
-    story.request.headers.push(&option.header, ip.to_string().as_bytes());
+    story.request.headers.push(&first.header, ip.to_string().as_bytes());
 }
 
 /// Says in a header of the standard where the request came from.

@@ -8,11 +8,11 @@ use backend::{RetryOn, Server};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Asked, ConnectionLine, Persistence, Progress, RequestInfo, ResponseInfo, Side};
-use http::{BodyLength, ResponseHead};
+use http::{BodyLength, ResponseHead, Status};
 use lang::facts::Replay;
 use net::More;
 use rule::set::Outcome;
-use rule::{Ending, Verdict, Wait};
+use rule::{Ending, RuleSets, Verdict, Wait};
 
 use super::replay::{self, Upload};
 use super::request::Routed;
@@ -20,14 +20,15 @@ use super::{After, answer, body, edits, persistence, receive};
 use crate::captures::{self, Fault};
 use crate::conn::{Filled, Receiving};
 use crate::connect::{self, Failed as FailedServer, Lease, Origin, Reuse, lease};
+use crate::events;
 use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
 use crate::finish;
-use crate::h1_side::{Framing, H1Side, Trailers};
+use crate::h1_side::{Delivery, Framing, H1Side, Trailers};
 use crate::inspect::{self, Arriving, Inspection};
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
 use crate::size;
-use crate::story::{Asked as Challenged, Failure, Logged, Stage, Story};
+use crate::story::{Answer, Asked as Challenged, Failure, Logged, Stage, Story};
 use crate::tcp::relay;
 use log::Step;
 
@@ -138,6 +139,8 @@ struct Connected<'r> {
 enum Refused {
     /// A rule says so.
     Rule(Ending),
+    /// A rule could not do what it should.
+    Fault,
     /// What a rule waited for did not come.
     Late(Failure),
 }
@@ -188,6 +191,11 @@ impl Connected<'_> {
                 story.facts.status = story.response.status.0;
                 finish::step(story, Some(&*server), Stage::Response, Step::Response);
                 self.relay_response(story, client, &mut lease, head.info).await
+            }
+            Err(Refused::Fault) => {
+                finish::internal_error(story, Some(&server));
+                let failure = Failure::new(500, Termination::new(Cause::Proxy, Phase::Headers));
+                answer::failure(story, client, Some(self.info), failure).await
             }
             Err(Refused::Late(failure)) => {
                 count_failure(self.backend, &server, failure);
@@ -274,6 +282,9 @@ impl Connected<'_> {
         self.keep = self.keep.after_coding(request.version, &request.headers);
         let keep = if options.pretend_keepalive.is_on() { Persistence::KeepAlive } else { self.keep };
         let line = ConnectionLine::for_request(request.version, keep, self.info.upgrade);
+        let both = [&story.frontend.common.http, &self.backend.common.http];
+        let urgent = both.iter().any(|options| options.no_delay.is_on());
+        side.deliver(if urgent { Delivery::AtOnce } else { Delivery::Packed });
         let names = side.names();
         h1::write_request(request, self.info.body, line, names.case(), side.conn.output.tail());
         let chunked = self.info.body == BodyLength::Chunked;
@@ -303,6 +314,7 @@ impl Connected<'_> {
         match outcome {
             Ok(info) => {
                 story.facts.timers.response = story.now();
+                events::answered(story);
                 story.facts.bytes_out += size::of_response(&story.response);
                 side.expect_body(info.body, Side::Response, wait.options);
                 story.body.clear();
@@ -329,6 +341,7 @@ impl Connected<'_> {
                 match read_head(server, wait, &mut story.response) {
                     Ok(Some(info)) if info.is_interim(&story.response) => {
                         story.facts.bytes_out += size::of_response(&story.response);
+                        events::answered(story);
                         forward_interim(story, client);
                         continue;
                     }
@@ -376,6 +389,9 @@ impl Connected<'_> {
         let pumped = self.body.poll(cx, &mut self.upload, client, server);
         story.facts.bytes_in += self.upload.bytes - before;
         let moved = self.upload.bytes > before;
+        if moved {
+            story.live.carry(story.facts.bytes_in, story.facts.bytes_out);
+        }
         match pumped {
             Ok(Pumped::Done) => {
                 let now = story.now();
@@ -413,12 +429,14 @@ impl Connected<'_> {
         let frontend = story.frontend;
         let own = self.backend.common.facts.id != frontend.common.facts.id;
         let proxies = [Some(&self.backend.common.rules), own.then_some(&frontend.common.rules)];
+        let (come, reserve) = (side.conn.input.len(), story.site.tuning.max_rewrite);
+        story.txn(Stage::Response, Some(server)).hold(RuleSets::HTTP_RESPONSE, come, reserve);
         for rules in proxies.into_iter().flatten().map(|r| &r.http_response).filter(|r| !r.is_empty()) {
             let mut at = 0;
             loop {
                 match rules.run(at, &mut story.txn(Stage::Response, Some(server))) {
                     Outcome::Stopped(Verdict::End(ending), _) => return Err(Refused::Rule(ending)),
-                    Outcome::Stopped(..) => return Err(Refused::Rule(Ending::Deny(500, None))),
+                    Outcome::Stopped(..) => return Err(Refused::Fault),
                     Outcome::Waiting(Wait::Body(wait), next) => {
                         body::of_response(story, side, wait).await.map_err(Refused::Late)?;
                         at = next;
@@ -433,7 +451,11 @@ impl Connected<'_> {
             return Err(Refused::Rule(Ending::Deny(502, None)));
         }
         for rules in proxies.into_iter().flatten().map(|r| &r.http_after).filter(|r| !r.is_empty()) {
-            let _ = rules.run(0, &mut story.txn(Stage::Response, Some(server)));
+            if let Outcome::Stopped(Verdict::Fault(_), _) =
+                rules.run(0, &mut story.txn(Stage::Response, Some(server)))
+            {
+                return Err(Refused::Fault);
+            }
         }
         Ok(())
     }
@@ -447,15 +469,23 @@ impl Connected<'_> {
     ) -> After {
         let old_client = !story.request.version.is_at_least_11();
         let (length, framing) = match info.body {
-            BodyLength::Chunked if old_client => (BodyLength::UntilClose, Framing::Plain),
+            BodyLength::Chunked if old_client && story.wants == Answer::Whole => {
+                (BodyLength::UntilClose, Framing::Plain)
+            }
             BodyLength::Chunked => (BodyLength::Chunked, Framing::Chunked),
             other => (other, Framing::Plain),
         };
         let response = &story.response;
         let mut wanted = persistence(story, self.info).after_coding(response.version, &response.headers);
-        if length == BodyLength::UntilClose {
+        // A status that a rule chose may have no body; the coding of the one that came goes with it.
+        let uncoded = length == BodyLength::Chunked && story.response.status == Status(204);
+        if length == BodyLength::UntilClose || uncoded {
             wanted = Persistence::Close;
         }
+        if uncoded {
+            story.response.headers.remove(b"transfer-encoding");
+        }
+        let length = if uncoded { BodyLength::None } else { length };
         self.keep = if self.upload.is_done() { info.persistence_with(self.keep) } else { Persistence::Close };
         let line = match length {
             BodyLength::Tunnel => ConnectionLine::Nothing,
@@ -470,7 +500,11 @@ impl Connected<'_> {
         let names = client.names();
         h1::write_response(&story.response, length, line, names.case(), client.conn.output.tail());
         story.sent += (client.conn.output.len() - before) as u64;
-        client.send_body(framing);
+        // Rules may have changed the method for the server, or the status for the client.
+        let bodyless = story.wants == Answer::HeadOnly || story.response.status.forbids_body();
+        let urgent = lease.side.delivery();
+        client.deliver(urgent);
+        client.send_body(if bodyless { Framing::LeftOut } else { framing });
         let dropped = story.frontend.common.messages.drop_response_trailers.is_on();
         client.send_trailers(if dropped { Trailers::Dropped } else { Trailers::Kept });
         if length == BodyLength::Tunnel {

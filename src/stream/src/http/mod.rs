@@ -26,6 +26,7 @@ use std::pin::pin;
 use h1::{Persistence, RequestInfo};
 
 use crate::conn::Conn;
+use crate::continuous;
 use crate::finish;
 use crate::h1_side::{H1Side, Reading};
 use crate::live::unless_condemned;
@@ -102,9 +103,14 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side, beginning: Beginning) -
     story.enlist();
     finish::step(story, None, Stage::Request, Step::Request);
     let live = story.live.share();
+    let accounts = story.accounts();
     let left = {
         let work = pin!(handle(story, client, &received));
-        unless_condemned(&live, work).await
+        let work = unless_condemned(&live, work);
+        match accounts {
+            Some(accounts) => Box::pin(continuous::counting(accounts, &live, work)).await,
+            None => work.await,
+        }
     };
     let (after, server) = match left {
         Some(Left::Done(after, server)) => (after, server),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Progress, RequestInfo, Side, Strictness};
-use http::BodyLength;
+use http::{BodyLength, Method};
 use lang::logformat::Needs;
 
 use crate::captures::{self, Fault};
@@ -17,7 +17,7 @@ use crate::h1_side::H1Side;
 use crate::settings::Violations;
 use crate::site::Site;
 use crate::size;
-use crate::story::{Failure, Story};
+use crate::story::{Answer, Failure, Story};
 use crate::worker::Alert;
 
 /// Why there is no request.
@@ -54,6 +54,8 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
     } else {
         wait_for_rest(story, begin);
     }
+    // The client is to learn of the end from its next response.
+    let waits_to_tell = story.frontend.common.http.idle_close_on_response.is_on();
     let mut closing = std::pin::pin!(worker.closing.notified());
     let polled = poll_fn(|cx| {
         let polled = poll(cx, story, client, &options);
@@ -63,7 +65,7 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
         }
         // Nothing is under way: the client may be let go.
         loop {
-            if worker.closes_idle_client() {
+            if !waits_to_tell && worker.closes_idle_client() {
                 return Poll::Ready(Polled::Silence(Cause::Proxy));
             }
             if polled.is_ready() || closing.as_mut().poll(cx).is_pending() {
@@ -233,6 +235,9 @@ fn begin_request(story: &mut Story<'_>) {
 
 /// The request line for the log, before any rule changes it.
 fn keep_request_line(story: &mut Story<'_>) {
+    if story.request.method == Method::Head {
+        story.wants = Answer::HeadOnly;
+    }
     let (facts, request) = (&mut story.facts, &story.request);
     facts.http_version = if request.version.is_at_least_11() { 11 } else { 10 };
     if story.frontend.log.needs().contains(Needs::REQUEST_LINE) {

@@ -3,13 +3,14 @@
 use base::termination::{Cause, Phase, Termination};
 use base::text::IpText;
 use rule::set::Outcome;
-use rule::{BodyWait, Ending, Truth, Verdict, Wait};
+use rule::{BodyWait, Ending, RuleSets, Truth, Verdict, Wait};
 
 use super::{body, edits};
 
+use crate::finish;
 use crate::h1_side::H1Side;
 use crate::inspect::{self, Arriving, Inspection};
-use crate::settings::{ForwardedFor, IfNone, RouteTarget};
+use crate::settings::{IfNone, RouteTarget};
 use crate::site::{BackendSide, Common};
 use crate::story::{Failure, Stage, Story};
 
@@ -111,11 +112,15 @@ async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList)
     if !client.has_all() {
         body::keep(story, client);
     }
+    hold(story);
     let mut at = 0;
     loop {
-        match rules.run(at, &mut story.txn(Stage::Request, None)) {
+        let outcome = rules.run(at, &mut story.txn(Stage::Request, None));
+        finish::count_rewrites(story, None);
+        match outcome {
             Outcome::Waiting(Wait::Body(wait), next) => {
                 body::of_request(story, client, wait).await?;
+                hold(story);
                 at = next;
             }
             Outcome::Done | Outcome::Waiting(Wait::Data, _) => return Ok(()),
@@ -123,6 +128,12 @@ async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList)
             Outcome::Stopped(..) => return Err(Stop::Fault),
         }
     }
+}
+
+/// What has come of the body leaves less room for rewrites.
+fn hold(story: &mut Story<'_>) {
+    let (come, reserve) = (story.body.len(), story.site.tuning.max_rewrite);
+    story.txn(Stage::Request, None).hold(RuleSets::HTTP_REQUEST, come, reserve);
 }
 
 fn choose<'s>(story: &Story<'s>) -> Option<&'s BackendSide> {
@@ -148,14 +159,17 @@ fn choose<'s>(story: &Story<'s>) -> Option<&'s BackendSide> {
     frontend.default_backend.and_then(|i| site.backends.get(i))
 }
 
+/// Says in a header where the request came from. Where frontend and backend both have the option, the backend names the
+/// header, either may except a client, and the header stays alone only where both want that.
 fn add_forwarded_for(story: &mut Story<'_>, backend: &BackendSide) {
-    let (front, back) = (&story.frontend.common.http.forwarded_for, &backend.common.http.forwarded_for);
-    let Some(option) = back.as_ref().or(front.as_ref()) else { return };
+    let sides = [&backend.common.http.forwarded_for, &story.frontend.common.http.forwarded_for];
+    let mut options = sides.into_iter().flatten();
+    let Some(first) = options.clone().next() else { return };
     let Some(ip) = story.source().and_then(base::addr::Addr::ip) else { return };
-    let ForwardedFor { header, except, if_none } = option;
-    let present = *if_none == IfNone::Leave && story.request.headers.contains(header);
-    if present || except.is_some_and(|net| net.contains(ip)) {
+    let alone = options.clone().all(|option| option.if_none == IfNone::Leave);
+    let excepted = options.any(|option| option.except.is_some_and(|network| network.contains(ip)));
+    if excepted || alone && story.request.headers.contains(&first.header) {
         return;
     }
-    story.request.headers.push(header, IpText::new(ip).as_bytes());
+    story.request.headers.push(&first.header, IpText::new(ip).as_bytes());
 }
