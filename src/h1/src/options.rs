@@ -73,6 +73,11 @@ impl Limits {
         received + BUFFER_OVERHEAD >= self.buffer
     }
 
+    /// Whether the first line of a request, of so many bytes of text, could stand in the buffer without the rest.
+    pub(crate) fn holds_line(&self, text: usize) -> bool {
+        text + HEAD_OVERHEAD <= self.buffer + 1
+    }
+
     /// Whether a complete head leaves the reserve free: the bytes of its texts and the number of its fields.
     pub(crate) fn fits(&self, text: usize, fields: usize) -> bool {
         text + LINE_OVERHEAD * (fields + 2) + HEAD_OVERHEAD + self.reserve <= self.buffer
@@ -82,6 +87,12 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_needs_no_reserve() {
+        let limits = Limits { buffer: 2048, ..Limits::default() };
+        assert!(limits.holds_line(1988) && !limits.holds_line(1989));
+    }
 
     #[test]
     fn heads_that_leave_the_reserve_fit() {

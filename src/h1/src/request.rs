@@ -228,7 +228,8 @@ fn complete(
     let at_end = |kind| (kind, end);
     let text = head.method.as_bytes().len() + head.target.len() + head.version.as_bytes().len();
     if !options.limits.fits(text + head.headers.size(), head.headers.len()) {
-        return Err(at_end(ErrorKind::HeadTooLarge));
+        let line_fits = options.limits.holds_line(text);
+        return Err(at_end(if line_fits { ErrorKind::HeadTooLarge } else { ErrorKind::TargetTooLong }));
     }
     let is_path = head.target.first() == Some(&b'/') && head.method != Method::Connect;
     if (special.host.is_somewhere() || !is_path)

@@ -306,6 +306,13 @@ impl Default for Tuning {
 
 impl Setting for Tuning {}
 
+impl Tuning {
+    /// At least half of a buffer is there for what comes.
+    pub(crate) fn settled(self) -> Self {
+        Self { max_rewrite: self.max_rewrite.min(self.buffer_size / 2), ..self }
+    }
+}
+
 /// How the process keeps idle server connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdleTuning {

@@ -210,7 +210,7 @@ impl Site {
             live: StreamCounters::new(workers),
             captures: CaptureCount::default(),
             clock,
-            tuning: draft.global(),
+            tuning: draft.global::<Tuning>().settled(),
             gate: Gate::default(),
             rates: Rates::new(draft.global()),
             event_loop: draft.global(),
