@@ -145,15 +145,6 @@ impl Socket {
         self.poll_write_with(cx, want, |fd| socket::send_vectored(fd, from, more))
     }
 
-    /// Reads what is there now into a buffer; `WouldBlock` when nothing is.
-    pub fn try_recv(&self, into: &mut Buffer, max: usize) -> io::Result<usize> {
-        make_room(into, max);
-        if into.tail().capacity() == into.tail().len() {
-            return Err(no_room());
-        }
-        self.fd.try_io(Direction::Read, || socket::recv_append(self.fd.as_fd(), into.tail(), max))
-    }
-
     /// Whether nothing has come, not even the end, as far as is known or can be found out.
     pub fn is_quiet(&self) -> bool {
         let mut byte = [0];
@@ -464,7 +455,7 @@ mod tests {
         let Poll::Ready(Ok(5)) = b.poll_recv(&mut cx, &mut got, 100) else { panic!("not read") };
         assert_eq!(got.data(), b"hello");
         assert!(!b.fd.is_watched());
-        assert_eq!(b.try_recv(&mut got, 100).unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert!(b.is_quiet());
     }
 
     #[test]

@@ -148,37 +148,36 @@ impl H1Side {
 
     /// What is certain to be wrong with the part of a body that has arrived behind a head of this length.
     pub(crate) fn fault_of_body(&self, head: usize) -> Option<Fault> {
-        let (mut decoder, mut trailers) = (self.incoming.clone(), Headers::new());
-        let (mut at, mut body) = (head, 0);
-        loop {
-            match decoder.decode(&self.conn.input.data()[at..], &mut trailers) {
-                Err(e) => return Some(Fault { kind: e.kind, position: at + e.position, body }),
-                Ok(Decoded { event: BodyEvent::Data(range), consumed }) => {
-                    body += range.len() as u64;
-                    at += consumed;
-                }
-                Ok(_) => return None,
-            }
-        }
+        self.scan_behind(head, |_| {}).err()
     }
 
     /// Goes through what has arrived of the body, and leaves it where it is.
-    pub(crate) fn scan_body(&self, mut each: impl FnMut(&[u8])) -> Extent {
+    pub(crate) fn scan_body(&self, each: impl FnMut(&[u8])) -> Extent {
+        self.scan_behind(0, each).unwrap_or(Extent::Broken)
+    }
+
+    fn scan_behind(&self, head: usize, mut each: impl FnMut(&[u8])) -> Result<Extent, Fault> {
         let (mut decoder, mut trailers) = (self.incoming.clone(), Headers::new());
-        let mut rest = self.conn.input.data();
+        let (mut at, mut body) = (head, 0);
         loop {
-            let Ok(Decoded { event, consumed }) = decoder.decode(rest, &mut trailers) else {
-                return Extent::Broken;
-            };
+            let rest = &self.conn.input.data()[at..];
+            let Decoded { event, consumed } = decoder.decode(rest, &mut trailers).map_err(|e| Fault {
+                kind: e.kind,
+                position: at + e.position,
+                body,
+            })?;
             match event {
-                BodyEvent::Data(range) => each(&rest[range]),
-                BodyEvent::End => return Extent::Whole,
-                BodyEvent::NeedMore if decoder.may_end_here() && self.conn.receiving == Receiving::Ended => {
-                    return Extent::Whole;
+                BodyEvent::Data(range) => {
+                    body += range.len() as u64;
+                    each(&rest[range]);
                 }
-                BodyEvent::NeedMore => return Extent::Part,
+                BodyEvent::End => return Ok(Extent::Whole),
+                BodyEvent::NeedMore if decoder.may_end_here() && self.conn.receiving == Receiving::Ended => {
+                    return Ok(Extent::Whole);
+                }
+                BodyEvent::NeedMore => return Ok(Extent::Part),
             }
-            rest = &rest[consumed..];
+            at += consumed;
         }
     }
 

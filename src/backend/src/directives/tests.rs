@@ -1,39 +1,10 @@
 use std::time::Duration;
 
 use config::{Environment, Reader, Readings};
+use grammar::conditional::Plain;
 
 use super::*;
 use crate::dial_options::DIAL_OPTIONS;
-
-/// A build with nothing in it that conditional blocks could ask for.
-struct Nothing;
-
-impl grammar::conditional::Facts for Nothing {
-    fn is_defined(&self, _: &str) -> bool {
-        false
-    }
-    fn has_feature(&self, _: &str) -> bool {
-        false
-    }
-    fn is_enabled(&self, _: &str) -> bool {
-        false
-    }
-    fn version(&self) -> &'static str {
-        "3.5"
-    }
-    fn tls_library(&self) -> Option<&str> {
-        None
-    }
-    fn openssl_version(&self) -> Option<&str> {
-        None
-    }
-    fn awslc_api(&self) -> Option<u32> {
-        None
-    }
-    fn is_fips(&self) -> bool {
-        false
-    }
-}
 
 /// Settings of a backend made of these lines, its servers, and what was said.
 fn read(lines: &str) -> (BackendSettings, Vec<ServerDraft>, Vec<String>) {
@@ -44,7 +15,7 @@ fn read(lines: &str) -> (BackendSettings, Vec<ServerDraft>, Vec<String>) {
     registry.add(lang::fetches::FETCHES);
     registry.add(lang::converters::texts::CONVERTERS);
     let draft = Draft::new(Environment::default(), Readings::default());
-    let mut reader = Reader::new(&registry, &Nothing, draft);
+    let mut reader = Reader::new(&registry, &Plain("3.5"), draft);
     let text = lines.lines().fold("backend b\n".to_owned(), |text, line| text + " " + line + "\n");
     reader.read("t.cfg", text.as_bytes());
     let (mut draft, diagnostics) = reader.finish();

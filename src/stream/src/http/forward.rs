@@ -254,9 +254,7 @@ impl Connected<'_> {
         };
         story.facts.status = story.response.status.0;
         story.facts.timers.response = Tick::NEVER;
-        let mut body = Vec::new();
-        lease.side.copy_body(&mut body);
-        story.facts.bytes_out += body.len() as u64;
+        lease.side.scan_body(|data| story.facts.bytes_out += data.len() as u64);
         story.facts.termination = Termination::new(cause, phase);
         Err(After::Abandon)
     }
@@ -311,17 +309,12 @@ impl Connected<'_> {
         let upload = self.upload.is_done() || self.info.body.is_empty();
         story.expire(now, if upload { wait.server_timeout } else { wait.client_timeout });
         let outcome = poll_fn(|cx| self.poll_head(cx, story, client, side, &wait)).await;
-        match outcome {
-            Ok(info) => {
-                story.facts.timers.response = story.now();
-                events::answered(story);
-                story.facts.bytes_out += size::of_response(&story.response);
-                side.expect_body(info.body, Side::Response, wait.options);
-                story.body.clear();
-                Ok(Head { info })
-            }
-            Err(failure) => Err(failure),
-        }
+        let info = outcome?;
+        story.facts.timers.response = story.now();
+        events::answered(story);
+        story.facts.bytes_out += size::of_response(&story.response);
+        story.body.clear();
+        Ok(Head { info })
     }
 
     fn poll_head(
@@ -667,13 +660,12 @@ fn read_head(
         Ok(Progress::Partial) => Ok(None),
         Ok(Progress::Complete(info)) => {
             // A body that is wrong from the start is told from one that breaks while it is passed on.
-            if info.body == BodyLength::Chunked {
-                server.expect_body(info.body, Side::Response, wait.options);
-                if let Some(fault) = server.fault_of_body(info.head_len) {
-                    let Fault { kind, position, .. } = fault;
-                    server.note_fault(h1::ParseError { side: Side::Response, kind, position });
-                    return Err(Failure::new(502, Termination::new(Cause::Proxy, Phase::Headers)));
-                }
+            server.expect_body(info.body, Side::Response, wait.options);
+            if info.body == BodyLength::Chunked
+                && let Some(Fault { kind, position, .. }) = server.fault_of_body(info.head_len)
+            {
+                server.note_fault(h1::ParseError { side: Side::Response, kind, position });
+                return Err(Failure::new(502, Termination::new(Cause::Proxy, Phase::Headers)));
             }
             server.conn.input.consume(info.head_len);
             Ok(Some(info))
