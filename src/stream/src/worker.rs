@@ -53,8 +53,9 @@ impl Drop for Alert<'_> {
     }
 }
 
-/// How many connections of a thread may do so.
-const MOST_ALERT: u32 = 32;
+/// How many connections of a thread may do so when they have served no more than one request, and how many when more:
+/// of many that come once, few come again soon, and of those that keep coming, all do.
+const MOST_ALERT: [u32; 2] = [32, 1024];
 
 /// Whether the worker takes on new work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,9 +88,9 @@ impl Worker {
         })
     }
 
-    /// Lets a connection stay ready while it waits, unless many do already.
-    pub(crate) fn stay_alert(&self) -> Option<Alert<'_>> {
-        let room = self.alert.get() < MOST_ALERT;
+    /// Lets a connection that has served so many requests stay ready while it waits, unless many do already.
+    pub(crate) fn stay_alert(&self, served: u32) -> Option<Alert<'_>> {
+        let room = self.alert.get() < MOST_ALERT[usize::from(served > 1)];
         room.then(|| {
             self.alert.set(self.alert.get() + 1);
             Alert(&self.alert)

@@ -48,7 +48,7 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
     let begin = story.facts.timers.begin;
     let options = options(story.site, story.frontend.common.http.request_violations);
     let worker = story.worker;
-    let alert = worker.stay_alert();
+    let alert = worker.stay_alert(story.served);
     if client.conn.input.is_empty() {
         wait_for_first(story, begin, alert.as_ref());
     } else {
