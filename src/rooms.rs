@@ -55,6 +55,9 @@ pub(crate) const ROOMS: &[Tables] = &[
         checks: tls::CHECKS,
         ..Tables::NONE
     },
+    Tables { fetches: tls::CLIENT_FETCHES, ..Tables::NONE },
+    Tables { fetches: tls::OWN_FETCHES, ..Tables::NONE },
+    Tables { fetches: tls::SERVER_FETCHES, ..Tables::NONE },
     Tables {
         directives: backend::DIRECTIVES,
         server_options: backend::SERVER_OPTIONS,
