@@ -1,16 +1,28 @@
-//! Match methods and lists of patterns (configuration manual, sections 7.1.1 to 7.1.6).
+//! Match methods, and the lists of patterns that ACLs and maps share (configuration manual, sections 2.7 and 7.1).
 
 mod address;
+pub mod file;
+mod index;
 mod integer;
+mod item;
 mod list;
+mod map;
+mod matcher;
+mod reference;
+mod references;
 mod rewrite;
 mod text;
+mod tree;
 
-pub use address::Network;
-pub use integer::{IntegerTest, Range};
-pub use list::{BuildError, Patterns};
+pub use address::{Found, HostNames, Network};
+pub use integer::Range;
+pub use item::{Columns, Item};
+pub use map::{CONVERTERS, FINISHES};
+pub use matcher::{BuildError, FromFile, Matcher, Patterns, Recipe};
+pub use reference::{Entries, Finding, Hit, Reference, Refused, Role, Use, Values};
+pub use references::References;
 pub use rewrite::Rewriter;
-pub use text::{Case, TextTest};
+pub use text::Case;
 
 use lang::Type;
 
@@ -35,6 +47,8 @@ pub enum Method {
     Sub,
     /// `reg`: it matches the regular expression.
     Reg,
+    /// `regm`: the same, and the groups are filled into the value (`map_regm`).
+    Regm,
     /// `beg`: it begins with the pattern.
     Beg,
     /// `end`: it ends with the pattern.
@@ -64,6 +78,26 @@ impl Method {
             "dom" => Self::Dom,
             _ => return None,
         })
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Ip => "ip",
+            Self::Bin => "bin",
+            Self::Len => "len",
+            Self::Str => "str",
+            Self::Sub => "sub",
+            Self::Reg => "reg",
+            Self::Regm => "regm",
+            Self::Beg => "beg",
+            Self::End => "end",
+            Self::Dir => "dir",
+            Self::Dom => "dom",
+        }
     }
 
     /// The method that an ACL uses when it names none: the one that suits its sample.

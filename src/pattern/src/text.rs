@@ -1,11 +1,11 @@
-//! Texts: equal, beginning, end, part, path component, domain component.
+//! Texts: beginning, end, part, path component, domain component.
 
 use memchr::memmem;
 
 use crate::Method;
 
 /// Whether upper and lower case differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Case {
     /// They do.
     #[default]
@@ -14,50 +14,16 @@ pub enum Case {
     Insensitive,
 }
 
-/// A pattern for texts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TextTest {
-    pattern: Box<[u8]>,
-    method: Method,
-    case: Case,
-}
-
-impl TextTest {
-    /// A pattern for one of the methods that compare text.
-    pub fn new(pattern: &[u8], method: Method, case: Case) -> Self {
-        let pattern = match (case, method) {
-            (Case::Insensitive, _) => pattern.to_ascii_lowercase(),
-            (Case::Sensitive, _) => pattern.to_vec(),
-        };
-        let delimiters = delimiters(method);
-        let trimmed = trim(&pattern, delimiters);
-        Self { pattern: trimmed.into(), method, case }
-    }
-
-    /// Whether a text matches; `folded` is the same text in lower case.
-    pub(crate) fn matches(&self, text: &[u8], folded: &[u8]) -> bool {
-        let text = if self.case == Case::Insensitive { folded } else { text };
-        match self.method {
-            Method::Str => text == &*self.pattern,
-            Method::Beg => text.starts_with(&self.pattern),
-            Method::End => text.ends_with(&self.pattern),
-            Method::Sub => memmem::find(text, &self.pattern).is_some(),
-            Method::Dir | Method::Dom => has_component(text, &self.pattern, delimiters(self.method)),
-            _ => false,
-        }
-    }
-
-    /// Whether the lower-case form of a text will be looked at.
-    pub(crate) fn folds(&self) -> bool {
-        self.case == Case::Insensitive
-    }
-}
-
-fn delimiters(method: Method) -> &'static [u8] {
+/// Whether a pattern fits a text by one of the methods that compare parts of texts.
+pub(crate) fn fits(method: Method, pattern: &[u8], text: &[u8]) -> bool {
     match method {
-        Method::Dir => b"/?",
-        Method::Dom => b"/?.:",
-        _ => b"",
+        Method::Str => text == pattern,
+        Method::Beg => text.starts_with(pattern),
+        Method::End => text.ends_with(pattern),
+        Method::Sub => memmem::find(text, pattern).is_some(),
+        Method::Dir => has_component(text, pattern, b"/?"),
+        Method::Dom => has_component(text, pattern, b"/?.:"),
+        _ => false,
     }
 }
 
@@ -79,6 +45,7 @@ fn trim<'p>(mut pattern: &'p [u8], delimiters: &[u8]) -> &'p [u8] {
 
 /// Whether the pattern stands in the text with a delimiter or an end on both sides.
 fn has_component(text: &[u8], pattern: &[u8], delimiters: &[u8]) -> bool {
+    let pattern = trim(pattern, delimiters);
     if pattern.is_empty() {
         return false;
     }
@@ -94,7 +61,7 @@ mod tests {
     use super::*;
 
     fn test(method: Method, pattern: &str, text: &str) -> bool {
-        TextTest::new(pattern.as_bytes(), method, Case::Sensitive).matches(text.as_bytes(), b"")
+        fits(method, pattern.as_bytes(), text.as_bytes())
     }
 
     #[test]
@@ -112,11 +79,5 @@ mod tests {
         assert!(!test(Method::Dir, "img", "/imgs/a"));
         assert!(test(Method::Dom, "example", "www.example.com:80"));
         assert!(!test(Method::Dom, "exam", "www.example.com"));
-    }
-
-    #[test]
-    fn case_is_folded_on_demand() {
-        let t = TextTest::new(b"WWW", Method::Beg, Case::Insensitive);
-        assert!(t.folds() && t.matches(b"wWw.x", b"www.x"));
     }
 }

@@ -120,11 +120,13 @@ fn acl(s: &mut Statement<'_>) -> Result<(), Refusal> {
         ));
     }
     let words: Vec<&[u8]> = s.rest(1).iter().map(Word::bytes).collect();
-    let test = Test::parse(&words, s.registry).map_err(|e| Refusal {
+    let mut advice = Vec::new();
+    let test = Test::parse(&words, s.registry, &mut advice).map_err(|e| Refusal {
         message: format!("error detected while parsing ACL '{name}' : {}.", e.message),
         word: Some(s.keyword_words + 1 + e.word),
         part: e.part,
     })?;
+    advice.into_iter().for_each(|text| s.warn(text));
     s.slot::<Acls>().define(&name, test);
     Ok(())
 }
@@ -194,8 +196,10 @@ pub fn condition_after(
     let registry = s.registry;
     let keyword = s.keyword();
     let acls: &Acls = s.slot();
-    match Condition::parse(words, acls, registry) {
+    let mut advice = Vec::new();
+    match Condition::parse(words, acls, registry, &mut advice) {
         Ok(condition) => {
+            advice.into_iter().for_each(|text| s.warn(text));
             if let Some(conflict) = condition.conflict(within, point) {
                 s.warn(format!("{conflict}."));
             }
