@@ -307,3 +307,76 @@ pub(super) fn commit(cx: &CommandCx<'_>, role: Role) -> Answer {
     };
     either(commit())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{answers, shared};
+    use keyword::command::Level::{Admin, Operator};
+    use pattern::Use;
+
+    /// What is answered to commands over a map with these entries.
+    fn told_of(entries: &[(&str, &str)], commands: &str) -> String {
+        let mut shared = shared("defaults\n timeout client 1s\nfrontend f\n");
+        let all = References::default();
+        let used = Use { role: Role::Map, file: "a.cfg".into(), line: 7 };
+        let list = all.named("virt@m", Columns::KeyAndValue, used).unwrap();
+        for (key, value) in entries {
+            list.add(None, key.as_bytes(), Some(value.as_bytes())).unwrap();
+        }
+        shared.world.put(Arc::new(all));
+        answers(&shared, Admin, commands)
+    }
+
+    #[test]
+    fn entries_are_named_by_key_or_number() {
+        assert_eq!(
+            told_of(&[("a", "1"), ("a", "2")], "set map #0 #0x2 x;show map virt@m\n"),
+            "\n0x1 a 1\n0x2 a x\n\n"
+        );
+        assert_eq!(told_of(&[("a", "1"), ("a", "2")], "del map #0 a;show map #0\n"), "\n\n");
+        assert_eq!(told_of(&[("a", "1"), ("a", "2")], "del map #0 #1;show map #0\n"), "\n0x2 a 2\n\n");
+        assert_eq!(
+            told_of(&[], "set map #0 #0x1 x;set map #0 k x\n"),
+            "key or pattern not found.\n\nentry not found.\n\n"
+        );
+    }
+
+    #[test]
+    fn payloads_have_one_entry_a_line() {
+        let told = told_of(&[], "add map #0 <<\na one\n b  two \n\n");
+        assert_eq!(told, "\n");
+        let told = told_of(&[], "prompt i;add map #0 <<\na one\nb\nc three\n\nshow map #0\n");
+        assert_eq!(told, "\nMissing value for key 'b'.\n\n0x1 a one\n\n");
+    }
+
+    #[test]
+    fn versions_are_numbers_behind_an_at_sign() {
+        let told = told_of(
+            &[("a", "1")],
+            "prepare map #0;add map @1 #0 b 2;show map @1 #0;commit map @1 #0;show map\n",
+        );
+        let overview = "# id (file) description\n0 (virt@m) pattern loaded from file 'virt@m' used by map at file 'a.cfg' \
+                        line 7. curr_ver=1 next_ver=1 entry_cnt=0\n\n";
+        assert_eq!(told, format!("New version created: 1\n\n\n0x2 b 2\n\n\n{overview}"));
+        assert_eq!(
+            told_of(&[], "commit map #0;commit map @1;commit map @1 #0\n"),
+            "Missing version number.\n\nMissing map identifier.\n\nVersion number out of range.\n\n"
+        );
+    }
+
+    #[test]
+    fn who_may_not_change_may_not_look_either() {
+        let shared = shared("defaults\n timeout client 1s\nfrontend f\n");
+        assert_eq!(answers(&shared, Operator, "show map\n"), "Permission denied\n\n");
+    }
+
+    #[test]
+    fn long_lists_come_in_pieces() {
+        let keys: Vec<String> = (0..2 * PIECE).map(|i| i.to_string()).collect();
+        let entries: Vec<_> = keys.iter().map(|k| (k.as_str(), "v")).collect();
+        let told = told_of(&entries, "show map #0\n");
+        assert_eq!(told.lines().count(), 2 * PIECE + 1);
+        assert!(told.ends_with("0x200 511 v\n\n"));
+    }
+}
