@@ -191,6 +191,15 @@ impl Index {
         }
     }
 
+    /// How many entries a look-up may have to compare with.
+    pub(crate) fn compared_one_by_one(&self) -> usize {
+        match self {
+            Self::Parts(list) => list.len(),
+            Self::Regexes(list) => list.len(),
+            _ => 0,
+        }
+    }
+
     /// The entry that fits, by a method of this shape.
     pub(crate) fn find(
         &self,

@@ -1,6 +1,7 @@
 //! Match methods, and the lists of patterns that ACLs and maps share (configuration manual, sections 2.7 and 7.1).
 
 mod address;
+mod cache;
 pub mod file;
 mod index;
 mod integer;
@@ -15,6 +16,7 @@ mod text;
 mod tree;
 
 pub use address::{Found, HostNames, Network};
+pub use cache::set_cache_size;
 pub use integer::Range;
 pub use item::{Columns, Item};
 pub use map::{CONVERTERS, FINISHES};

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -13,6 +13,7 @@ use lang::Sample;
 
 use crate::Method;
 use crate::address::{Found, HostNames, Network};
+use crate::cache;
 use crate::index::{Index, Shape, Subject};
 use crate::item::{Columns, Item};
 use crate::list::List;
@@ -107,7 +108,34 @@ pub(crate) struct Expression {
     pub(crate) values: Values,
     /// The method of its first user.
     method: Method,
-    now: ArcSwap<Index>,
+    now: ArcSwap<Snapshot>,
+}
+
+/// An index at one moment.
+struct Snapshot {
+    /// Another one each time.
+    id: u64,
+    index: Index,
+    search: Search,
+}
+
+/// How something is looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Search {
+    /// In the index.
+    Direct,
+    /// In the answers of before, since the index is slow.
+    Cached,
+}
+
+impl Snapshot {
+    fn of(index: Index) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let id = LAST.fetch_add(1, Ordering::Relaxed);
+        let search =
+            if index.compared_one_by_one() >= cache::WORTH_IT { Search::Cached } else { Search::Direct };
+        Self { id, index, search }
+    }
 }
 
 impl Expression {
@@ -119,19 +147,23 @@ impl Expression {
         take: impl FnOnce(&Item) -> R,
     ) -> Option<R> {
         let now = self.now.load();
-        now.find(method, self.case, subject).map(|(item, _)| take(item))
+        if let (Search::Cached, Some(text)) = (now.search, subject.bytes(Case::Sensitive)) {
+            let search = || now.index.find(method, self.case, subject).map(|(item, _)| item.clone());
+            return cache::through(now.id, method, text, search).map(|item| take(&item));
+        }
+        now.index.find(method, self.case, subject).map(|(item, _)| take(item))
     }
 
     /// The value of the fitting regular expression, with its groups filled in.
     pub(crate) fn expand(&self, subject: &Subject<'_>) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        self.now.load().expand(subject, &mut out).map(|()| out)
+        self.now.load().index.expand(subject, &mut out).map(|()| out)
     }
 
     fn written(&self, text: &[u8]) -> Finding {
         let subject = Subject::written(self.method, text);
         let now = self.now.load();
-        let found = subject.and_then(|s| now.find(self.method, self.case, &s));
+        let found = subject.and_then(|s| now.index.find(self.method, self.case, &s));
         let hit = found.map(|(item, found)| Hit {
             found,
             item: item.clone(),
@@ -283,7 +315,7 @@ impl State {
     /// Lets everybody see the version that is current now.
     fn publish(&self) {
         for (index, expression) in self.now.indexes.iter().zip(&self.expressions) {
-            expression.now.store(Arc::new(index.clone()));
+            expression.now.store(Arc::new(Snapshot::of(index.clone())));
         }
     }
 
@@ -371,7 +403,7 @@ impl Reference {
             }
             index.insert(item, case, names).map_err(|wrong| (item.line, wrong))?;
         }
-        let now = ArcSwap::from_pointee(index.clone());
+        let now = ArcSwap::from_pointee(Snapshot::of(index.clone()));
         let expression = Arc::new(Expression { shape, case, values, method, now });
         state.expressions.push(expression.clone());
         state.now.indexes.push(index);

@@ -57,6 +57,13 @@ struct Node {
     here: Option<Bucket>,
     /// The keys that end within the next byte, the longest first.
     partial: Option<Box<Vec<(Bits, Bucket)>>>,
+    /// Where longer keys go on; most nodes are the end of a single one.
+    fork: Option<Box<Fork>>,
+}
+
+/// The nodes below a node.
+#[derive(Clone, Debug, Default)]
+struct Fork {
     /// The bytes that lead on, one bit for each.
     bytes: [u64; 4],
     /// The nodes behind those bytes.
@@ -66,12 +73,29 @@ struct Node {
 /// Deep trees would overflow the stack if each node dropped those below.
 impl Drop for Node {
     fn drop(&mut self) {
-        let mut pending = std::mem::take(&mut self.below);
+        let Some(fork) = self.fork.take() else { return };
+        let mut pending = fork.below;
         while let Some(node) = pending.pop() {
-            if let Some(mut node) = Arc::into_inner(node) {
-                pending.append(&mut node.below);
+            if let Some(fork) = Arc::into_inner(node).and_then(|mut node| node.fork.take()) {
+                pending.extend(fork.below);
             }
         }
+    }
+}
+
+impl Fork {
+    /// Whether a byte leads on, and how many smaller ones do.
+    fn rank(&self, byte: u8) -> (bool, usize) {
+        let (word, bit) = (usize::from(byte >> 6), byte & 63);
+        let before: u32 = self.bytes[..word].iter().map(|w| w.count_ones()).sum();
+        let within = (self.bytes[word] & ((1 << bit) - 1)).count_ones();
+        (self.bytes[word] >> bit & 1 == 1, (before + within) as usize)
+    }
+
+    /// The smallest byte that leads on.
+    fn first(&self) -> u8 {
+        let word = self.bytes.iter().position(|w| *w != 0).unwrap_or(0);
+        (word * 64) as u8 + self.bytes[word].trailing_zeros() as u8
     }
 }
 
@@ -82,40 +106,46 @@ impl Node {
         leaf
     }
 
-    /// Whether a byte leads on, and how many smaller ones do.
-    fn rank(&self, byte: u8) -> (bool, usize) {
-        let (word, bit) = (usize::from(byte >> 6), byte & 63);
-        let before: u32 = self.bytes[..word].iter().map(|w| w.count_ones()).sum();
-        let within = (self.bytes[word] & ((1 << bit) - 1)).count_ones();
-        (self.bytes[word] >> bit & 1 == 1, (before + within) as usize)
-    }
-
     fn below(&self, byte: u8) -> Option<&Self> {
-        match self.rank(byte) {
-            (true, at) => self.below.get(at).map(|node| &**node),
+        let fork = self.fork.as_ref()?;
+        match fork.rank(byte) {
+            (true, at) => fork.below.get(at).map(|node| &**node),
             (false, _) => None,
         }
     }
 
     fn below_mut(&mut self, byte: u8) -> Option<&mut Arc<Self>> {
-        match self.rank(byte) {
-            (true, at) => self.below.get_mut(at),
+        let fork = self.fork.as_mut()?;
+        match fork.rank(byte) {
+            (true, at) => fork.below.get_mut(at),
             (false, _) => None,
         }
     }
 
+    /// How many nodes there are below.
+    fn ways(&self) -> usize {
+        self.fork.as_ref().map_or(0, |fork| fork.below.len())
+    }
+
     fn attach(&mut self, byte: u8, node: Self) {
-        let (_, at) = self.rank(byte);
-        self.bytes[usize::from(byte >> 6)] |= 1 << (byte & 63);
-        // Most nodes have one or two below.
-        self.below.reserve_exact(if self.below.len() < 4 { 1 } else { self.below.len() / 2 });
-        self.below.insert(at, Arc::new(node));
+        let fork = self.fork.get_or_insert_default();
+        let (_, at) = fork.rank(byte);
+        fork.bytes[usize::from(byte >> 6)] |= 1 << (byte & 63);
+        // Most forks have two or three ways.
+        if fork.below.len() == fork.below.capacity() {
+            fork.below.reserve_exact(1 + fork.below.len() / 4);
+        }
+        fork.below.insert(at, Arc::new(node));
     }
 
     fn detach(&mut self, byte: u8) {
-        let (_, at) = self.rank(byte);
-        self.bytes[usize::from(byte >> 6)] &= !(1 << (byte & 63));
-        self.below.remove(at);
+        let Some(fork) = &mut self.fork else { return };
+        let (_, at) = fork.rank(byte);
+        fork.bytes[usize::from(byte >> 6)] &= !(1 << (byte & 63));
+        fork.below.remove(at);
+        if fork.below.is_empty() {
+            self.fork = None;
+        }
     }
 
     /// Cuts the node in two, so that its prefix has `at` bytes.
@@ -130,12 +160,12 @@ impl Node {
 
     /// Undoes a split that nothing needs any more.
     fn join(&mut self) {
-        if self.below.len() != 1 || self.holds_keys() {
+        if self.ways() != 1 || self.holds_keys() {
             return;
         }
-        let word = self.bytes.iter().position(|w| *w != 0).unwrap_or(0);
-        let byte = (word * 64) as u8 + self.bytes[word].trailing_zeros() as u8;
-        let Some(below) = self.below.pop() else { return };
+        let Some(mut fork) = self.fork.take() else { return };
+        let byte = fork.first();
+        let Some(below) = fork.below.pop() else { return };
         let mut lower = Arc::unwrap_or_clone(below);
         lower.prefix = [&self.prefix, &[byte][..], &lower.prefix].concat().into();
         *self = lower;
@@ -224,7 +254,7 @@ impl Tree {
                 node.split(common);
             }
             let Some((&byte, behind)) = rest[common..].split_first() else { return node.add(key.bits, item) };
-            if !node.rank(byte).0 {
+            if node.below(byte).is_none() {
                 node.attach(byte, Node::leaf(behind));
             }
             let below = node.below_mut(byte).expect("the byte leads on: it was attached if it did not");
@@ -256,10 +286,10 @@ impl Tree {
             return;
         }
         node.clear(key.bits);
-        if node.holds_keys() || node.below.len() > 1 {
+        if node.holds_keys() || node.ways() > 1 {
             return;
         }
-        if node.below.len() == 1 {
+        if node.ways() == 1 {
             return node.join();
         }
         self.prune(key.bytes);
@@ -299,7 +329,7 @@ impl Tree {
         loop {
             rest = rest.strip_prefix(&*node.prefix)?;
             let Some((byte, behind)) = rest.split_first() else { return last };
-            if node.holds_keys() || node.below.len() > 1 {
+            if node.holds_keys() || node.ways() > 1 {
                 last = Some(depth);
             }
             (node, rest, depth) = (node.below(*byte)?, behind, depth + 1);

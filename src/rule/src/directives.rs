@@ -46,6 +46,17 @@ pub static DIRECTIVES: &[Directive] = &[
         manual: "4.2",
         parse: acl,
     },
+    Directive {
+        name: "tune.pattern.cache-size",
+        section: Section::Global,
+        prefix: Prefix::None,
+        arity: Arity::Exactly(1),
+        manual: "3.2",
+        parse: |s| {
+            pattern::set_cache_size(s.integer(0, 0..=1 << 24)? as usize);
+            Ok(())
+        },
+    },
     rules("http-request", ANY, "4.2", |s| rule(s, RuleSets::HTTP_REQUEST)),
     rules("http-response", ANY, "4.2", |s| rule(s, RuleSets::HTTP_RESPONSE)),
     rules("http-after-response", ANY, "4.2", |s| rule(s, RuleSets::HTTP_AFTER)),

@@ -137,6 +137,22 @@ fn a_look_up_tells_of_each_user() {
 }
 
 #[test]
+fn a_long_list_forgets_what_it_held() {
+    let keys: Vec<String> = (0..100).map(|i| format!("k{i}.")).collect();
+    let entries: Vec<_> = keys.iter().map(|k| (k.as_str(), "v")).collect();
+    let map = map(&entries);
+    let parts = users(&map, Method::Sub, Values::Texts);
+    for _ in 0..2 {
+        assert_eq!(value(&parts, Method::Sub, "x k7. y").as_deref(), Some("v"));
+        assert_eq!(value(&parts, Method::End, "x k7. y"), None);
+    }
+    map.set(b"k7.", b"w").unwrap();
+    assert_eq!(value(&parts, Method::Sub, "x k7. y").as_deref(), Some("w"));
+    map.remove(b"k7.").unwrap();
+    assert_eq!(value(&parts, Method::Sub, "x k7. y"), None);
+}
+
+#[test]
 fn values_become_samples() {
     assert_eq!(Values::Integers.sample(b"12"), Some(Sample::Int(12)));
     assert_eq!(Values::Integers.sample(b"99999999999999999999"), Some(Sample::Int(i64::MAX)));
