@@ -73,7 +73,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(pairs in prop::collection::vec(("[a-z]{1,4}", "[a-z]([a-z ]{0,4}[a-z])?"), 0..20)) {
-            let text: String = pairs.iter().map(|(k, v)| format!("  {k}\t {v} \n\n")).collect();
+            let lines: Vec<String> = pairs.iter().map(|(k, v)| format!("  {k}\t {v} \n\n")).collect();
+            let text = lines.concat();
             let read: Vec<_> = parse(text.as_bytes(), Columns::KeyAndValue).into_iter().map(|i| {
                 let lossy = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
                 (lossy(i.key()), lossy(i.value().unwrap()))

@@ -34,6 +34,7 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
+    #[inline]
     pub(crate) fn of(method: Method) -> Self {
         match method {
             Method::Found | Method::Bool => Self::Unread,
@@ -73,6 +74,7 @@ pub(crate) enum Subject<'s> {
 
 impl<'s> Subject<'s> {
     /// What a method compares of a sample; `None` when the sample has no such reading.
+    #[inline]
     pub(crate) fn of(method: Method, sample: Sample<'s>) -> Option<Self> {
         Some(match Shape::of(method) {
             Shape::Integers if method == Method::Len => Self::Int(sample.into_text().len() as i64),
@@ -97,11 +99,13 @@ impl<'s> Subject<'s> {
         })
     }
 
+    #[inline]
     fn text(text: Cow<'s, [u8]>) -> Self {
         Self::Text(text, OnceCell::new())
     }
 
     /// The text in the case in which patterns are kept.
+    #[inline]
     pub(crate) fn bytes(&self, case: Case) -> Option<&[u8]> {
         match (self, case) {
             (Self::Text(text, _), Case::Sensitive) => Some(text),
@@ -201,6 +205,7 @@ impl Index {
     }
 
     /// The entry that fits, by a method of this shape.
+    #[inline]
     pub(crate) fn find(
         &self,
         method: Method,

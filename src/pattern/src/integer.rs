@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::item::Item;
+use crate::item::{Bucket, Item};
 use crate::list::List;
 use crate::tree::{Key, Tree};
 
@@ -114,7 +114,7 @@ impl Integers {
     }
 
     pub(crate) fn find(&self, value: i64) -> Option<&Arc<Item>> {
-        let single = self.singles.exact(Key::bytes(&value.to_be_bytes())).map(|bucket| bucket.first());
+        let single = self.singles.exact(Key::bytes(&value.to_be_bytes())).map(Bucket::first);
         let before = single.map_or(u64::MAX, |item| item.id);
         let earlier = self.ranges.iter().take_while(|slot| slot.item.id < before);
         let range = earlier.into_iter().find(|slot| slot.test.contains(value));

@@ -66,6 +66,10 @@ impl fmt::Debug for Item {
 pub(crate) struct Bucket {
     first: Arc<Item>,
     /// Few patterns are written twice.
+    #[expect(
+        clippy::box_collection,
+        reason = "buckets are many, and nearly all of them have no more than one entry"
+    )]
     rest: Option<Box<Vec<Arc<Item>>>>,
 }
 

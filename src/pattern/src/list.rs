@@ -46,7 +46,12 @@ impl<T: Clone> List<T> {
         let chunks = Arc::make_mut(&mut self.0);
         match chunks.last_mut() {
             Some(chunk) if chunk.len() < CHUNK => Arc::make_mut(chunk).push(Slot { item, test }),
-            _ => chunks.push(Arc::new(vec![Slot { item, test }])),
+            _ => {
+                if chunks.is_empty() {
+                    chunks.reserve_exact(1);
+                }
+                chunks.push(Arc::new(vec![Slot { item, test }]));
+            }
         }
     }
 

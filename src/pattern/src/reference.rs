@@ -108,8 +108,15 @@ pub(crate) struct Expression {
     pub(crate) values: Values,
     /// The method of its first user.
     method: Method,
+    /// What a short list was at first: it is looked up without the cost of a snapshot as long as nobody changes it,
+    /// which is how most ACLs live.
+    at_first: Option<Index>,
+    changed: AtomicBool,
     now: ArcSwap<Snapshot>,
 }
+
+/// The most entries of a short list.
+const SHORT: usize = 15;
 
 /// An index at one moment.
 struct Snapshot {
@@ -140,12 +147,18 @@ impl Snapshot {
 
 impl Expression {
     /// Whether an entry fits, and what `take` makes of it.
+    #[inline]
     pub(crate) fn find<R>(
         &self,
         method: Method,
         subject: &Subject<'_>,
         take: impl FnOnce(&Item) -> R,
     ) -> Option<R> {
+        if let Some(index) = &self.at_first
+            && !self.changed.load(Ordering::Acquire)
+        {
+            return index.find(method, self.case, subject).map(|(item, _)| take(item));
+        }
         let now = self.now.load();
         if let (Search::Cached, Some(text)) = (now.search, subject.bytes(Case::Sensitive)) {
             let search = || now.index.find(method, self.case, subject).map(|(item, _)| item.clone());
@@ -316,6 +329,9 @@ impl State {
     fn publish(&self) {
         for (index, expression) in self.now.indexes.iter().zip(&self.expressions) {
             expression.now.store(Arc::new(Snapshot::of(index.clone())));
+            if expression.at_first.is_some() {
+                expression.changed.store(true, Ordering::Release);
+            }
         }
     }
 
@@ -403,9 +419,19 @@ impl Reference {
             }
             index.insert(item, case, names).map_err(|wrong| (item.line, wrong))?;
         }
-        let now = ArcSwap::from_pointee(Snapshot::of(index.clone()));
-        let expression = Arc::new(Expression { shape, case, values, method, now });
+        let expression = Arc::new(Expression {
+            shape,
+            case,
+            values,
+            method,
+            at_first: (state.now.items.len() <= SHORT).then(|| index.clone()),
+            changed: AtomicBool::new(false),
+            now: ArcSwap::from_pointee(Snapshot::of(index.clone())),
+        });
+        // Most lists belong to one ACL, and there may be thousands of those.
+        state.expressions.reserve_exact(1);
         state.expressions.push(expression.clone());
+        state.now.indexes.reserve_exact(1);
         state.now.indexes.push(index);
         Ok(expression)
     }

@@ -1,6 +1,6 @@
 //! Texts: beginning, end, part, path component, domain component.
 
-use memchr::memmem;
+use memchr::{memchr_iter, memmem};
 
 use crate::Method;
 
@@ -20,11 +20,23 @@ pub(crate) fn fits(method: Method, pattern: &[u8], text: &[u8]) -> bool {
         Method::Str => text == pattern,
         Method::Beg => text.starts_with(pattern),
         Method::End => text.ends_with(pattern),
-        Method::Sub => memmem::find(text, pattern).is_some(),
+        Method::Sub => find(text, pattern).is_some(),
         Method::Dir => has_component(text, pattern, b"/?"),
         Method::Dom => has_component(text, pattern, b"/?.:"),
         _ => false,
     }
+}
+
+/// Longer texts are worth the preparation of a search that is never slow.
+const SHORT: usize = 256;
+
+/// Where the pattern stands in the text first.
+fn find(text: &[u8], pattern: &[u8]) -> Option<usize> {
+    let [first, rest @ ..] = pattern else { return Some(0) };
+    if text.len() > SHORT {
+        return memmem::find(text, pattern);
+    }
+    memchr_iter(*first, text).find(|at| text[at + 1..].starts_with(rest))
 }
 
 fn trim<'p>(mut pattern: &'p [u8], delimiters: &[u8]) -> &'p [u8] {
@@ -50,15 +62,22 @@ fn has_component(text: &[u8], pattern: &[u8], delimiters: &[u8]) -> bool {
         return false;
     }
     let edge = |b: Option<&u8>| b.is_none_or(|b| delimiters.contains(b));
-    memmem::find_iter(text, pattern).any(|at| {
-        let before = at.checked_sub(1).and_then(|i| text.get(i));
-        edge(before) && edge(text.get(at + pattern.len()))
-    })
+    let mut from = 0;
+    while let Some(at) = text.get(from..).and_then(|rest| find(rest, pattern)) {
+        let (start, end) = (from + at, from + at + pattern.len());
+        let before = start.checked_sub(1).and_then(|i| text.get(i));
+        if edge(before) && edge(text.get(end)) {
+            return true;
+        }
+        from = start + 1;
+    }
+    false
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn test(method: Method, pattern: &str, text: &str) -> bool {
         fits(method, pattern.as_bytes(), text.as_bytes())
@@ -70,6 +89,20 @@ mod tests {
         assert!(test(Method::Beg, "/api", "/api/x") && !test(Method::Beg, "/api", "/x/api"));
         assert!(test(Method::End, ".png", "/a.png") && !test(Method::End, ".png", "/a.png?x"));
         assert!(test(Method::Sub, "b", "abc") && !test(Method::Sub, "d", "abc"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_is_found_where_it_stands_first(text in "[ab]{0,300}", pattern in "[ab]{0,4}") {
+            prop_assert_eq!(super::find(text.as_bytes(), pattern.as_bytes()), text.find(&pattern));
+        }
+
+        #[test]
+        fn components_are_those_between_delimiters(text in "[ab./?:]{0,12}", pattern in "[ab]{1,3}") {
+            let parts = |delimiters: &[char]| text.split(delimiters).any(|part| part == pattern);
+            prop_assert_eq!(test(Method::Dir, &pattern, &text), parts(&['/', '?']));
+            prop_assert_eq!(test(Method::Dom, &pattern, &text), parts(&['/', '?', '.', ':']));
+        }
     }
 
     #[test]

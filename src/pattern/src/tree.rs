@@ -56,6 +56,7 @@ struct Node {
     /// The key that ends here.
     here: Option<Bucket>,
     /// The keys that end within the next byte, the longest first.
+    #[expect(clippy::box_collection, reason = "nodes are many, and only those of networks have any")]
     partial: Option<Box<Vec<(Bits, Bucket)>>>,
     /// Where longer keys go on; most nodes are the end of a single one.
     fork: Option<Box<Fork>>,

@@ -274,8 +274,8 @@ impl Condition {
         let mut alternatives = Vec::with_capacity(tree.alternatives.len());
         let mut compiler = Compiler { words, acls, registry, advice };
         for terms in &tree.alternatives {
-            let compiled = terms.iter().map(|term| compiler.term(term));
-            alternatives.push(compiled.collect::<Result<Vec<_>, _>>()?);
+            let terms = terms.iter().map(|term| compiler.term(term));
+            alternatives.push(terms.collect::<Result<Vec<_>, _>>()?);
         }
         Ok(Self { when, alternatives })
     }

@@ -137,7 +137,9 @@ fn acl(s: &mut Statement<'_>) -> Result<(), Refusal> {
         word: Some(s.keyword_words + 1 + e.word),
         part: e.part,
     })?;
-    advice.into_iter().for_each(|text| s.warn(text));
+    for text in advice {
+        s.warn(text);
+    }
     s.slot::<Acls>().define(&name, test);
     Ok(())
 }
@@ -210,7 +212,9 @@ pub fn condition_after(
     let mut advice = Vec::new();
     match Condition::parse(words, acls, registry, &mut advice) {
         Ok(condition) => {
-            advice.into_iter().for_each(|text| s.warn(text));
+            for text in advice {
+                s.warn(text);
+            }
             if let Some(conflict) = condition.conflict(within, point) {
                 s.warn(format!("{conflict}."));
             }
