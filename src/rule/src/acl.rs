@@ -238,7 +238,7 @@ pub struct Condition {
 /// What conditions are compiled with.
 struct Compiler<'c, 'w> {
     words: &'c [Word<'w>],
-    acls: &'c Acls,
+    acls: &'c mut Acls,
     registry: &'c Registry,
     advice: &'c mut Vec<String>,
 }
@@ -261,7 +261,7 @@ impl Condition {
     /// Compiles the words `if ...` or `unless ...`; what the writer may not have meant goes to `advice`.
     pub fn parse(
         words: &[Word<'_>],
-        acls: &Acls,
+        acls: &mut Acls,
         registry: &Registry,
         advice: &mut Vec<String>,
     ) -> Result<Self, ConditionError> {
@@ -376,6 +376,8 @@ impl Compiler<'_, '_> {
         };
         let words: Vec<&[u8]> = acl.words.iter().map(|w| w.as_bytes()).collect();
         let test = Test::parse(&words, self.registry, self.advice);
-        test.map(|t| vec![Arc::new(t)]).map_err(|e| ConditionError::new(span, e.message))
+        // From here on the proxy has it, as if it had defined it here.
+        self.acls.define(name, test.map_err(|e| ConditionError::new(span, e.message))?);
+        Ok(self.acls.get(name).unwrap_or_default())
     }
 }

@@ -208,7 +208,7 @@ pub fn condition_after(
     }
     let registry = s.registry;
     let keyword = s.keyword();
-    let acls: &Acls = s.slot();
+    let acls: &mut Acls = s.slot();
     let mut advice = Vec::new();
     match Condition::parse(words, acls, registry, &mut advice) {
         Ok(condition) => {
