@@ -76,6 +76,24 @@ impl Range {
     }
 }
 
+/// Numbers with a dot in them as one number each, of which the second part is the lower sixteen bits: `3.1:3.3` as
+/// `196609:196611`. What is none stays as it is.
+pub fn plain_versions(word: &[u8]) -> Vec<u8> {
+    let one = |text: &str| match text.split_once('.') {
+        None if text.is_empty() => Some(String::new()),
+        None => text.parse::<i64>().ok().map(|major| (major << 16).to_string()),
+        Some((major, minor)) => {
+            let (major, minor) = (major.parse::<i64>().ok()?, minor.parse::<u16>().ok()?);
+            Some((major << 16 | i64::from(minor)).to_string())
+        }
+    };
+    let read = || {
+        let parts: Option<Vec<String>> = std::str::from_utf8(word).ok()?.splitn(2, ':').map(one).collect();
+        Some(parts?.join(":").into_bytes())
+    };
+    read().unwrap_or_else(|| word.to_vec())
+}
+
 fn whole(text: &str) -> Option<i64> {
     text.parse().ok()
 }
@@ -156,6 +174,16 @@ mod tests {
         assert_eq!(Operator::Le.apply(b"5"), b":5");
         assert_eq!(Operator::Eq.apply(b"5"), b"5");
         assert_eq!(Operator::Gt.apply(b"1:2"), b"1:2");
+    }
+
+    #[test]
+    fn versions_become_numbers() {
+        let plain = |t: &[u8]| String::from_utf8(plain_versions(t)).unwrap();
+        assert_eq!(plain(b"3.1"), "196609");
+        assert_eq!(plain(b"3:3.1"), "196608:196609");
+        assert_eq!(plain(b"3.1:"), "196609:");
+        assert_eq!(plain(b"gt"), "gt");
+        assert_eq!(plain(b"3.x"), "3.x");
     }
 
     #[test]

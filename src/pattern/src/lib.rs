@@ -17,7 +17,7 @@ mod tree;
 
 pub use address::{Found, HostNames, Network};
 pub use cache::set_cache_size;
-pub use integer::Range;
+pub use integer::{Range, plain_versions};
 pub use item::{Columns, Item};
 pub use map::{CONVERTERS, FINISHES};
 pub use matcher::{BuildError, FromFile, Matcher, Patterns, Recipe};
@@ -109,8 +109,8 @@ impl Method {
             Type::Int => Some(Self::Int),
             Type::Addr | Type::Ipv4 | Type::Ipv6 => Some(Self::Ip),
             Type::Str | Type::Method => Some(Self::Str),
-            Type::Bin => Some(Self::Bin),
-            Type::Any | Type::Same => None,
+            // Bytes compare as bytes or as text: that has to be said.
+            Type::Bin | Type::Any | Type::Same => None,
         }
     }
 

@@ -133,7 +133,7 @@ impl Test {
             message: e.message,
         })?;
         let flags = Flags::parse(words)?;
-        let expr = criterion.expr;
+        let expr = &criterion.expr;
         // Behind converters the method of an older name has no meaning.
         let implied = criterion.implied.filter(|_| expr.converters().next().is_none());
         let method = flags.method.or(implied).or_else(|| Method::default_for(expr.out()));
@@ -141,19 +141,11 @@ impl Test {
             return Err(AclError::at(0, "matching method must be specified first (using '-m')"));
         };
         if !expr.out().casts_to(method.wants()) {
-            return Err(AclError::at(0, format!("cannot match '{}' with this method", expr.fetch().name)));
+            let (method, fetch) = (method.name(), expr.fetch().name);
+            let text = format!("matching method '{method}' cannot be used with fetch keyword '{fetch}'");
+            return Err(AclError::at(0, text));
         }
-        if words.len() == 1 && method.needs_patterns() {
-            advice.push(format!(
-                "acl criterion '{}' has no patterns and never matches: put '--' behind it if that is meant, \
-                 '-m found' to match whatever exists, or '-m bool' to match any number but 0.",
-                first.escape_ascii()
-            ));
-        }
-        if criterion.implied.is_some_and(|implied| implied != Method::Str && implied != method) {
-            advice
-                .push(format!("the matching method of '{}' is not applied: another one is.", criterion.name));
-        }
+        criterion.advise(words, method, advice);
         let recipe = Recipe {
             criterion: if implied.is_some() { &criterion.name } else { expr.fetch().name },
             place: registry.place(),
@@ -164,9 +156,12 @@ impl Test {
             case: flags.case,
             words: flags.end..words.len(),
         };
+        let versions = expr.fetch().name.ends_with("ssl_ver").then(|| plain_versions(words));
+        let versions: Option<Vec<&[u8]>> = versions.as_ref().map(|v| v.iter().map(Vec::as_slice).collect());
+        let words = versions.as_deref().unwrap_or(words);
         let patterns = Matcher::build(&recipe, words, &registry.layer::<References>())
             .map_err(|e| AclError::at(e.index, e.message))?;
-        Ok(Self { expr, patterns })
+        Ok(Self { expr: criterion.expr, patterns })
     }
 
     /// Whether any of the expression's values matches.
@@ -211,6 +206,27 @@ impl Criterion {
         let expr = Expr::compile(&tree, registry)?;
         Ok(Self { expr, implied: keyword.map(|k| k.method), name })
     }
+
+    /// What the writer of these words may not have meant.
+    fn advise(&self, words: &[&[u8]], method: Method, advice: &mut Vec<String>) {
+        if let [alone] = words
+            && method.needs_patterns()
+        {
+            advice.push(format!(
+                "acl criterion '{}' has no patterns and never matches: put '--' behind it if that is meant, \
+                 '-m found' to match whatever exists, or '-m bool' to match any number but 0.",
+                alone.escape_ascii()
+            ));
+        }
+        if self.implied.is_some_and(|implied| implied != Method::Str && implied != method) {
+            advice.push(format!("the matching method of '{}' is not applied: another one is.", self.name));
+        }
+    }
+}
+
+/// Versions of TLS are written with a dot.
+fn plain_versions(words: &[&[u8]]) -> Vec<Vec<u8>> {
+    words.iter().map(|word| pattern::plain_versions(word)).collect()
 }
 
 /// A part of a condition that is wrong.
