@@ -24,6 +24,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { fetches: lang::fetches::content::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::internal::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::limits::FETCHES, ..Tables::NONE },
+    Tables { converters: pattern::CONVERTERS, finishes: pattern::FINISHES, ..Tables::NONE },
     Tables { directives: config::DIRECTIVES, checks: config::CHECKS, ..Tables::NONE },
     Tables { directives: config::global::DIRECTIVES, checks: config::global::CHECKS, ..Tables::NONE },
     Tables {
@@ -65,6 +66,7 @@ pub(crate) const ROOMS: &[Tables] = &[
         ..Tables::NONE
     },
     Tables { actions: rule::VAR_ACTIONS, ..Tables::NONE },
+    Tables { actions: rule::LIST_ACTIONS, ..Tables::NONE },
     Tables { actions: rule::REWRITES, ..Tables::NONE },
     Tables { directives: stream::MESSAGE_DIRECTIVES, ..Tables::NONE },
     Tables { directives: stream::FORWARDED_DIRECTIVES, ..Tables::NONE },

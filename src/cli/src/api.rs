@@ -12,6 +12,7 @@ use config::Draft;
 use keyword::command::Session;
 use keyword::{Command, World};
 use net::{AcceptError, Accepted, BoundListener, Inherited};
+use pattern::References;
 use tokio::sync::Semaphore;
 
 use crate::directives::{ApiSettings, Expose, SocketSettings};
@@ -46,6 +47,7 @@ pub struct Api {
     sockets: Vec<ApiSocket>,
     settings: ApiSettings,
     commands: Vec<&'static Command>,
+    lists: Arc<References>,
     max_line: usize,
 }
 
@@ -104,7 +106,10 @@ impl Api {
         }
         let mut commands = registry.all::<Command>().to_vec();
         commands.sort_by_key(|c| c.name);
-        if problems.is_empty() { Ok(Self { sockets, settings, commands, max_line }) } else { Err(problems) }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self { sockets, settings, commands, lists: registry.layer(), max_line })
     }
 
     /// The sockets, for whoever hands them over or stops them.
@@ -129,6 +134,7 @@ impl Api {
         let sockets = self.sockets.iter();
         let facts = sockets.map(|s| SocketFacts { address: name_of(&s.listener), level: s.settings.level });
         world.put(Arc::new(Sockets(facts.collect())));
+        world.put(self.lists.clone());
         std::thread::Builder::new().name("api".to_owned()).spawn(move || self.run(world, clock))?;
         Ok(())
     }
@@ -138,7 +144,7 @@ impl Api {
             .enable_all()
             .build_local(tokio::runtime::LocalOptions::default());
         let Ok(runtime) = built else { return };
-        let Self { sockets, settings, commands, max_line } = self;
+        let Self { sockets, settings, commands, max_line, .. } = self;
         let shared = Rc::new(Shared { commands, world, clock, max_line });
         let places = Arc::new(Semaphore::new(settings.maxconn as usize));
         runtime.block_on(async move {
