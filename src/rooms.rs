@@ -57,6 +57,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { actions: rule::REWRITES, ..Tables::NONE },
     Tables { directives: stream::MESSAGE_DIRECTIVES, ..Tables::NONE },
     Tables { directives: stream::FORWARDED_DIRECTIVES, ..Tables::NONE },
+    Tables { directives: stream::SWITCHING_DIRECTIVES, ..Tables::NONE },
     Tables { actions: rule::STREAM_ACTIONS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },

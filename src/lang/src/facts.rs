@@ -459,6 +459,8 @@ pub struct Overrides {
     pub retries: Option<u32>,
     /// `disable-l7-retry`.
     pub replay: Replay,
+    /// `force-persist`.
+    pub persistence: Persistence,
 }
 
 impl Overrides {
@@ -467,6 +469,16 @@ impl Overrides {
     pub fn elsewhere(self) -> Self {
         Self { client: self.client, replay: self.replay, ..Self::default() }
     }
+}
+
+/// Whether a server that was chosen by name is used although it is down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Persistence {
+    /// As its backend says.
+    #[default]
+    Usual,
+    /// It is, and no other.
+    Forced,
 }
 
 /// Whether a request that a server failed to answer may be sent again.

@@ -12,7 +12,7 @@ use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
 
-use lang::facts::ServerConnection;
+use lang::facts::{Persistence, ServerConnection};
 use pool::Turn;
 use queue::Outcome;
 
@@ -259,8 +259,10 @@ async fn slot(
 ) -> Result<Held, Failure> {
     let avoid = failed.filter(|f| f.redispatches(story, backend)).map(Failed::server);
     let last = if failed.is_none() { last_server(story, backend) } else { None };
-    let again = failed.map(Failed::server).filter(|s| avoid.is_none() && s.is_usable());
-    let mut again = again.or(last.as_ref());
+    let assigned = story.assigned.clone().filter(|_| failed.is_none());
+    let insists = story.facts.overrides.persistence == Persistence::Forced;
+    let again = failed.map(Failed::server).filter(|s| avoid.is_none() && (insists || s.is_usable()));
+    let mut again = again.or(assigned.as_ref()).or(last.as_ref());
     let server = loop {
         match stand(story, backend, again, avoid)? {
             Standing::Served(server) => break server,
@@ -342,6 +344,9 @@ fn retries_connections(backend: &BackendSide) -> bool {
 
 /// Whether the next attempt goes to another server.
 fn redispatches(story: &Story<'_>, backend: &BackendSide) -> bool {
+    if story.facts.overrides.persistence == Persistence::Forced {
+        return false;
+    }
     let retries = story.facts.retries as i32;
     match backend.core.settings.redispatch {
         0 => false,

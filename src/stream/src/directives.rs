@@ -20,6 +20,7 @@ use crate::settings::{
     StatsOptions, Strangers, Timeouts, Tuning,
 };
 use crate::settings::{SpliceOptions, UniqueId, Violations};
+use crate::switching;
 
 const FRONT: Sections = Sections::FRONT;
 const BACK: Sections = Sections::BACK;
@@ -300,19 +301,14 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<UniqueId>().header = Some(name);
         Ok(())
     }),
-    proxy(
-        "use_backend",
-        FRONT.without(Sections::DEFAULTS).or(Sections::NAMED_DEFAULTS),
-        Prefix::None,
-        Arity::AtLeast(1),
-        use_backend,
-    ),
+    proxy("use_backend", FRONT.without(Sections::DEFAULTS), Prefix::None, Arity::AtLeast(1), use_backend),
 ];
 
 /// The checks of this room.
 pub static CHECKS: &[Check] = &[
     Check { name: "timeouts", run: check_timeouts },
     Check { name: "routes", run: check_routes },
+    Check { name: "use-server", run: switching::check_servers },
     Check { name: "listeners", run: crate::listeners::complete },
 ];
 
@@ -464,15 +460,7 @@ fn parse_page(bytes: &[u8]) -> Result<ErrorPage, String> {
 }
 
 fn use_backend(s: &mut Statement<'_>) -> Result<(), Refusal> {
-    let name = s.arg(0).into_owned();
-    let target = if name.contains('%') {
-        let format = LogFormat::parse(s.bytes(0), s.registry, Contexts::ROUTE);
-        RouteTarget::Format(
-            format.map_err(|e| s.refuse_part(0, e.span, format!("'use_backend' : {}.", e.message)))?,
-        )
-    } else {
-        RouteTarget::Name(name.into())
-    };
+    let target = switching::target(s, Contexts::ROUTE)?;
     let condition = condition_after(s, 1, Contexts::ROUTE, "frontend use_backend rule")?;
     let place = s.place.clone();
     s.slot::<Routes>().rules.push(Arc::new(Route { target, condition, place }));

@@ -35,6 +35,7 @@ pub mod site;
 mod size;
 mod splice;
 mod story;
+pub mod switching;
 mod tcp;
 mod worker;
 
@@ -45,3 +46,4 @@ pub use forwarded::FORWARDED_DIRECTIVES;
 pub use message_options::MESSAGE_DIRECTIVES;
 pub use run::{Control, Order, run};
 pub use site::{ListenerFacts, Site};
+pub use switching::SWITCHING_DIRECTIVES;

@@ -1,5 +1,6 @@
 //! What the phases of one session share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backend::Server;
@@ -21,6 +22,7 @@ use crate::live::{Begun, Seat};
 use crate::reserve::OwnConnections;
 use crate::session::{Progress, Session};
 use crate::site::{BackendSide, Frontend, Site};
+use crate::switching::{self, Assigned};
 use crate::tcp::RelayTimeouts;
 use crate::worker::Worker;
 
@@ -61,6 +63,8 @@ pub(crate) struct Story<'s> {
     pub(crate) events: Option<Events>,
     /// How much of the response the client wants.
     pub(crate) wants: Answer,
+    /// The server that rules have chosen.
+    pub(crate) assigned: Option<Arc<Server>>,
 }
 
 /// Whether a server asked the client to prove who it is.
@@ -171,6 +175,7 @@ impl<'s> Story<'s> {
             logged: Logged::No,
             sent: 0,
             wants: Answer::Whole,
+            assigned: None,
             listener: listener.counters.as_deref(),
             live: if frontend.common.facts.http {
                 Seat::take(&site.live).counting(frontend.counters.h1.here())
@@ -202,6 +207,25 @@ impl<'s> Story<'s> {
         self.live.route(backend.common.facts.id);
     }
 
+    /// Lets the rules of the backend choose a server, where there are any.
+    pub(crate) fn assign(&mut self, backend: &BackendSide, stage: Stage) {
+        if !backend.assignment.is_empty() {
+            let assigned = switching::server(backend, &self.scene(stage, None));
+            self.take_assignment(assigned);
+        }
+    }
+
+    pub(crate) fn take_assignment(&mut self, assigned: Assigned) {
+        self.assigned = assigned.server;
+        self.facts.overrides.persistence = assigned.persistence;
+    }
+
+    /// The scene of a session that carries no HTTP, with what its client has sent.
+    pub(crate) fn raw_scene<'a>(&'a self, stage: Stage, client: &'a Conn) -> Scene<'a> {
+        let buffered = Buffered { data: client.input.data(), hope: Hope::Nothing };
+        Scene { payload: Payload::Request(buffered), ..self.scene(stage, None) }
+    }
+
     /// The stream no longer counts in its backend; its log line still names it.
     pub(crate) fn leave_backend(&mut self) {
         self.occupies = None;
@@ -225,6 +249,7 @@ impl<'s> Story<'s> {
         self.body = Vec::new();
         self.sent = 0;
         self.wants = Answer::Whole;
+        self.assigned = None;
         self.logged = Logged::No;
         self.facts = StreamFacts {
             id: awaited.map_or_else(|| self.site.next_stream_id(), |a| a.id),

@@ -25,7 +25,16 @@ pub(super) async fn stop(
     stop: Stop,
 ) -> After {
     match stop {
+        Stop::OtherMode => {
+            finish::internal_error(story, None);
+            story.facts.timers.request = Tick::NEVER;
+            // The log has a status, though the client is not told.
+            story.facts.status = 500;
+            story.facts.termination = Termination::new(Cause::Internal, Phase::Request);
+            After::Close
+        }
         Stop::NoBackend => {
+            story.facts.timers.request = Tick::NEVER;
             let termination = Termination::new(Cause::ServerAbort, Phase::Connect);
             failure(story, client, Some(info), Failure::new(503, termination)).await
         }
