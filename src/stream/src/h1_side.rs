@@ -389,3 +389,38 @@ impl Sink for H1Side {
         self.conn.poll_flush(cx, more).map_err(|_| SinkError)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+
+    /// What has come at the other end once a part of a body was sent.
+    async fn arrived(delivery: Delivery) -> usize {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        far.set_nonblocking(true).unwrap();
+        let near = listener.accept().unwrap().0;
+        near.set_nonblocking(true).unwrap();
+        near.set_nodelay(true).unwrap();
+        let far = Socket::from_fd(OwnedFd::from(far));
+        let mut side =
+            H1Side::new(Conn::new(Socket::from_fd(OwnedFd::from(near))), 16384, h1::Side::Response);
+        side.deliver(delivery);
+        assert_eq!(poll_fn(|cx| side.poll_data(cx, b"part", More::Yes)).await, Ok(4));
+        far.peek(&mut [0; 8]).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_delivered_at_once_waits_for_nothing() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(tokio::runtime::LocalOptions::default());
+        runtime.unwrap().block_on(async {
+            assert_eq!(arrived(Delivery::AtOnce).await, 4);
+        });
+    }
+}
