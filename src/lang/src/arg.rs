@@ -139,6 +139,8 @@ pub enum Arg {
     Regex(Regex),
     /// One of the words that a converter knows, by its place among them; made by the converter's check.
     Choice(usize),
+    /// A list of users.
+    Users(crate::users::Reference),
 }
 
 impl Arg {
@@ -256,9 +258,9 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         | ArgKind::Backend
         | ArgKind::Table
         | ArgKind::Server
-        | ArgKind::Userlist
         | ArgKind::Regex
         | ArgKind::Delimiter => Ok(Arg::Str(text.into())),
+        ArgKind::Userlist => Ok(Arg::Users(crate::users::Reference::new(&word))),
         ArgKind::SecondUnit if matches!(text, b"s" | b"ms" | b"us") => Ok(Arg::Str(text.into())),
         ArgKind::SecondUnit => Err(format!("expects 's', 'ms' or 'us', got '{word}'")),
         ArgKind::Hex => unhex(text).map(|bytes| Arg::Str(bytes.into())).ok_or_else(bad),

@@ -138,6 +138,18 @@ pub struct ProxyFacts {
     pub http: bool,
     /// Its timeouts and retries.
     pub limits: ProxyLimits,
+    /// As what clients that talk to a proxy prove who they are (`option http-use-proxy-header`).
+    pub authentication: Authentication,
+}
+
+/// To whom a client proves who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Authentication {
+    /// To a server.
+    #[default]
+    Server,
+    /// To a proxy.
+    Proxy,
 }
 
 /// A server.

@@ -8,6 +8,7 @@ pub mod fetches;
 pub mod logformat;
 pub mod regex;
 pub mod sample;
+pub mod users;
 pub mod vars;
 
 pub use arg::{Arg, ArgKind, Args, Signature};

@@ -143,6 +143,13 @@ fn rule(s: &mut Statement<'_>, set: RuleSets) -> Result<(), Refusal> {
     let (within, side) = set.first(s.proxy().kind);
     let point = format!("{side} {} rule", s.keyword());
     let condition = condition_after(s, at, within, &point)?;
+    if s.slot::<Rules>().list(set).is_closed() {
+        let text = "action is final and has no condition attached, further entries are NOOP.";
+        s.warn(format!("previous '{}' {text}", s.keyword()));
+    }
+    if set == RuleSets::HTTP_REQUEST && !s.slot::<Rules>().redirects.is_empty() {
+        s.warn("a 'http-request' rule placed after a 'redirect' rule will still be processed before.");
+    }
     s.slot::<Rules>().list(set).push(Rule { condition, action: parsed, place });
     Ok(())
 }

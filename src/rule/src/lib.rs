@@ -5,26 +5,34 @@
 
 pub mod acl;
 pub mod action;
+mod answers;
 mod directives;
 mod http_actions;
 mod keywords;
+pub mod pages;
+mod redirect;
 mod reply;
 mod rewrite;
 pub mod set;
 mod stream_actions;
 mod txn;
+mod userlist;
 mod var_actions;
 mod verdict;
 
 pub use acl::{Acls, Condition, Truth};
 pub use action::{Act, Action, ActionCx, RuleSets};
+pub use answers::{ANSWERS, Template};
 pub use directives::{CHECKS, DIRECTIVES, condition_after};
 pub use http_actions::ACTIONS;
 pub use keywords::{ACL_KEYWORDS, PREDEFINED_ACLS};
-pub use reply::{Closing, Reply};
+pub use pages::{PAGE_CHECKS, PAGE_DIRECTIVES, PAGE_SECTIONS, Page, Pages};
+pub use redirect::{REDIRECT, REDIRECT_CHECKS, REDIRECT_DIRECTIVES};
+pub use reply::{Closing, Message, Reply};
 pub use rewrite::REWRITES;
 pub use set::{Rule, RuleList, Rules};
 pub use stream_actions::STREAM_ACTIONS;
 pub use txn::Txn;
+pub use userlist::{USER_CHECKS, USER_DIRECTIVES, USER_SECTIONS};
 pub use var_actions::VAR_ACTIONS;
 pub use verdict::{BodyWait, Ending, Verdict, Wait};

@@ -43,6 +43,11 @@ impl RuleList {
         self.0.push(Arc::new(rule));
     }
 
+    /// Whether nothing that is added now is ever looked at.
+    pub fn is_closed(&self) -> bool {
+        self.0.last().is_some_and(|rule| rule.condition.is_none() && rule.action.is_final())
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -112,6 +117,8 @@ pub struct Rules {
     pub tcp_response: RuleList,
     /// `http-request`.
     pub http_request: RuleList,
+    /// `redirect`, behind `http-request`.
+    pub redirects: RuleList,
     /// `http-response`.
     pub http_response: RuleList,
     /// `http-after-response`.

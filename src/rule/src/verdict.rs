@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::reply::Reply;
+use crate::reply::Message;
 
 /// What happens after an action.
 #[derive(Debug)]
@@ -25,11 +25,11 @@ pub enum Verdict {
 #[derive(Debug)]
 pub enum Ending {
     /// `return`, `redirect`, a service: the proxy answers as the configuration wants.
-    Answer(Box<Reply>),
-    /// `deny`: with this status, and this answer instead of the error page if there is one.
-    Deny(u16, Option<Box<Reply>>),
+    Answer(Message),
+    /// `deny`.
+    Deny(Message),
     /// `tarpit`: as `deny`, after the tarpit delay.
-    Tarpit(u16, Option<Box<Reply>>),
+    Tarpit(Message),
     /// `reject`: the connection is closed.
     Reject,
     /// `close`: the server's connection is closed as if the server had done it.

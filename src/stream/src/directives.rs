@@ -15,9 +15,9 @@ use lang::logformat::LogFormat;
 use rule::condition_after;
 
 use crate::settings::{
-    AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IdleTuning, IfNone,
-    Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, Sharing, SmartAck, SocketOptions,
-    StatsOptions, Strangers, Timeouts, Tuning,
+    AbortOnClose, ConnectionMode, ForwardedFor, HttpOptions, IdleTuning, IfNone, Limits, LogOptions,
+    RateLimits, Route, RouteTarget, Routes, Sharing, SmartAck, SocketOptions, StatsOptions, Strangers,
+    Timeouts, Tuning,
 };
 use crate::settings::{SpliceOptions, UniqueId, Violations};
 use crate::switching;
@@ -116,7 +116,6 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Routes>().default = Some(target);
         Ok(())
     }),
-    proxy("errorfile", ALL, Prefix::None, Arity::Exactly(2), errorfile),
     proxy("max-session-srv-conns", FRONT, Prefix::None, Arity::Exactly(1), |s| {
         let value = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<Limits>().session_connections = value as usize;
@@ -151,8 +150,7 @@ pub static DIRECTIVES: &[Directive] = &[
     switch("option http-keep-alive", ALL, |s| connection_mode(s, ConnectionMode::KeepAlive)),
     switch("option http-no-delay", ALL, set_switch!(HttpOptions, no_delay)),
     switch("option http-server-close", ALL, |s| connection_mode(s, ConnectionMode::ServerClose)),
-    // It chooses the headers of a proxy's authentication; connections are announced as ever.
-    switch("option http-use-proxy-header", FRONT, |_| Ok(())),
+    switch("option http-use-proxy-header", FRONT, set_switch!(HttpOptions, proxy_header)),
     switch("option httpclose", ALL, |s| connection_mode(s, ConnectionMode::Close)),
     switch("option idle-close-on-response", FRONT, set_switch!(HttpOptions, idle_close_on_response)),
     switch("option independent-streams", ALL, set_switch!(SocketOptions, independent_streams)),
@@ -309,6 +307,7 @@ pub static CHECKS: &[Check] = &[
     Check { name: "timeouts", run: check_timeouts },
     Check { name: "routes", run: check_routes },
     Check { name: "use-server", run: switching::check_servers },
+    Check { name: "file sizes", run: check_sizes },
     Check { name: "listeners", run: crate::listeners::complete },
 ];
 
@@ -423,42 +422,6 @@ fn forwardfor(s: &mut Statement<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn errorfile(s: &mut Statement<'_>) -> Result<(), Refusal> {
-    let status = s.integer(0, 200..=599)? as u16;
-    let file = s.arg(1);
-    let page = std::fs::read(file.as_ref())
-        .map_err(|e| s.refuse(1, format!("'errorfile' : error opening file '{file}' : {e}.")))?;
-    let page =
-        parse_page(&page).map_err(|e| s.refuse(1, format!("'errorfile' : invalid file '{file}' : {e}.")))?;
-    s.slot::<ErrorPages>().0.push((status, Arc::new(page)));
-    Ok(())
-}
-
-/// Reads a file that holds a whole response; a line feed alone ends its lines too.
-fn parse_page(bytes: &[u8]) -> Result<ErrorPage, String> {
-    if bytes.is_empty() {
-        return Ok(ErrorPage::Nothing);
-    }
-    let mut head = http::ResponseHead::default();
-    let parsed = h1::parse_response(
-        bytes,
-        &mut h1::Cursor::new(),
-        &h1::Options::default(),
-        &h1::Asked::default(),
-        &mut head,
-    );
-    let head_len = match parsed {
-        Ok(h1::Progress::Complete(info)) => info.head_len,
-        Ok(h1::Progress::Partial) => return Err("the headers do not end with an empty line".to_owned()),
-        Err(e) => return Err(e.to_string()),
-    };
-    let body = http::Bytes::copy_from_slice(&bytes[head_len..]);
-    if head.headers.find(b"content-length").is_some_and(|n| n != body.len().to_string().as_bytes()) {
-        return Err("its content-length is not the length of its body".to_owned());
-    }
-    Ok(ErrorPage::Response { head: Box::new(head), body })
-}
-
 fn use_backend(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let target = switching::target(s, Contexts::ROUTE)?;
     let condition = condition_after(s, 1, Contexts::ROUTE, "frontend use_backend rule")?;
@@ -515,6 +478,17 @@ fn check_routes(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) 
                 "Proxy '{}': L6 sample fetches ignored on HTTP proxies (declared at {}:{}).",
                 proxy.name, route.place.file, route.place.line
             ));
+        }
+    }
+}
+
+/// Answers of the proxy itself are made in one buffer.
+fn check_sizes(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    let most = draft.global::<Tuning>().buffer_size;
+    for file in draft.global.take::<rule::pages::Loaded>().0 {
+        if file.size > most {
+            let text = format!("file '{}' exceeds the buffer size ({} > {most}).", file.name, file.size);
+            diagnostics.alert_at(&file.place, text);
         }
     }
 }

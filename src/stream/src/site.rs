@@ -16,9 +16,9 @@ use config::directive::Switch;
 use config::draft::{Resolution, Showing, Speech};
 use config::global::{CloseSpread, EventLoop, ProcessLimits, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, Severity};
-use lang::facts::{Expected, ProcessFacts, ProxyFacts, ProxyLimits, ServerFacts};
+use lang::facts::{Authentication, Expected, ProcessFacts, ProxyFacts, ProxyLimits, ServerFacts};
 use net::{AcceptProxy, ListenerSettings};
-use rule::Rules;
+use rule::{Pages, Rules};
 use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 
 use crate::captures::{CaptureCount, Captures};
@@ -28,8 +28,8 @@ use crate::live::StreamCounters;
 use crate::message_options::{CaseSettings, MessageOptions};
 use crate::reserve::{IdleLimits, Inboxes, Reserve};
 use crate::settings::{
-    ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
-    SpliceOptions, StatsOptions, Timeouts, Tuning, UniqueId,
+    HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions, SpliceOptions,
+    StatsOptions, Timeouts, Tuning, UniqueId,
 };
 use crate::splice::Splicing;
 use crate::switching::{Assignment, Insistence, Switching, Visibility};
@@ -97,7 +97,7 @@ pub struct Common {
     /// Its socket options.
     pub sockets: SocketOptions,
     /// Its error pages.
-    pub error_pages: ErrorPages,
+    pub error_pages: Pages,
     /// Its last invalid messages.
     pub captures: Captures,
     /// What of its traffic is spliced.
@@ -386,7 +386,14 @@ fn facts(proxy: &ProxyDraft) -> ProxyFacts {
         tunnel: timeouts.tunnel,
         retries: proxy.slots.get_or_default::<BackendSettings>().retries,
     };
-    ProxyFacts { name: proxy.name.clone(), id: proxy.id.unwrap_or(0), http: proxy.mode == Mode::Http, limits }
+    let proxied = proxy.slots.get_or_default::<HttpOptions>().proxy_header.is_on();
+    ProxyFacts {
+        name: proxy.name.clone(),
+        id: proxy.id.unwrap_or(0),
+        http: proxy.mode == Mode::Http,
+        limits,
+        authentication: if proxied { Authentication::Proxy } else { Authentication::Server },
+    }
 }
 
 fn backend_side(

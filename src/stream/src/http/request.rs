@@ -72,6 +72,7 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
     }
     buffer(story, client, &frontend.common).await?;
     run(story, client, &frontend.common.rules.http_request).await?;
+    run(story, client, &frontend.common.rules.redirects).await?;
     edits::restrict_names(&mut story.request, &frontend.common)?;
     let backend = switching::backend(story, &story.scene(Stage::Request, None)).ok_or(Stop::NoBackend)?;
     story.enter_backend(backend);
@@ -86,6 +87,7 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
         buffer(story, client, &backend.common).await?;
         inspect(story, client, &backend.common).await?;
         run(story, client, &backend.common.rules.http_request).await?;
+        run(story, client, &backend.common.rules.redirects).await?;
         edits::restrict_names(&mut story.request, &backend.common)?;
     }
     story.assign(backend, Stage::Request);
