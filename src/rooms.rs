@@ -57,6 +57,14 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { actions: rule::REWRITES, ..Tables::NONE },
     Tables { actions: rule::ANSWERS, ..Tables::NONE },
     Tables {
+        fetches: lang::fetches::captures::FETCHES,
+        converters: lang::fetches::captures::CONVERTERS,
+        actions: rule::CAPTURE,
+        directives: rule::CAPTURE_DIRECTIVES,
+        checks: rule::CAPTURE_CHECKS,
+        ..Tables::NONE
+    },
+    Tables {
         directives: rule::PAGE_DIRECTIVES,
         sections: rule::PAGE_SECTIONS,
         checks: rule::PAGE_CHECKS,

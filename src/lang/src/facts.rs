@@ -3,7 +3,7 @@
 //! All of it is plain data that the rooms which carry traffic fill in. Nothing here knows where it
 //! comes from, so that fetches, log lines and rules are tested without a socket.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, Ref, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -386,9 +386,9 @@ pub struct StreamFacts {
     /// The request line as it came, kept when a log line or a fetch will want it.
     pub request_line: Vec<u8>,
     /// Captured request headers by slot.
-    pub request_captures: Vec<Option<Box<[u8]>>>,
+    pub request_captures: Captured,
     /// Captured response headers by slot.
-    pub response_captures: Vec<Option<Box<[u8]>>>,
+    pub response_captures: Captured,
     /// `capture cookie`: as the client sent it.
     pub request_cookie: Option<Box<[u8]>>,
     /// `capture cookie`: as the server set it.
@@ -425,6 +425,52 @@ pub struct StreamFacts {
     pub http_version: u8,
     /// The name of the rule that ended the stream with its place (`last_rule_file`, `last_rule_line`).
     pub last_rule: Option<(Arc<str>, u32)>,
+}
+
+/// Texts that are kept of a message, by slot. Expressions that are evaluated may add to them.
+#[derive(Debug, Default)]
+pub struct Captured(RefCell<Vec<CapturedText>>);
+
+/// A text that is kept.
+#[derive(Debug, Default)]
+pub struct CapturedText {
+    /// How many bytes are kept.
+    pub room: usize,
+    /// It, once there is one.
+    pub text: Option<Box<[u8]>>,
+}
+
+impl Captured {
+    /// Empty slots with so much room each.
+    pub fn new(rooms: impl Iterator<Item = usize>) -> Self {
+        Self(RefCell::new(rooms.map(|room| CapturedText { room, text: None }).collect()))
+    }
+
+    /// Whether there are no slots.
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    /// The slots.
+    pub fn slots(&self) -> Ref<'_, [CapturedText]> {
+        Ref::map(self.0.borrow(), Vec::as_slice)
+    }
+
+    /// What a slot holds.
+    pub fn get(&self, slot: usize) -> Option<Vec<u8>> {
+        self.0.borrow().get(slot)?.text.as_ref().map(|text| text.to_vec())
+    }
+
+    /// Keeps of a text what there is room for; tells whether there is such a slot.
+    pub fn set(&self, slot: usize, text: &[u8]) -> bool {
+        match self.0.borrow_mut().get_mut(slot) {
+            Some(kept) => {
+                kept.text = Some(text[..text.len().min(kept.room)].into());
+                true
+            }
+            None => false,
+        }
+    }
 }
 
 /// What came of the rewrites that rules wanted of a stream's messages.
@@ -479,7 +525,7 @@ impl Overrides {
     /// What is left of them in another backend than the proxy whose rules set them.
     #[must_use]
     pub fn elsewhere(self) -> Self {
-        Self { client: self.client, replay: self.replay, ..Self::default() }
+        Self { client: self.client, tarpit: self.tarpit, replay: self.replay, ..Self::default() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sample fetches on connections and HTTP messages that need nothing beyond the scene.
 
+pub mod captures;
 pub mod chance;
 pub mod connection;
 pub mod content;

@@ -35,6 +35,17 @@ impl RuleSets {
     /// `quic-initial`.
     pub const QUIC_INITIAL: Self = Self(128);
 
+    /// Those that proxies have lists of.
+    pub(crate) const LISTS: [Self; 7] = [
+        Self::TCP_CONNECTION,
+        Self::TCP_SESSION,
+        Self::TCP_CONTENT,
+        Self::TCP_RESPONSE,
+        Self::HTTP_REQUEST,
+        Self::HTTP_RESPONSE,
+        Self::HTTP_AFTER,
+    ];
+
     /// Those of both.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {

@@ -6,6 +6,7 @@
 pub mod acl;
 pub mod action;
 mod answers;
+pub mod captures;
 mod directives;
 mod http_actions;
 mod keywords;
@@ -23,6 +24,7 @@ mod verdict;
 pub use acl::{Acls, Condition, Truth};
 pub use action::{Act, Action, ActionCx, RuleSets};
 pub use answers::{ANSWERS, Template};
+pub use captures::{CAPTURE, CAPTURE_CHECKS, CAPTURE_DIRECTIVES, Captures};
 pub use directives::{CHECKS, DIRECTIVES, condition_after};
 pub use http_actions::ACTIONS;
 pub use keywords::{ACL_KEYWORDS, PREDEFINED_ACLS};

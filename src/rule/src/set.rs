@@ -24,7 +24,11 @@ pub struct Rule {
 
 /// An ordered list of rules, shared by those who inherit it.
 #[derive(Clone, Debug, Default)]
-pub struct RuleList(Vec<Arc<Rule>>);
+pub struct RuleList(Vec<Arc<Rule>>, Inherited);
+
+/// How many rules of a list are of a `defaults` section: they come first.
+#[derive(Clone, Copy, Debug, Default)]
+struct Inherited(usize);
 
 /// How far a rule set was run.
 #[derive(Debug)]
@@ -45,7 +49,8 @@ impl RuleList {
 
     /// Whether nothing that is added now is ever looked at.
     pub fn is_closed(&self) -> bool {
-        self.0.last().is_some_and(|rule| rule.condition.is_none() && rule.action.is_final())
+        let own = &self.0[self.1.0..];
+        own.last().is_some_and(|rule| rule.condition.is_none() && rule.action.is_final())
     }
 
     /// Whether there are none.
@@ -164,7 +169,16 @@ impl Rules {
 }
 
 /// Rules of a named `defaults` section run before a proxy's own: inheriting them is copying the list.
-impl Setting for Rules {}
+impl Setting for Rules {
+    fn inherited(&self) -> Option<Self> {
+        let mut rules = self.clone();
+        for set in RuleSets::LISTS {
+            let list = rules.list(set);
+            list.1 = Inherited(list.0.len());
+        }
+        Some(rules)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,7 @@ mod h1_side;
 mod http;
 mod inspect;
 mod introduction;
+mod kept;
 mod listeners;
 pub mod live;
 pub mod message_options;

@@ -245,6 +245,7 @@ impl Drop for Session {
 /// A session in TCP mode.
 async fn tcp(story: &mut Story<'_>, mut client: Conn) {
     story.begin();
+    story.prepare_captures();
     story.identify(Stage::Connection);
     story.enlist();
     finish::step(story, None, Stage::Connection, Step::Accept);

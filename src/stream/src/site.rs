@@ -133,6 +133,8 @@ pub struct Frontend {
     pub default_backend: Option<usize>,
     /// The backend side of a `listen` section.
     pub own_backend: Option<usize>,
+    /// What it captures of messages.
+    pub captures: rule::Captures,
     /// What it says of backends that are not to be used.
     pub switching: Switching,
     /// How its streams are identified.
@@ -342,6 +344,7 @@ impl Site {
             routes: routes.rules.iter().map(compile).collect(),
             default_backend: named,
             own_backend: own,
+            captures: proxy.slots.get_or_default(),
             switching: proxy.slots.get_or_default(),
             gate: Gate::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(0)),
             unique_id: proxy.slots.get_or_default(),

@@ -7,7 +7,7 @@ use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::errors::AfterPage;
 use h1::{ConnectionLine, Persistence, RequestInfo};
-use http::{BodyLength, Bytes, Method, ResponseHead, Status};
+use http::{BodyLength, Bytes, CookieSide, Method, ResponseHead, Status};
 use rule::set::Outcome;
 use rule::{Ending, Message, Page, Reply, Verdict};
 
@@ -57,10 +57,12 @@ pub(super) async fn stop(
             message(story, client, info, answer, Termination::new(Cause::Local, Phase::Request)).await
         }
         Stop::Rule(Ending::Deny(answer)) => {
+            story.capture_cookie(CookieSide::Request);
             story.count(|front| front.denied_requests.inc());
             message(story, client, info, answer, Termination::new(Cause::Proxy, Phase::Request)).await
         }
         Stop::Rule(Ending::Tarpit(answer)) => {
+            story.capture_cookie(CookieSide::Request);
             story.count(|front| front.denied_requests.inc());
             tarpit(story).await;
             // The log shows the time in the tarpit as time in a queue, and no request.

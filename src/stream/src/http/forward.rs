@@ -8,7 +8,7 @@ use backend::{RetryOn, Server};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Asked, ConnectionLine, Persistence, Progress, RequestInfo, ResponseInfo, Side};
-use http::{BodyLength, ResponseHead, Status};
+use http::{BodyLength, CookieSide, ResponseHead, Status};
 use lang::facts::Replay;
 use net::More;
 use rule::set::Outcome;
@@ -194,6 +194,7 @@ impl Connected<'_> {
         let after = match outcome {
             Ok(()) => {
                 story.facts.status = story.response.status.0;
+                story.capture_cookie(CookieSide::Response);
                 finish::step(story, Some(&*server), Stage::Response, Step::Response);
                 self.relay_response(story, client, &mut lease, head.info).await
             }
@@ -314,6 +315,7 @@ impl Connected<'_> {
         story.facts.timers.response = story.now();
         events::answered(story);
         story.facts.bytes_out += size::of_response(&story.response);
+        story.capture_response();
         story.body.clear();
         Ok(Head { info })
     }

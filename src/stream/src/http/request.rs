@@ -3,6 +3,7 @@
 use base::termination::{Cause, Phase, Termination};
 use base::text::IpText;
 use config::{Mode, State};
+use http::CookieSide;
 use rule::set::Outcome;
 use rule::{BodyWait, Ending, RuleSets, Verdict, Wait};
 
@@ -91,6 +92,7 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
         edits::restrict_names(&mut story.request, &backend.common)?;
     }
     story.assign(backend, Stage::Request);
+    story.capture_cookie(CookieSide::Request);
     edits::add_forwarded(story, backend);
     add_forwarded_for(story, backend);
     edits::add_original_to(story, backend);
