@@ -56,6 +56,9 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { actions: rule::VAR_ACTIONS, ..Tables::NONE },
     Tables { actions: rule::REWRITES, ..Tables::NONE },
     Tables { actions: rule::ANSWERS, ..Tables::NONE },
+    Tables { actions: rule::COURSE, ..Tables::NONE },
+    Tables { actions: rule::HEADER_LISTS, ..Tables::NONE },
+    Tables { actions: rule::NORMALIZE, ..Tables::NONE },
     Tables {
         fetches: lang::fetches::captures::FETCHES,
         converters: lang::fetches::captures::CONVERTERS,

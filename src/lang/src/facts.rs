@@ -409,6 +409,8 @@ pub struct StreamFacts {
     pub destination: Option<Addr>,
     /// What rules said of this stream in place of its proxies.
     pub overrides: Overrides,
+    /// `early-hint`: what is to be told and has not been yet.
+    pub hints: Vec<Hint>,
     /// How rewrites by rules went.
     pub rewrites: Rewrites,
     /// The packet mark of its connection to the server (`set-bc-mark`).
@@ -519,6 +521,39 @@ pub struct Overrides {
     pub replay: Replay,
     /// `force-persist`.
     pub persistence: Persistence,
+    /// `set-priority-class`, `set-priority-offset`.
+    pub priority: Priority,
+}
+
+/// Where a stream stands among those that wait for a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Priority {
+    /// The lower, the sooner.
+    pub class: i16,
+    /// By how many milliseconds later than it does it seems to come.
+    pub offset: i32,
+}
+
+/// Whether a hint goes with the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joining {
+    /// It has a response of its own.
+    Apart,
+    /// It does, if the rule before gave one.
+    Along,
+}
+
+/// A header field that the client is told ahead of the response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The place of its rule among those of its set.
+    pub rule: usize,
+    /// Whether it goes in one response with that of the rule before.
+    pub joining: Joining,
+    /// Its name.
+    pub name: Box<[u8]>,
+    /// Its value.
+    pub value: Box<[u8]>,
 }
 
 impl Overrides {

@@ -12,7 +12,6 @@ use crate::txn::{FIELD_OVERHEAD, Txn};
 use crate::verdict::{Ending, Verdict};
 
 const REQUEST: RuleSets = RuleSets::HTTP_REQUEST;
-const BOTH: RuleSets = RuleSets::HTTP_REQUEST.or(RuleSets::HTTP_RESPONSE);
 const ALL: RuleSets = RuleSets::HTTP;
 const TCP_REQUEST: RuleSets = RuleSets::TCP_CONNECTION.or(RuleSets::TCP_SESSION).or(RuleSets::TCP_CONTENT);
 
@@ -30,12 +29,6 @@ pub static ACTIONS: &[Action] = &[
         parse: reject,
     },
     Action { name: "set-header", sets: ALL, manual: "4.4.1", parse: |cx| header(cx, HeaderEdit::Set) },
-    Action {
-        name: "silent-drop",
-        sets: TCP_REQUEST.or(RuleSets::TCP_RESPONSE).or(BOTH),
-        manual: "4.4.1",
-        parse: |_| Ok(Box::new(SilentDrop)),
-    },
 ];
 
 fn accept(_: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
@@ -82,19 +75,6 @@ struct CloseServer;
 impl Act for CloseServer {
     fn act(&self, _: &mut Txn<'_>) -> Verdict {
         Verdict::End(Ending::CloseServer)
-    }
-
-    fn is_final(&self) -> bool {
-        true
-    }
-}
-
-#[derive(Debug)]
-struct SilentDrop;
-
-impl Act for SilentDrop {
-    fn act(&self, _: &mut Txn<'_>) -> Verdict {
-        Verdict::End(Ending::SilentDrop)
     }
 
     fn is_final(&self) -> bool {

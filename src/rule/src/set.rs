@@ -53,6 +53,11 @@ impl RuleList {
         own.last().is_some_and(|rule| rule.condition.is_none() && rule.action.is_final())
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -89,6 +94,7 @@ impl RuleList {
                 Verdict::Continue => {}
                 Verdict::NotYet => return Outcome::Waiting(Wait::Data, i),
                 Verdict::WaitForBody(body) => return Outcome::Waiting(Wait::Body(body), i + 1),
+                Verdict::Pause(time) => return Outcome::Waiting(Wait::Pause(time), i + 1),
                 Verdict::Accept => {
                     remember(txn, rule);
                     return Outcome::Done;

@@ -17,6 +17,8 @@ pub enum Verdict {
     NotYet,
     /// The rules go on when so much of the body is there.
     WaitForBody(BodyWait),
+    /// The rules go on after so long.
+    Pause(Duration),
     /// The action failed in a way that only an internal error explains.
     Fault(&'static str),
 }
@@ -45,6 +47,8 @@ pub enum Wait {
     Data,
     /// The body.
     Body(BodyWait),
+    /// That so much time is over.
+    Pause(Duration),
 }
 
 /// `wait-for-body`.

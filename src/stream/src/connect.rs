@@ -12,9 +12,9 @@ use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
 
-use lang::facts::{Persistence, ServerConnection};
+use lang::facts::{Persistence, Priority, ServerConnection};
 use pool::Turn;
-use queue::Outcome;
+use queue::{Order, Outcome};
 
 use crate::conn::{Conn, Filled};
 use crate::dial::{DialError, Traits, dial};
@@ -301,7 +301,7 @@ fn stand(
         if queue.enter(server) {
             return Ok(Standing::Served(server.clone()));
         }
-        let waiting = queue.wait_for(server, server.settings.maxqueue);
+        let waiting = queue.wait_for(server, server.settings.maxqueue, order(story));
         let full = Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Queue));
         let waiting = waiting.map_err(|queue::Full| full)?;
         story.facts.server_queue = waiting.ahead() + 1;
@@ -313,9 +313,16 @@ fn stand(
         // Somebody else may have been quicker.
         Choice::Server(_) | Choice::AllFull => {}
     }
-    let waiting = backend.core.wait();
+    let waiting = backend.core.wait(order(story));
     story.facts.backend_queue = waiting.ahead() + 1;
     Ok(Standing::InLine(waiting))
+}
+
+/// Where the stream stands in a line.
+fn order(story: &Story<'_>) -> Order {
+    let Priority { class, offset } = story.facts.overrides.priority;
+    let now = i64::try_from(story.now().0 / 1000).unwrap_or(i64::MAX);
+    Order { class, at: now.saturating_add(offset.into()) }
 }
 
 /// Waits for as long as a stream may stand in a line.

@@ -1,5 +1,8 @@
 //! What frontends capture of messages (`capture request header`, `capture cookie`, ...).
 
+use std::future::poll_fn;
+use std::time::Duration;
+
 use http::{CookieSide, Headers};
 use lang::facts::Captured;
 use rule::captures::Slot;
@@ -7,6 +10,13 @@ use rule::captures::Slot;
 use crate::story::Story;
 
 impl Story<'_> {
+    /// Lets time pass.
+    pub(crate) async fn pause_for(&mut self, time: Duration) {
+        let now = self.now();
+        self.expire(now, Some(time));
+        poll_fn(|cx| self.deadline.poll_expired(cx)).await;
+    }
+
     /// Room for what the frontend captures.
     pub(crate) fn prepare_captures(&mut self) {
         let captures = &self.frontend.captures;

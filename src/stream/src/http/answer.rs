@@ -8,6 +8,7 @@ use base::termination::{Cause, Phase, Termination};
 use h1::errors::AfterPage;
 use h1::{ConnectionLine, Persistence, RequestInfo};
 use http::{BodyLength, Bytes, CookieSide, Method, ResponseHead, Status};
+use lang::facts::{Hint, Joining};
 use rule::set::Outcome;
 use rule::{Ending, Message, Page, Reply, Verdict};
 
@@ -78,6 +79,7 @@ pub(super) async fn stop(
         }
         // Rules on requests have no server to close.
         Stop::Rule(Ending::SilentDrop | Ending::CloseServer) => {
+            story.facts.timers.request = Tick::NEVER;
             story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
             After::Abandon
         }
@@ -180,6 +182,27 @@ fn complete(reply: Reply) -> (ResponseHead, Bytes) {
         head.headers.push(b"content-type", &kind);
     }
     (head, body)
+}
+
+/// Tells the client what rules want it to know ahead of the response.
+pub(super) fn send_hints(story: &mut Story<'_>, client: &mut H1Side) {
+    let hints = std::mem::take(&mut story.facts.hints);
+    if !story.request.version.is_at_least_11() {
+        return;
+    }
+    let together = |a: &Hint, b: &Hint| b.joining == Joining::Along && b.rule == a.rule + 1;
+    for group in hints.chunk_by(together) {
+        let mut head = ResponseHead::default();
+        head.set_status_and_reason(Status(103), b"Early Hints");
+        for hint in group {
+            head.headers.push(&hint.name, &hint.value);
+        }
+        let names = client.names();
+        let before = client.conn.output.len();
+        let line = ConnectionLine::Nothing;
+        h1::write_response(&head, BodyLength::None, line, names.case(), client.conn.output.tail());
+        story.sent += (client.conn.output.len() - before) as u64;
+    }
 }
 
 /// Keeps a client waiting that shall not come again soon.

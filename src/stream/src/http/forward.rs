@@ -437,6 +437,10 @@ impl Connected<'_> {
                         body::of_response(story, side, wait).await.map_err(Refused::Late)?;
                         at = next;
                     }
+                    Outcome::Waiting(Wait::Pause(time), next) => {
+                        story.pause_for(time).await;
+                        at = next;
+                    }
                     Outcome::Done | Outcome::Waiting(Wait::Data, _) => break,
                 }
             }

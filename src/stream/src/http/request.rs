@@ -7,7 +7,7 @@ use http::CookieSide;
 use rule::set::Outcome;
 use rule::{BodyWait, Ending, RuleSets, Verdict, Wait};
 
-use super::{body, edits};
+use super::{answer, body, edits};
 
 use crate::finish;
 use crate::h1_side::H1Side;
@@ -132,7 +132,13 @@ async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList)
     loop {
         let outcome = rules.run(at, &mut story.txn(Stage::Request, None));
         finish::count_rewrites(story, None);
+        answer::send_hints(story, client);
         match outcome {
+            Outcome::Waiting(Wait::Pause(time), next) => {
+                story.pause_for(time).await;
+                story.facts.timers.request = story.now();
+                at = next;
+            }
             Outcome::Waiting(Wait::Body(wait), next) => {
                 body::of_request(story, client, wait).await?;
                 hold(story);
