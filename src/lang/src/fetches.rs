@@ -14,7 +14,7 @@ use http::{RequestHead, ResponseHead};
 
 use crate::arg::{Arg, ArgKind, Args, Signature};
 use crate::expr::{Contexts, Cursor, Fetch, Fetched, Values};
-use crate::facts::{Buffered, Encryption, Hope, Scene, ServerConnection};
+use crate::facts::{Buffered, Hope, Scene, ServerConnection};
 use crate::sample::{Sample, Type};
 
 const ANY: Contexts = Contexts::ANY;
@@ -100,7 +100,7 @@ pub static FETCHES: &[Fetch] = &[
         single(c, || s.source().and_then(Addr::port).map(|p| Sample::Int(p.into())))
     }),
     one("ssl_fc", NONE, Type::Bool, SESSION, "7.3.4", |s, _, c| {
-        single(c, || Some(Sample::Bool(s.session.tls == Encryption::Tls)))
+        single(c, || Some(Sample::Bool(s.session.tls.tls().is_some())))
     }),
     one("status", NONE, Type::Int, RESPONSE, "7.3.6", |s, _, c| {
         of_response(s, |r| single(c, || Some(Sample::Int(r.status.0.into()))))

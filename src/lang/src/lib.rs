@@ -8,6 +8,7 @@ pub mod fetches;
 pub mod logformat;
 pub mod regex;
 pub mod sample;
+pub mod tls_facts;
 pub mod users;
 pub mod vars;
 

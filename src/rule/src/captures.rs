@@ -5,7 +5,8 @@ use std::sync::Arc;
 use base::registry::Registry;
 use config::directive::Arity;
 use config::{
-    Check, Diagnostics, Directive, Draft, Place, Prefix, Refusal, Section, Sections, Setting, Statement,
+    Check, Diagnostics, Directive, Draft, Place, Prefix, ProxyKind, Refusal, Section, Sections, Setting,
+    Statement,
 };
 use lang::facts::Captured;
 use lang::{Expr, Type};
@@ -54,12 +55,8 @@ pub struct CapturedCookie {
     pub room: usize,
 }
 
-/// Captures are declared where they are logged.
-impl Setting for Captures {
-    fn inherited(&self) -> Option<Self> {
-        None
-    }
-}
+/// Captures are declared where they are logged; what is inherited are the slots of inherited rules.
+impl Setting for Captures {}
 
 const fn directive(name: &'static str, parse: fn(&mut Statement<'_>) -> Result<(), Refusal>) -> Directive {
     Directive {
@@ -185,7 +182,7 @@ fn capture(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
     let slot = match cx.expect(FORM)?.as_ref() {
         "len" if side == Side::Request => {
             let room = number(cx, 1)?;
-            if !cx.statement.proxy().kind.has_frontend() {
+            if cx.statement.proxy().kind == ProxyKind::Backend {
                 return Err(
                     cx.refuse("'len' is for rules of frontends: in a backend a slot is named by its 'id'")
                 );

@@ -19,6 +19,7 @@ use wire::{Parsed, socks4};
 
 use crate::conn::{Closing, Conn, Filled};
 use crate::meter::Meter;
+use crate::secure;
 use crate::settings::SmartAck;
 use crate::site::{BackendSide, Site};
 use crate::story::{Stage, Story};
@@ -57,8 +58,9 @@ impl Traits {
             traits.header = header(story, server);
         }
         if let Some(name) = &server.dial.name {
-            let scene = story.scene(Stage::Request, Some(server));
-            traits.name = name.eval(&scene).value().map(|value| value.into_text().into());
+            traits.name = text(story, server, name);
+        } else if let Some(name) = told_name(story, server) {
+            traits.name = Some(name);
         }
         if matches!(server.dial.namespace, ServerNamespace::Clients) {
             traits.namespace = namespace(story).map(<[u8]>::to_vec);
@@ -84,6 +86,17 @@ impl Traits {
         self.hash(&mut hasher);
         hasher.finish()
     }
+}
+
+/// The value of an expression.
+fn text(story: &Story<'_>, server: &Server, expr: &lang::Expr) -> Option<Box<[u8]>> {
+    let scene = story.scene(Stage::Request, Some(server));
+    expr.eval(&scene).value().map(|value| value.into_text().into())
+}
+
+/// The name that the server is told, if connections to it are encrypted.
+fn told_name(story: &Story<'_>, server: &Server) -> Option<Box<[u8]>> {
+    text(story, server, server.tls.as_ref()?.name.as_deref()?)
 }
 
 /// The namespace that the client's PROXY header names, if the configuration does, too.
@@ -206,6 +219,12 @@ pub(crate) async fn dial(
     }
     if !traits.header.is_empty() {
         send(&mut conn, &traits.header, story.deadline).await?;
+    }
+    if let Some(tls) = &server.tls {
+        let name = told_name(story, server);
+        let secured =
+            Box::pin(secure::with_server(&mut conn, &tls.connector, name.as_deref(), story.deadline));
+        secured.await.map_err(|fault| if fault.is_late() { DialError::Late } else { DialError::Refused })?;
     }
     story.note_server(&conn, Some(to));
     if traits != Traits::default() {

@@ -20,6 +20,7 @@ use crate::continuous::Accounts;
 use crate::events::{self, Events};
 use crate::live::{Begun, Seat};
 use crate::reserve::OwnConnections;
+use crate::secure;
 use crate::session::{Progress, Session};
 use crate::site::{BackendSide, Frontend, Site};
 use crate::switching::{self, Assigned};
@@ -365,6 +366,7 @@ impl<'s> Story<'s> {
 
     /// Remembers the two ends of the connection to the server, where somebody logs them.
     pub(crate) fn note_server(&mut self, conn: &Conn, to: Option<Addr>) {
+        self.facts.server_tls = secure::facts(conn);
         if self.frontend.log.needs().contains(Needs::SERVER_ADDRESSES) {
             self.facts.server_addr = to.or_else(|| conn.socket.peer_addr().ok());
             self.facts.server_source = conn.socket.local_addr().ok();
