@@ -35,6 +35,9 @@ impl RuleSets {
     /// `quic-initial`.
     pub const QUIC_INITIAL: Self = Self(128);
 
+    /// All but `quic-initial`.
+    pub(crate) const ALL: Self = Self(127);
+
     /// Those that proxies have lists of.
     pub(crate) const LISTS: [Self; 7] = [
         Self::TCP_CONNECTION,

@@ -1,8 +1,9 @@
 //! Actions on how a stream is treated: its log level, its place in queues, pauses, hints ahead of its response.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use config::Refusal;
+use config::{Place, Refusal, Setting};
 use lang::Expr;
 use lang::facts::{Hint, Joining, LevelOverride};
 use lang::logformat::LogFormat;
@@ -27,6 +28,7 @@ const fn action(
 
 /// The actions of this file.
 pub static COURSE: &[Action] = &[
+    action("do-log", RuleSets::ALL, do_log),
     action("early-hint", REQUEST, early_hint),
     action("pause", REQUEST.or(RuleSets::HTTP_RESPONSE), pause),
     action("set-log-level", TCP.or(RuleSets::HTTP), set_log_level),
@@ -42,6 +44,51 @@ struct Nothing;
 
 impl Act for Nothing {
     fn act(&self, _: &mut Txn<'_>) -> Verdict {
+        Verdict::Continue
+    }
+}
+
+/// Profiles that rules name.
+#[derive(Clone, Debug, Default)]
+pub struct ProfileUses(pub Vec<ProfileUse>);
+
+/// A profile that a rule names.
+#[derive(Clone, Debug)]
+pub struct ProfileUse {
+    /// The profile.
+    pub name: Arc<str>,
+    /// The rule's proxy.
+    pub proxy: Arc<str>,
+    /// Where the rule stands.
+    pub place: Place,
+}
+
+impl Setting for ProfileUses {}
+
+#[derive(Debug)]
+struct DoLog {
+    set: RuleSets,
+    profile: Option<Arc<str>>,
+}
+
+fn do_log(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
+    let mut profile = None;
+    if cx.peek().as_deref() == Some("profile") {
+        cx.take();
+        let name: Arc<str> = cx.expect("the name of a log-profile behind 'profile'")?.into();
+        let (proxy, place) = (cx.statement.proxy().name.clone(), cx.statement.place.clone());
+        let uses: &mut ProfileUses = cx.statement.draft.global.get_mut();
+        uses.0.push(ProfileUse { name: name.clone(), proxy, place });
+        profile = Some(name);
+    }
+    Ok(Box::new(DoLog { set: cx.set, profile }))
+}
+
+impl Act for DoLog {
+    fn act(&self, txn: &mut Txn<'_>) -> Verdict {
+        if let Some(recorder) = txn.recorder {
+            recorder.record(&txn.scene(), self.set, self.profile.as_deref());
+        }
         Verdict::Continue
     }
 }

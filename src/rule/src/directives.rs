@@ -147,8 +147,8 @@ fn rule(s: &mut Statement<'_>, set: RuleSets) -> Result<(), Refusal> {
         let text = "action is final and has no condition attached, further entries are NOOP.";
         s.warn(format!("previous '{}' {text}", s.keyword()));
     }
-    if set == RuleSets::HTTP_REQUEST && !s.slot::<Rules>().redirects.is_empty() {
-        s.warn("a 'http-request' rule placed after a 'redirect' rule will still be processed before.");
+    if let Some(later) = s.slot::<Rules>().later_than(set) {
+        s.warn(format!("a '{}' rule placed after {later} rule will still be processed before.", s.keyword()));
     }
     s.slot::<Rules>().list(set).push(Rule { condition, action: parsed, place });
     Ok(())

@@ -53,6 +53,9 @@ fn directive(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let at = cx.position();
     let (within, side) = RuleSets::HTTP_REQUEST.first(s.proxy().kind);
     let condition = condition_after(s, at, within, &format!("{side} redirect rule"))?;
+    if let Some(later) = s.slot::<Rules>().later_than(RuleSets(u16::MAX)) {
+        s.warn(format!("a 'redirect' rule placed after {later} rule will still be processed before."));
+    }
     s.slot::<Rules>().redirects.push(Rule { condition, action, place });
     Ok(())
 }

@@ -47,6 +47,11 @@ impl RuleList {
         self.0.push(Arc::new(rule));
     }
 
+    /// Whether there are rules that are not of a `defaults` section.
+    fn has_own(&self) -> bool {
+        self.0.len() > self.1.0
+    }
+
     /// Whether nothing that is added now is ever looked at.
     pub fn is_closed(&self) -> bool {
         let own = &self.0[self.1.0..];
@@ -115,6 +120,15 @@ fn remember(txn: &mut Txn<'_>, rule: &Rule) {
     }
 }
 
+/// Rules on where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Routed {
+    /// `use_backend`.
+    Backend,
+    /// `use-server`.
+    Server,
+}
+
 /// All rule sets of a proxy.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
@@ -134,6 +148,8 @@ pub struct Rules {
     pub http_response: RuleList,
     /// `http-after-response`.
     pub http_after: RuleList,
+    /// Whether rules on where the request goes stand here, which are looked at behind all on what it is.
+    pub routed: Option<Routed>,
     /// `tcp-request inspect-delay`: how long content rules may wait; not at all without.
     pub request_delay: Option<Duration>,
     /// `tcp-response inspect-delay`.
@@ -154,6 +170,29 @@ impl Rules {
         ]
         .into_iter()
         .find_map(RuleList::looking_at_bytes)
+    }
+
+    /// What stands here already although it is looked at behind the rules of a set.
+    pub(crate) fn later_than(&self, set: RuleSets) -> Option<&'static str> {
+        let answers = [(RuleSets::HTTP_RESPONSE, self.http_response.has_own(), "an 'http-response'")];
+        let questions = [
+            (RuleSets::TCP_SESSION, self.tcp_session.has_own(), "a 'tcp-request session'"),
+            (RuleSets::TCP_CONTENT, self.tcp_content.has_own(), "a 'tcp-request content'"),
+            (RuleSets::HTTP_REQUEST, self.http_request.has_own(), "an 'http-request'"),
+        ];
+        let found = match set {
+            RuleSets::TCP_RESPONSE => answers.iter().find(|(_, there, _)| *there),
+            RuleSets::HTTP_RESPONSE | RuleSets::HTTP_AFTER => return None,
+            _ => questions.iter().find(|(other, there, _)| *there && other.0 > set.0),
+        };
+        let is_redirect = set == RuleSets(u16::MAX);
+        let redirected = || (self.redirects.has_own() && !is_redirect).then_some("a 'redirect'");
+        let routed =
+            || self.routed.map(|by| if by == Routed::Backend { "a 'use_backend'" } else { "a 'use-server'" });
+        match set {
+            RuleSets::TCP_RESPONSE => found.map(|(_, _, name)| *name),
+            _ => found.map(|(_, _, name)| *name).or_else(redirected).or_else(routed),
+        }
     }
 
     /// The list of one set.
@@ -182,6 +221,7 @@ impl Setting for Rules {
             let list = rules.list(set);
             list.1 = Inherited(list.0.len());
         }
+        rules.routed = None;
         Some(rules)
     }
 }
@@ -249,6 +289,7 @@ mod tests {
             request: None,
             response: None,
             payload: Payload::Request(Buffered { data, hope }),
+            recorder: None,
             buffer: 16384,
         };
         match list.run(start, &mut txn) {

@@ -238,6 +238,7 @@ mod tests {
                 request: None,
                 response: None,
                 payload: Payload::Unavailable,
+                recorder: None,
                 buffer: 16384,
             };
             assert!(matches!(act.act(&mut txn), Verdict::Continue));

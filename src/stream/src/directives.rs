@@ -308,6 +308,7 @@ pub static CHECKS: &[Check] = &[
     Check { name: "routes", run: check_routes },
     Check { name: "use-server", run: switching::check_servers },
     Check { name: "file sizes", run: check_sizes },
+    Check { name: "profiles of rules", run: check_profiles },
     Check { name: "listeners", run: crate::listeners::complete },
 ];
 
@@ -426,6 +427,7 @@ fn use_backend(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let target = switching::target(s, Contexts::ROUTE)?;
     let condition = condition_after(s, 1, Contexts::ROUTE, "frontend use_backend rule")?;
     let place = s.place.clone();
+    s.slot::<rule::Rules>().routed = Some(rule::set::Routed::Backend);
     s.slot::<Routes>().rules.push(Arc::new(Route { target, condition, place }));
     Ok(())
 }
@@ -489,6 +491,16 @@ fn check_sizes(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
         if file.size > most {
             let text = format!("file '{}' exceeds the buffer size ({} > {most}).", file.name, file.size);
             diagnostics.alert_at(&file.place, text);
+        }
+    }
+}
+
+/// Looks for the profiles that rules name.
+fn check_profiles(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    for used in draft.global.take::<rule::course::ProfileUses>().0 {
+        if !draft.sections.iter().any(|s| s.kind == "log-profile" && s.name == used.name) {
+            let text = format!("Proxy '{}': do-log action: profile '{}' is invalid.", used.proxy, used.name);
+            diagnostics.alert_at(&used.place, text);
         }
     }
 }

@@ -16,9 +16,13 @@ use config::directive::Switch;
 use config::draft::{Resolution, Showing, Speech};
 use config::global::{CloseSpread, EventLoop, ProcessLimits, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, Severity};
-use lang::facts::{Authentication, Expected, ProcessFacts, ProxyFacts, ProxyLimits, ServerFacts};
+use lang::Scene;
+use lang::facts::{
+    Authentication, Expected, LevelOverride, ProcessFacts, ProxyFacts, ProxyLimits, ServerFacts,
+};
+use log::Step;
 use net::{AcceptProxy, ListenerSettings};
-use rule::{Pages, Rules};
+use rule::{Pages, Recorder, RuleSets, Rules};
 use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 
 use crate::captures::{CaptureCount, Captures};
@@ -161,6 +165,26 @@ impl Frontend {
         let counters =
             || ListenerCounters { events: PerWorker::new(self.workers), ..ListenerCounters::default() };
         self.stats.sockets.is_on().then(|| Arc::new(counters()))
+    }
+}
+
+impl Recorder for Frontend {
+    fn record(&self, scene: &Scene<'_>, set: RuleSets, profile: Option<&str>) {
+        let level = match scene.stream.map(|stream| stream.log_level) {
+            Some(LevelOverride::Silent) => return,
+            Some(LevelOverride::Level(level)) => log::Level::from_number(level),
+            Some(LevelOverride::Natural) | None => log::Level::Info,
+        };
+        let step = match set {
+            RuleSets::TCP_CONNECTION => Step::ConnectionRule,
+            RuleSets::TCP_SESSION => Step::SessionRule,
+            RuleSets::TCP_CONTENT => Step::ContentRule,
+            RuleSets::TCP_RESPONSE => Step::AnswerRule,
+            RuleSets::HTTP_RESPONSE => Step::ResponseRule,
+            RuleSets::HTTP_AFTER => Step::AfterRule,
+            _ => Step::RequestRule,
+        };
+        self.log.emit_by_rule(scene, level, step, profile);
     }
 }
 

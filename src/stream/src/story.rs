@@ -396,6 +396,7 @@ impl<'s> Story<'s> {
             request: (stage != Stage::Connection).then_some(&mut self.request),
             response: (stage == Stage::Response).then_some(&mut self.response),
             payload: payload(&self.body, stage),
+            recorder: Some(self.frontend),
             buffer: self.site.tuning.buffer_size,
         }
     }

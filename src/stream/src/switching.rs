@@ -136,6 +136,7 @@ fn use_server(s: &mut Statement<'_>) -> Result<(), Refusal> {
         required_condition(s, 1, Contexts::BALANCE, "backend use-server, balance or stick-match rule")?;
     let target = target(s, Contexts::BALANCE)?;
     let place = s.place.clone();
+    s.slot::<rule::Rules>().routed.get_or_insert(rule::set::Routed::Server);
     s.slot::<Assignment>().rules.push(Arc::new(ServerRule { target, condition, place }));
     Ok(())
 }

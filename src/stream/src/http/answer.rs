@@ -293,6 +293,7 @@ struct Fault;
 /// Rules that see every response, also those of the proxy itself. They cannot refuse it.
 fn after_response(story: &mut Story<'_>) -> Result<(), Fault> {
     story.body.clear();
+    story.facts.status = story.response.status.0;
     let frontend = story.frontend;
     let backend = story.backend.filter(|b| b.common.facts.id != frontend.common.facts.id);
     for rules in

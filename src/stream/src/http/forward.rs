@@ -186,6 +186,7 @@ impl Connected<'_> {
         }
         server.counters.common.events.here().statuses.count(story.response.status.0);
         story.facts.server_status = story.response.status.0;
+        story.facts.status = story.response.status.0;
         let outcome = self.rules(story, &mut lease.side, &server).await;
         if let Err(Refused::Rule(_)) = outcome {
             // What came of the response counts, though it goes no further.
