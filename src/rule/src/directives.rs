@@ -72,7 +72,37 @@ pub static DIRECTIVES: &[Directive] = &[
 ];
 
 /// The checks of this room.
-pub static CHECKS: &[Check] = &[Check { name: "rules", run: check_rules }];
+pub static CHECKS: &[Check] =
+    &[Check { name: "rules", run: check_rules }, Check { name: "rules of defaults", run: check_defaults }];
+
+/// Rules of a `defaults` section are for one side only: frontends or backends.
+fn check_defaults(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    let has_rules = |at: usize| draft.proxies[at].slots.get::<Rules>().is_some_and(Rules::any);
+    let mut sides: Vec<Option<ProxyKind>> = vec![None; draft.proxies.len()];
+    for proxy in &draft.proxies {
+        let Some(base) = proxy.defaults.filter(|base| has_rules(*base)) else { continue };
+        let place = &draft.proxies[base].place;
+        let at = format!("(defaults section at {}:{})", place.file, place.line);
+        let text = match proxy.kind {
+            ProxyKind::Defaults => format!(
+                "a defaults section cannot inherit from a defaults section defining TCP/HTTP rules {at}."
+            ),
+            ProxyKind::Listen => {
+                format!(
+                    "a listen section cannot inherit from a defaults section defining TCP/HTTP rules {at}."
+                )
+            }
+            side if sides[base].is_none_or(|other| other == side) => {
+                sides[base] = Some(side);
+                continue;
+            }
+            _ => format!(
+                "frontends and backends cannot inherit from the same defaults section if it defines TCP/HTTP rules {at}."
+            ),
+        };
+        diagnostics.alert_at(&proxy.place, text);
+    }
+}
 
 /// Says which rules have no effect in the mode of their proxy.
 fn check_rules(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {

@@ -172,6 +172,20 @@ impl Rules {
         .find_map(RuleList::looking_at_bytes)
     }
 
+    /// Whether there are any rules.
+    pub(crate) fn any(&self) -> bool {
+        let lists = [
+            &self.tcp_connection,
+            &self.tcp_session,
+            &self.tcp_content,
+            &self.tcp_response,
+            &self.http_request,
+            &self.http_response,
+            &self.http_after,
+        ];
+        lists.into_iter().any(|list| !list.is_empty())
+    }
+
     /// What stands here already although it is looked at behind the rules of a set.
     pub(crate) fn later_than(&self, set: RuleSets) -> Option<&'static str> {
         let answers = [(RuleSets::HTTP_RESPONSE, self.http_response.has_own(), "an 'http-response'")];
