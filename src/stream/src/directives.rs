@@ -287,7 +287,7 @@ pub static DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
     tune("tune.takeover-other-tg-connections", takeover),
-    proxy("unique-id-format", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+    proxy("unique-id-format", ALL, Prefix::None, Arity::Exactly(1), |s| {
         let format = LogFormat::parse(s.bytes(0), s.registry, Contexts::FRONT_REQUEST);
         let format =
             format.map_err(|e| s.refuse_part(0, e.span, format!("'unique-id-format' : {}.", e.message)))?;

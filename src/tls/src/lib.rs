@@ -29,5 +29,7 @@ pub use hello::{Hello, Opening};
 pub use names::Version;
 pub use profile::Profile;
 pub use session::Session;
-pub use settings::{BIND_OPTIONS, BindSettings, DIRECTIVES, Named, SERVER_OPTIONS, ServerSettings, Use};
+pub use settings::{
+    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, Named, SERVER_OPTIONS, ServerSettings, Use,
+};
 pub use verify::{Authorities, Verify};
