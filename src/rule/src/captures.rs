@@ -9,7 +9,7 @@ use config::{
     Statement,
 };
 use lang::facts::Captured;
-use lang::{Expr, Type};
+use lang::{Expr, Fetched, Type};
 
 use crate::action::{Act, Action, ActionCx, RuleSets};
 use crate::txn::Txn;
@@ -165,9 +165,17 @@ enum Side {
     Response,
 }
 
+/// Whether a rule waits for what may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    Yes,
+    No,
+}
+
 #[derive(Debug)]
 struct Capture {
     expr: Expr,
+    wait: Wait,
     side: Side,
     slot: usize,
 }
@@ -200,7 +208,9 @@ fn capture(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
         }
         other => return Err(cx.refuse_last(format!("expects {FORM}, found '{other}'"))),
     };
-    Ok(Box::new(Capture { expr, side, slot }))
+    // Messages of HTTP are there, as far as rules on them go.
+    let wait = if cx.set == RuleSets::TCP_CONTENT { Wait::Yes } else { Wait::No };
+    Ok(Box::new(Capture { expr, wait, side, slot }))
 }
 
 fn number(cx: &mut ActionCx<'_, '_>, least: usize) -> Result<usize, Refusal> {
@@ -211,13 +221,20 @@ fn number(cx: &mut ActionCx<'_, '_>, least: usize) -> Result<usize, Refusal> {
 
 impl Act for Capture {
     fn act(&self, txn: &mut Txn<'_>) -> Verdict {
-        let scene = txn.scene().settled();
+        let scene = match self.wait {
+            Wait::Yes => txn.scene(),
+            Wait::No => txn.scene().settled(),
+        };
         let Some(stream) = scene.stream else { return Verdict::Continue };
         let captured: &Captured = match self.side {
             Side::Request => &stream.request_captures,
             Side::Response => &stream.response_captures,
         };
-        if let Some(text) = self.expr.eval(&scene).value().and_then(|sample| sample.cast(Type::Str)) {
+        let text = match self.expr.eval(&scene) {
+            Fetched::NotYet | Fetched::SoFar(_) => return Verdict::NotYet,
+            found => found.value().and_then(|sample| sample.cast(Type::Str)),
+        };
+        if let Some(text) = text {
             captured.set(self.slot, &text.into_text());
         }
         Verdict::Continue

@@ -270,7 +270,10 @@ async fn unread(story: &mut Story<'_>, client: &mut H1Side, status: u16, page: O
         Some(Page::Nothing) => return After::Abandon,
         Some(Page::Response { head, body }) => {
             output.ensure_capacity(story.site.tuning.buffer_size);
-            let framing = BodyLength::Length(body.len() as u64);
+            // Without a length, the body's end is that of the connection.
+            let has_length = head.headers.contains(b"content-length");
+            let framing =
+                if has_length { BodyLength::Length(body.len() as u64) } else { BodyLength::UntilClose };
             h1::write_response(head, framing, ConnectionLine::Nothing, names.case(), output.tail());
             output.extend(body);
         }
@@ -338,8 +341,14 @@ async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, b
     };
     let body = if story.wants == Answer::HeadOnly { &b""[..] } else { body };
     let wanted = if framing == BodyLength::UntilClose { Persistence::Close } else { wanted };
-    let wanted = closing(story, wanted);
-    let line = ConnectionLine::for_response(story.response.version, story.request.version, wanted);
+    let tunnel = story.request.method == Method::Connect && matches!(story.response.status.0, 200..300);
+    // There is no tunnel behind an answer of the proxy's own.
+    let wanted = if tunnel { Persistence::Close } else { closing(story, wanted) };
+    let line = if tunnel {
+        ConnectionLine::Nothing
+    } else {
+        ConnectionLine::for_response(story.response.version, story.request.version, wanted)
+    };
     let before = client.conn.output.len();
     client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
     let names = client.names();
@@ -352,13 +361,12 @@ async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, b
     }
 }
 
-/// An answer of the configuration may say itself that the connection ends with it, and there is no tunnel behind one.
+/// An answer of the configuration may say itself that the connection ends with it.
 fn closing(story: &mut Story<'_>, wanted: Persistence) -> Persistence {
-    let tunnel = story.request.method == Method::Connect && matches!(story.response.status.0, 200..300);
     let headers = &mut story.response.headers;
     let closes = headers.has_value(b"connection", b"close");
     headers.remove(b"connection");
-    if closes || tunnel { Persistence::Close } else { wanted }
+    if closes { Persistence::Close } else { wanted }
 }
 
 /// Sends the output, as long as the client takes it.
