@@ -68,8 +68,40 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { actions: rule::VAR_ACTIONS, ..Tables::NONE },
     Tables { actions: rule::LIST_ACTIONS, ..Tables::NONE },
     Tables { actions: rule::REWRITES, ..Tables::NONE },
+    Tables { actions: rule::ANSWERS, ..Tables::NONE },
+    Tables { actions: rule::COURSE, ..Tables::NONE },
+    Tables { actions: rule::HEADER_LISTS, ..Tables::NONE },
+    Tables { actions: rule::NORMALIZE, ..Tables::NONE },
+    Tables {
+        fetches: lang::fetches::captures::FETCHES,
+        converters: lang::fetches::captures::CONVERTERS,
+        actions: rule::CAPTURE,
+        directives: rule::CAPTURE_DIRECTIVES,
+        checks: rule::CAPTURE_CHECKS,
+        ..Tables::NONE
+    },
+    Tables {
+        directives: rule::PAGE_DIRECTIVES,
+        sections: rule::PAGE_SECTIONS,
+        checks: rule::PAGE_CHECKS,
+        ..Tables::NONE
+    },
+    Tables {
+        actions: rule::REDIRECT,
+        directives: rule::REDIRECT_DIRECTIVES,
+        checks: rule::REDIRECT_CHECKS,
+        ..Tables::NONE
+    },
+    Tables {
+        fetches: lang::users::FETCHES,
+        directives: rule::USER_DIRECTIVES,
+        sections: rule::USER_SECTIONS,
+        checks: rule::USER_CHECKS,
+        ..Tables::NONE
+    },
     Tables { directives: stream::MESSAGE_DIRECTIVES, ..Tables::NONE },
     Tables { directives: stream::FORWARDED_DIRECTIVES, ..Tables::NONE },
+    Tables { directives: stream::SWITCHING_DIRECTIVES, ..Tables::NONE },
     Tables { actions: rule::STREAM_ACTIONS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },

@@ -144,6 +144,8 @@ pub enum Arg {
     Choice(usize),
     /// What another room made of it.
     Made(Made),
+    /// A list of users.
+    Users(crate::users::Reference),
 }
 
 /// Something that another room made of an argument. It equals its copies only.
@@ -290,9 +292,9 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         | ArgKind::Backend
         | ArgKind::Table
         | ArgKind::Server
-        | ArgKind::Userlist
         | ArgKind::Regex
         | ArgKind::Delimiter => Ok(Arg::Str(text.into())),
+        ArgKind::Userlist => Ok(Arg::Users(crate::users::Reference::new(&word))),
         ArgKind::SecondUnit if matches!(text, b"s" | b"ms" | b"us") => Ok(Arg::Str(text.into())),
         ArgKind::SecondUnit => Err(format!("expects 's', 'ms' or 'us', got '{word}'")),
         ArgKind::Hex => unhex(text).map(|bytes| Arg::Str(bytes.into())).ok_or_else(bad),

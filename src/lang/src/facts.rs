@@ -3,7 +3,7 @@
 //! All of it is plain data that the rooms which carry traffic fill in. Nothing here knows where it
 //! comes from, so that fetches, log lines and rules are tested without a socket.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, Ref, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,6 +140,18 @@ pub struct ProxyFacts {
     pub http: bool,
     /// Its timeouts and retries.
     pub limits: ProxyLimits,
+    /// As what clients that talk to a proxy prove who they are (`option http-use-proxy-header`).
+    pub authentication: Authentication,
+}
+
+/// To whom a client proves who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Authentication {
+    /// To a server.
+    #[default]
+    Server,
+    /// To a proxy.
+    Proxy,
 }
 
 /// A server.
@@ -386,9 +398,9 @@ pub struct StreamFacts {
     /// The request line as it came, kept when a log line or a fetch will want it.
     pub request_line: Vec<u8>,
     /// Captured request headers by slot.
-    pub request_captures: Vec<Option<Box<[u8]>>>,
+    pub request_captures: Captured,
     /// Captured response headers by slot.
-    pub response_captures: Vec<Option<Box<[u8]>>>,
+    pub response_captures: Captured,
     /// `capture cookie`: as the client sent it.
     pub request_cookie: Option<Box<[u8]>>,
     /// `capture cookie`: as the server set it.
@@ -411,6 +423,8 @@ pub struct StreamFacts {
     pub destination: Option<Addr>,
     /// What rules said of this stream in place of its proxies.
     pub overrides: Overrides,
+    /// `early-hint`: what is to be told and has not been yet.
+    pub hints: Vec<Hint>,
     /// How rewrites by rules went.
     pub rewrites: Rewrites,
     /// The packet mark of its connection to the server (`set-bc-mark`).
@@ -427,6 +441,52 @@ pub struct StreamFacts {
     pub http_version: u8,
     /// The name of the rule that ended the stream with its place (`last_rule_file`, `last_rule_line`).
     pub last_rule: Option<(Arc<str>, u32)>,
+}
+
+/// Texts that are kept of a message, by slot. Expressions that are evaluated may add to them.
+#[derive(Debug, Default)]
+pub struct Captured(RefCell<Vec<CapturedText>>);
+
+/// A text that is kept.
+#[derive(Debug, Default)]
+pub struct CapturedText {
+    /// How many bytes are kept.
+    pub room: usize,
+    /// It, once there is one.
+    pub text: Option<Box<[u8]>>,
+}
+
+impl Captured {
+    /// Empty slots with so much room each.
+    pub fn new(rooms: impl Iterator<Item = usize>) -> Self {
+        Self(RefCell::new(rooms.map(|room| CapturedText { room, text: None }).collect()))
+    }
+
+    /// Whether there are no slots.
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    /// The slots.
+    pub fn slots(&self) -> Ref<'_, [CapturedText]> {
+        Ref::map(self.0.borrow(), Vec::as_slice)
+    }
+
+    /// What a slot holds.
+    pub fn get(&self, slot: usize) -> Option<Vec<u8>> {
+        self.0.borrow().get(slot)?.text.as_ref().map(|text| text.to_vec())
+    }
+
+    /// Keeps of a text what there is room for; tells whether there is such a slot.
+    pub fn set(&self, slot: usize, text: &[u8]) -> bool {
+        match self.0.borrow_mut().get_mut(slot) {
+            Some(kept) => {
+                kept.text = Some(text[..text.len().min(kept.room)].into());
+                true
+            }
+            None => false,
+        }
+    }
 }
 
 /// What came of the rewrites that rules wanted of a stream's messages.
@@ -473,14 +533,59 @@ pub struct Overrides {
     pub retries: Option<u32>,
     /// `disable-l7-retry`.
     pub replay: Replay,
+    /// `force-persist`.
+    pub persistence: Persistence,
+    /// `set-priority-class`, `set-priority-offset`.
+    pub priority: Priority,
+}
+
+/// Where a stream stands among those that wait for a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Priority {
+    /// The lower, the sooner.
+    pub class: i16,
+    /// By how many milliseconds later than it does it seems to come.
+    pub offset: i32,
+}
+
+/// Whether a hint goes with the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joining {
+    /// It has a response of its own.
+    Apart,
+    /// It does, if the rule before gave one.
+    Along,
+}
+
+/// A header field that the client is told ahead of the response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The place of its rule among those of its set.
+    pub rule: usize,
+    /// Whether it goes in one response with that of the rule before.
+    pub joining: Joining,
+    /// Its name.
+    pub name: Box<[u8]>,
+    /// Its value.
+    pub value: Box<[u8]>,
 }
 
 impl Overrides {
     /// What is left of them in another backend than the proxy whose rules set them.
     #[must_use]
     pub fn elsewhere(self) -> Self {
-        Self { client: self.client, replay: self.replay, ..Self::default() }
+        Self { client: self.client, tarpit: self.tarpit, replay: self.replay, ..Self::default() }
     }
+}
+
+/// Whether a server that was chosen by name is used although it is down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Persistence {
+    /// As its backend says.
+    #[default]
+    Usual,
+    /// It is, and no other.
+    Forced,
 }
 
 /// Whether a request that a server failed to answer may be sent again.

@@ -1,5 +1,6 @@
 //! Sample fetches on connections and HTTP messages that need nothing beyond the scene.
 
+pub mod captures;
 pub mod chance;
 pub mod connection;
 pub mod content;
@@ -126,7 +127,7 @@ fn variable<'a>(scene: &Scene<'a>, args: &'a Args, cursor: Cursor) -> Fetched<'a
 }
 
 /// The one value of a fetch that has no more.
-fn single<'a>(cursor: Cursor, value: impl FnOnce() -> Option<Sample<'a>>) -> Fetched<'a> {
+pub(crate) fn single<'a>(cursor: Cursor, value: impl FnOnce() -> Option<Sample<'a>>) -> Fetched<'a> {
     match cursor {
         Cursor::Single | Cursor::Nth(0) => value().into(),
         Cursor::Nth(_) => Fetched::Absent,

@@ -9,6 +9,7 @@ pub mod logformat;
 pub mod regex;
 pub mod sample;
 pub mod tls_facts;
+pub mod users;
 pub mod vars;
 
 pub use arg::{Arg, ArgKind, Args, Signature};

@@ -10,8 +10,8 @@ use base::termination::{Cause, Phase, Termination};
 use config::{Directive, Draft, ProxyDraft, Severity};
 use grammar::conditional::Plain;
 use lang::facts::{
-    CookieLetters, Load, LocalAddr, Payload, ProcessFacts, ProxyFacts, Redispatch, Scene, ServerFacts,
-    SessionFacts, StreamFacts, Timers,
+    Captured, CookieLetters, Load, LocalAddr, Payload, ProcessFacts, ProxyFacts, Redispatch, Scene,
+    ServerFacts, SessionFacts, StreamFacts, Timers,
 };
 
 use crate::ring::{Position, Reading};
@@ -172,8 +172,10 @@ fn httplog() {
         )
     );
     let captured = |s: &mut StreamFacts, _: &mut SessionFacts| {
-        s.request_captures = vec![Some((*b"1wt.eu").into()), Some((*b"a{b|\"c\xe9").into())];
-        s.response_captures = vec![None];
+        s.request_captures = Captured::new([20, 20].into_iter());
+        s.request_captures.set(0, b"1wt.eu");
+        s.request_captures.set(1, b"a{b|\"c\xe9");
+        s.response_captures = Captured::new([10].into_iter());
         s.request_cookie = Some((*b"SID=1").into());
         s.redispatch = Redispatch::Done;
         s.retries = 3;

@@ -91,7 +91,12 @@ struct Criterion {
 #[derive(Clone, Debug, Default)]
 pub struct Acls(HashMap<Box<str>, Vec<Arc<Test>>>);
 
-impl Setting for Acls {}
+/// The names of a `defaults` section are its own: rules that are handed on keep what they refer to.
+impl Setting for Acls {
+    fn inherited(&self) -> Option<Self> {
+        None
+    }
+}
 
 impl Acls {
     /// Adds a line `acl name criterion ...`.

@@ -145,6 +145,13 @@ pub static COMMANDS: &[Command] = &[
         lists::set_map,
     ),
     Command::new(
+        "publish backend",
+        "publish backend <backend>",
+        "let frontends choose a backend",
+        Operator,
+        proxy::publish_backend,
+    ),
+    Command::new(
         "set maxconn frontend",
         "set maxconn frontend <frontend> <value>",
         "limit a frontend's connections",
@@ -330,6 +337,13 @@ pub static COMMANDS: &[Command] = &[
         "end all streams of a server",
         Admin,
         sess::shutdown_of_server,
+    ),
+    Command::new(
+        "unpublish backend",
+        "unpublish backend <backend>",
+        "keep frontends from choosing a backend",
+        Operator,
+        proxy::unpublish_backend,
     ),
     Command::new("user", "user", "give up everything but looking", User, session::user).everywhere(),
     Command::new(

@@ -81,6 +81,7 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
             story.facts.timers.request = now;
             client.expect_body(info.body, Side::Request, options);
             story.facts.bytes_in = size::of_request(&story.request);
+            story.capture_request();
             if info.body == BodyLength::Chunked
                 && let Some(fault) = client.fault_of_body(info.head_len)
             {

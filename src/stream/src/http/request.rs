@@ -2,17 +2,20 @@
 
 use base::termination::{Cause, Phase, Termination};
 use base::text::IpText;
+use config::{Mode, State};
+use http::CookieSide;
 use rule::set::Outcome;
-use rule::{BodyWait, Ending, RuleSets, Truth, Verdict, Wait};
+use rule::{BodyWait, Ending, RuleSets, Verdict, Wait};
 
-use super::{body, edits};
+use super::{answer, body, edits};
 
 use crate::finish;
 use crate::h1_side::H1Side;
 use crate::inspect::{self, Arriving, Inspection};
-use crate::settings::{IfNone, RouteTarget};
+use crate::settings::IfNone;
 use crate::site::{BackendSide, Common};
 use crate::story::{Failure, Stage, Story};
+use crate::switching;
 
 /// A request that goes to a backend.
 pub(super) struct Routed<'s> {
@@ -27,6 +30,8 @@ pub(super) enum Stop {
     Fault,
     /// There is no backend for it.
     NoBackend,
+    /// A rule has named a backend that carries no HTTP.
+    OtherMode,
     /// The client did not do its part.
     Client(Failure),
     /// It asks how the proxy is, and is told with this status.
@@ -68,16 +73,26 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
     }
     buffer(story, client, &frontend.common).await?;
     run(story, client, &frontend.common.rules.http_request).await?;
+    run(story, client, &frontend.common.rules.redirects).await?;
     edits::restrict_names(&mut story.request, &frontend.common)?;
-    let backend = choose(story).ok_or(Stop::NoBackend)?;
+    let backend = switching::backend(story, &story.scene(Stage::Request, None)).ok_or(Stop::NoBackend)?;
     story.enter_backend(backend);
+    if backend.state == State::Disabled {
+        return Err(Stop::NoBackend);
+    }
+    if backend.common.mode != Mode::Http {
+        return Err(Stop::OtherMode);
+    }
     // The two sides of a `listen` section have one list of rules, which has been run.
     if backend.common.facts.id != frontend.common.facts.id {
         buffer(story, client, &backend.common).await?;
         inspect(story, client, &backend.common).await?;
         run(story, client, &backend.common.rules.http_request).await?;
+        run(story, client, &backend.common.rules.redirects).await?;
         edits::restrict_names(&mut story.request, &backend.common)?;
     }
+    story.assign(backend, Stage::Request);
+    story.capture_cookie(CookieSide::Request);
     edits::add_forwarded(story, backend);
     add_forwarded_for(story, backend);
     edits::add_original_to(story, backend);
@@ -117,7 +132,13 @@ async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList)
     loop {
         let outcome = rules.run(at, &mut story.txn(Stage::Request, None));
         finish::count_rewrites(story, None);
+        answer::send_hints(story, client);
         match outcome {
+            Outcome::Waiting(Wait::Pause(time), next) => {
+                story.pause_for(time).await;
+                story.facts.timers.request = story.now();
+                at = next;
+            }
             Outcome::Waiting(Wait::Body(wait), next) => {
                 body::of_request(story, client, wait).await?;
                 hold(story);
@@ -134,29 +155,6 @@ async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList)
 fn hold(story: &mut Story<'_>) {
     let (come, reserve) = (story.body.len(), story.site.tuning.max_rewrite);
     story.txn(Stage::Request, None).hold(RuleSets::HTTP_REQUEST, come, reserve);
-}
-
-fn choose<'s>(story: &Story<'s>) -> Option<&'s BackendSide> {
-    let (site, frontend) = (story.site, story.frontend);
-    for compiled in &frontend.routes {
-        let scene = story.scene(Stage::Request, None);
-        let applies = compiled.route.condition.as_ref().is_none_or(|c| c.holds(&scene) == Truth::True);
-        if !applies {
-            continue;
-        }
-        let found = match &compiled.route.target {
-            RouteTarget::Name(_) => compiled.backend,
-            RouteTarget::Format(format) => {
-                let mut name = Vec::new();
-                format.render(&scene, &mut name);
-                std::str::from_utf8(&name).ok().and_then(|n| site.backend(n))
-            }
-        };
-        if let Some(index) = found {
-            return site.backends.get(index);
-        }
-    }
-    frontend.default_backend.and_then(|i| site.backends.get(i))
 }
 
 /// Says in a header where the request came from. Where frontend and backend both have the option, the backend names the
