@@ -138,18 +138,18 @@ pub static COMMANDS: &[Command] = &[
         lists::prepare(cx, Map)
     }),
     Command::new(
-        "set map",
-        "set map <map> [<key>|#<ref>] <value>",
-        "change the value of entries of a map",
-        Admin,
-        lists::set_map,
-    ),
-    Command::new(
         "publish backend",
         "publish backend <backend>",
         "let frontends choose a backend",
         Operator,
         proxy::publish_backend,
+    ),
+    Command::new(
+        "set map",
+        "set map <map> [<key>|#<ref>] <value>",
+        "change the value of entries of a map",
+        Admin,
+        lists::set_map,
     ),
     Command::new(
         "set maxconn frontend",
