@@ -63,7 +63,7 @@ pub(crate) fn shared(text: &str) -> Shared {
     site.gate.set_limit(1000);
     let mut world = World::default();
     world.put(Arc::new(Traffic::new(site.frontends.len(), &[])));
-    world.put(Arc::new(site));
+    world.put(site.share());
     let environment = vec![("HOME".to_owned(), "/root".to_owned())];
     world.put(Arc::new(Program {
         version: "3.5.0-x".into(),

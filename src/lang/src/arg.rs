@@ -3,6 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use base::reference::{self, Found, Reference, User};
+use base::registry::Registry;
+
 use crate::regex::Regex;
 
 /// What an argument must be. The names are those that `-dK` prints.
@@ -44,15 +47,35 @@ pub enum ArgKind {
     Hex,
     /// `s`, `ms` or `us`.
     SecondUnit,
+    /// The name of an ACL.
+    Acl,
+    /// `with_qm`.
+    QueryOption,
     /// The way to a field of a Protocol Buffers message: numbers with dots between them.
     FieldPath,
 }
 
 impl ArgKind {
+    /// Whether nothing at all is one empty text.
+    fn may_be_empty(self) -> bool {
+        self == Self::Str || self.reference().is_some()
+    }
+
+    /// What it names, if that is looked up once the whole configuration is known.
+    fn reference(self) -> Option<reference::Kind> {
+        match self {
+            Self::Frontend => Some(reference::Kind::Frontend),
+            Self::Backend => Some(reference::Kind::Backend),
+            Self::Server => Some(reference::Kind::Server),
+            Self::Acl => Some(reference::Kind::Acl),
+            _ => None,
+        }
+    }
+
     /// The word for error messages and listings.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Str | Self::Hex | Self::SecondUnit => "string",
+            Self::Str | Self::Hex | Self::SecondUnit | Self::QueryOption | Self::Acl | Self::Var => "string",
             Self::Int => "integer",
             Self::Time => "delay",
             Self::Size => "size",
@@ -66,7 +89,6 @@ impl ArgKind {
             Self::Server => "server",
             Self::Userlist => "user list",
             Self::Regex => "regex",
-            Self::Var => "variable",
             Self::Delimiter => "delimiter",
             Self::FieldPath => "Protocol buffers field number",
         }
@@ -137,6 +159,8 @@ pub enum Arg {
     Ipv6(Ipv6Addr),
     /// A regular expression, made by the check of the converter that takes it.
     Regex(Regex),
+    /// A name that is looked up once the whole configuration is known.
+    Reference(Reference),
     /// One of the words that a converter knows, by its place among them; made by the converter's check.
     Choice(usize),
 }
@@ -181,6 +205,32 @@ impl Args {
         }
     }
 
+    /// What the name at `i` means, once that is known.
+    pub fn found(&self, i: usize) -> Option<&Found> {
+        match self.0.get(i) {
+            Some(Arg::Reference(reference)) => reference.found(),
+            _ => None,
+        }
+    }
+
+    /// Turns names into references, which the registry is told of.
+    pub(crate) fn refer(
+        &mut self,
+        signature: &Signature,
+        registry: &Registry,
+        what: &'static str,
+        keyword: &'static str,
+    ) {
+        for (argument, (arg, kind)) in self.0.iter_mut().zip(signature.kinds).enumerate() {
+            let Some(kind) = kind.reference() else { continue };
+            let Arg::Str(name) = arg else { continue };
+            let user = User { keyword, what, argument };
+            let reference = Reference::new(kind, &String::from_utf8_lossy(name), user);
+            registry.refer(reference.clone());
+            *arg = Arg::Reference(reference);
+        }
+    }
+
     /// Whether argument `i` was given.
     pub fn has(&self, i: usize) -> bool {
         i < self.0.len()
@@ -191,7 +241,7 @@ impl Args {
         // A fetch without parentheses and one with empty ones are the same.
         let written = if written.len() == 1 && written[0].is_empty() && signature.required == 0 {
             &[]
-        } else if written.is_empty() && signature.required > 0 && signature.kinds[0] == ArgKind::Str {
+        } else if written.is_empty() && signature.required > 0 && signature.kinds[0].may_be_empty() {
             // Nothing at all is one empty text.
             &[&[] as &[u8]]
         } else {
@@ -254,6 +304,7 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         ArgKind::Str
         | ArgKind::Frontend
         | ArgKind::Backend
+        | ArgKind::Acl
         | ArgKind::Table
         | ArgKind::Server
         | ArgKind::Userlist
@@ -261,6 +312,8 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         | ArgKind::Delimiter => Ok(Arg::Str(text.into())),
         ArgKind::SecondUnit if matches!(text, b"s" | b"ms" | b"us") => Ok(Arg::Str(text.into())),
         ArgKind::SecondUnit => Err(format!("expects 's', 'ms' or 'us', got '{word}'")),
+        ArgKind::QueryOption if matches!(text, b"" | b"with_qm") => Ok(Arg::Str(text.into())),
+        ArgKind::QueryOption => Err("supported options are: 'with_qm'".into()),
         ArgKind::Hex => unhex(text).map(|bytes| Arg::Str(bytes.into())).ok_or_else(bad),
         ArgKind::FieldPath => match crate::converters::protobuf::field_path(text) {
             Some(_) => Ok(Arg::Str(text.into())),

@@ -9,9 +9,10 @@ pub mod logformat;
 pub mod regex;
 pub mod sample;
 pub mod vars;
+pub mod world;
 
 pub use arg::{Arg, ArgKind, Args, Signature};
-pub use expr::{CompileError, Contexts, Converter, Cursor, Expr, Fetch, Fetched};
+pub use expr::{CompileError, Contexts, Converter, Cursor, Expr, Fetch, Fetched, Wishes};
 pub use facts::Scene;
 pub use logformat::{Alias, LogFormat};
 pub use sample::{Sample, Type};

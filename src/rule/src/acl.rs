@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use base::reference::{Found, Kind};
 use base::registry::{Entry, Registry};
-use config::Setting;
+use config::directive::Target;
+use config::{Draft, Lookup, Setting};
 use grammar::condition::{self, Sense, Term, When};
 use grammar::line::Word;
 use grammar::span::Span;
 use lang::expr::Values;
+use lang::fetches::conditions::{Criterion, Predicate};
 use lang::{CompileError, Contexts, Cursor, Expr, Fetched, Sample, Scene};
 use pattern::{Case, Method, Patterns};
 
@@ -142,7 +145,7 @@ impl Test {
         if let Some(keyword) = keyword {
             tree.fetch.name = keyword.fetch.into();
         }
-        let expr = Expr::compile(&tree, registry)?;
+        let expr = Expr::compile_as("ACL", &tree, registry)?;
         // With converters the older name means its fetch only.
         let implied = keyword.filter(|_| tree.converters.is_empty()).map(|k| k.method);
         Ok((expr, implied))
@@ -396,6 +399,34 @@ fn compile_term(
         }
     };
     Ok(CompiledTerm { sense: term.sense, name, tests })
+}
+
+/// What the names of ACLs mean in expressions.
+pub static LOOKUPS: &[Lookup] = &[Lookup { name: "ACL", kind: Kind::Acl, find: named }];
+
+/// The tests of an ACL, asked from within an expression.
+#[derive(Debug)]
+struct Named(Vec<Arc<Test>>);
+
+impl Predicate for Named {
+    fn holds(&self, scene: &Scene<'_>) -> Option<bool> {
+        match any_holds(&self.0, scene) {
+            Truth::True => Some(true),
+            Truth::False => Some(false),
+            Truth::NotYet => None,
+        }
+    }
+}
+
+/// The ACL of this name, as far as the section has declared it, or the predefined one.
+fn named(draft: &Draft, target: Target, registry: &Registry, name: &str) -> Option<Found> {
+    let name = name.strip_prefix('!').unwrap_or(name);
+    let own = match target {
+        Target::Proxy(i) => draft.proxies[i].slots.get::<Acls>().and_then(|acls| acls.get(name)),
+        Target::Global | Target::Section(_) => None,
+    };
+    let tests = own.or_else(|| predefined(name, Span::at(0), registry).ok())?;
+    Some(Found::Thing(Arc::new(Criterion(Box::new(Named(tests))))))
 }
 
 fn predefined(name: &str, span: Span, registry: &Registry) -> Result<Vec<Arc<Test>>, ConditionError> {

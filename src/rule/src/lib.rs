@@ -16,7 +16,7 @@ mod txn;
 mod var_actions;
 mod verdict;
 
-pub use acl::{Acls, Condition, Truth};
+pub use acl::{Acls, Condition, LOOKUPS, Truth};
 pub use action::{Act, Action, ActionCx, RuleSets};
 pub use directives::{CHECKS, DIRECTIVES, condition_after};
 pub use http_actions::ACTIONS;

@@ -313,6 +313,7 @@ pub static DIRECTIVES: &[Directive] = &[
 pub static CHECKS: &[Check] = &[
     Check { name: "timeouts", run: check_timeouts },
     Check { name: "routes", run: check_routes },
+    Check { name: "references", run: crate::references::resolve },
     Check { name: "listeners", run: crate::listeners::complete },
 ];
 

@@ -49,6 +49,8 @@ pub(crate) fn server_among(backend: &BackendSide, id: Option<u32>) -> Option<Arc
 /// Ends a stream that got as far as a request.
 pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
     story.leave_backend();
+    // Whatever it was, it may be somebody else's by now.
+    story.facts.server_socket = None;
     story.facts.timers.end = story.now();
     let status = story.facts.status;
     story.count(|front| {
@@ -157,6 +159,7 @@ fn account(story: &Story<'_>, counters: &BackendCounters) {
 /// Ends a TCP session.
 pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
     story.leave_backend();
+    story.facts.server_socket = None;
     story.facts.timers.end = story.now();
     story.count(|front| carried(story, front));
     for counters in sides(story, server) {
@@ -263,6 +266,7 @@ fn level(story: &Story<'_>) -> Option<Level> {
 }
 
 fn load(story: &mut Story<'_>, server: Option<&Server>) {
+    (story.facts.passed_on, story.facts.sent) = (passed_on(story), story.sent);
     story.facts.load = Load {
         process: story.site.counters.connections.get(),
         frontend: story.frontend.counters.current.get(),

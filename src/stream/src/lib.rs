@@ -26,6 +26,7 @@ mod listeners;
 pub mod live;
 pub mod message_options;
 mod meter;
+mod references;
 mod reserve;
 mod rest;
 mod run;
@@ -37,6 +38,7 @@ mod splice;
 mod story;
 mod tcp;
 mod worker;
+mod world;
 
 pub use actions::ACTIONS;
 pub use crew::Crew;

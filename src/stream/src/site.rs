@@ -15,7 +15,8 @@ use config::diagnostic::Message;
 use config::directive::Switch;
 use config::draft::{Resolution, Showing, Speech};
 use config::global::{CloseSpread, EventLoop, ProcessLimits, SocketBuffers};
-use config::{Draft, Mode, ProxyDraft, Severity};
+use config::{Draft, Mode, ProxyDraft, ProxyKind, Severity};
+use lang::Wishes;
 use lang::facts::{Expected, ProcessFacts, ProxyFacts, ProxyLimits, ServerFacts};
 use net::{AcceptProxy, ListenerSettings};
 use rule::Rules;
@@ -65,6 +66,8 @@ pub struct Site {
     /// How client connections end when the process stops.
     pub close_spread: CloseSpread,
     speech: Speech,
+    /// What expressions want kept.
+    pub(crate) wishes: Wishes,
     /// Whether streams show what happens on standard output.
     pub(crate) events: Showing,
     /// The frontends, `listen` sections among them, in the order of the configuration.
@@ -221,6 +224,7 @@ impl Site {
             close_spread: draft.global(),
             speech: draft.readings.speech,
             events: draft.readings.showing,
+            wishes: Wishes(draft.wishes),
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -355,7 +359,15 @@ fn facts(proxy: &ProxyDraft) -> ProxyFacts {
         tunnel: timeouts.tunnel,
         retries: proxy.slots.get_or_default::<BackendSettings>().retries,
     };
-    ProxyFacts { name: proxy.name.clone(), id: proxy.id.unwrap_or(0), http: proxy.mode == Mode::Http, limits }
+    let routes: Routes = proxy.slots.get_or_default();
+    let own = (proxy.kind == ProxyKind::Listen).then(|| proxy.name.clone());
+    ProxyFacts {
+        name: proxy.name.clone(),
+        id: proxy.id.unwrap_or(0),
+        http: proxy.mode == Mode::Http,
+        limits,
+        default_backend: routes.default.map(|(name, _)| name).or(own),
+    }
 }
 
 fn backend_side(

@@ -9,7 +9,7 @@ use crate::expr::Converter;
 use crate::sample::{Sample, Type};
 
 /// With padding, which must be there.
-pub(super) static STANDARD: GeneralPurpose = GeneralPurpose::new(
+pub(crate) static STANDARD: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
@@ -32,7 +32,7 @@ pub static CONVERTERS: &[Converter] = &[
 ];
 
 /// The bytes that a text stands for.
-pub(super) fn decode(engine: &GeneralPurpose, text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decode(engine: &GeneralPurpose, text: &[u8]) -> Option<Vec<u8>> {
     engine.decode(text).ok()
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{NONE, RESPONSE, one, single};
+use super::{NONE, one, single};
 use crate::arg::{ArgKind, Args, Signature};
 use crate::expr::{Contexts, Cursor, Fetch, Fetched};
 use crate::facts::{Buffered, Hope, Scene};
@@ -64,9 +64,6 @@ pub static FETCHES: &[Fetch] = &[
     one("res.payload_lv", LENGTH_VALUE, Type::Bin, ANSWER, "7.3.5", |s, a, c| {
         of(raw(s, s.payload.of_response()), c, |b| length_value(b, a))
     }),
-    one("res.ver", NONE, Type::Str, RESPONSE, "7.3.6", |s, _, c| {
-        super::of_response(s, |r| single(c, || Some(Sample::text(r.version.number()))))
-    }),
     one("wait_end", NONE, Type::Bool, EVER, "7.3.2", wait_end),
 ];
 
@@ -103,7 +100,7 @@ fn raw<'a>(scene: &Scene<'a>, buffered: Option<Buffered<'a>>) -> Option<Buffered
     buffered.filter(|_| !scene.frontend.http)
 }
 
-fn asked_body<'a>(scene: &Scene<'a>) -> Option<Buffered<'a>> {
+pub(super) fn asked_body<'a>(scene: &Scene<'a>) -> Option<Buffered<'a>> {
     scene.request.and(scene.payload.of_request()).filter(|_| scene.frontend.http)
 }
 
