@@ -210,7 +210,9 @@ mod tests {
 
     fn condition(text: &str) -> Option<Condition> {
         let mut registry = Registry::default();
-        lang::fetches::TABLES.iter().for_each(|table| registry.add(table));
+        for table in lang::fetches::TABLES {
+            registry.add(table);
+        }
         registry.add(crate::PREDEFINED_ACLS);
         let place = grammar::line::Place { file: "a.cfg", line: 1 };
         let words = split(text.as_bytes(), place, &NoVariables).unwrap();

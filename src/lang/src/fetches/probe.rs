@@ -22,10 +22,12 @@ pub(crate) struct Messages {
 /// A request with this first line.
 pub(crate) fn request(line: &str) -> Messages {
     let words: Vec<&str> = line.split(' ').collect();
-    let mut request = RequestHead::default();
-    request.method = Method::find(words[0].as_bytes());
+    let mut request = RequestHead {
+        method: Method::find(words[0].as_bytes()),
+        version: Version::find(words[2].as_bytes()).unwrap(),
+        ..RequestHead::default()
+    };
     request.set_target(words[1].as_bytes());
-    request.version = Version::find(words[2].as_bytes()).unwrap();
     let stream = StreamFacts { request_line: line.as_bytes().to_vec(), ..StreamFacts::default() };
     Messages { request, response: None, stream, now: Tick(1), body: None }
 }
@@ -37,9 +39,8 @@ impl Messages {
     }
 
     pub(crate) fn respond(&mut self, status: u16) -> &mut Self {
-        let mut response = ResponseHead::default();
+        let mut response = ResponseHead { version: Version::Http11, ..ResponseHead::default() };
         response.set_status(Status(status));
-        response.version = Version::Http11;
         self.response = Some(response);
         self
     }
@@ -55,7 +56,9 @@ impl Messages {
 
     fn with<T>(&self, expression: &str, then: impl FnOnce(&Expr, &Scene<'_>) -> T) -> T {
         let mut registry = Registry::default();
-        super::TABLES.iter().for_each(|table| registry.add(table));
+        for table in super::TABLES {
+            registry.add(table);
+        }
         let expr =
             Expr::parse(expression.as_bytes(), &registry).unwrap_or_else(|e| panic!("{expression}: {e:?}"));
         let process = ProcessFacts::default();

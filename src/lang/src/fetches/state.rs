@@ -158,7 +158,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::Expr;
     use crate::facts::{Payload, ProcessFacts, SessionFacts};
-    use base::clock::Tick;
+    use base::clock::{Tick, WallTime};
     use base::registry::Registry;
     use std::time::Duration;
 
@@ -246,7 +246,7 @@ pub(crate) mod tests {
         );
         let session = SessionFacts::default();
         let scene = Scene {
-            now: (Tick(9_000_000), Default::default()),
+            now: (Tick(9_000_000), WallTime::default()),
             process: &process,
             frontend: &frontend,
             backend: Some(&backend),
