@@ -63,6 +63,13 @@ impl Registry {
         nearest(word, self.all::<T>().iter().map(|e| e.name()))
     }
 
+    /// Adds the entries of one type to another registry.
+    pub fn copy_to<T: Entry + Send>(&self, other: &mut Self) {
+        let Some(table) = self.table::<T>() else { return };
+        let copy = Table::<T> { entries: table.entries.clone(), by_name: table.by_name.clone() };
+        other.tables.insert(TypeId::of::<T>(), Box::new(copy));
+    }
+
     /// Leaves word that a name has to be looked up.
     pub fn refer(&self, reference: Reference) {
         self.references.lock().unwrap_or_else(PoisonError::into_inner).push(reference);

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
+use crate::commands::vars::Language;
 use base::clock::Clock;
 use base::registry::Registry;
 use config::Draft;
@@ -47,6 +48,7 @@ pub struct Api {
     settings: ApiSettings,
     commands: Vec<&'static Command>,
     max_line: usize,
+    language: Arc<Language>,
 }
 
 #[derive(Clone, Debug)]
@@ -104,7 +106,12 @@ impl Api {
         }
         let mut commands = registry.all::<Command>().to_vec();
         commands.sort_by_key(|c| c.name);
-        if problems.is_empty() { Ok(Self { sockets, settings, commands, max_line }) } else { Err(problems) }
+        let language = Arc::new(Language::of(registry));
+        if problems.is_empty() {
+            Ok(Self { sockets, settings, commands, max_line, language })
+        } else {
+            Err(problems)
+        }
     }
 
     /// The sockets, for whoever hands them over or stops them.
@@ -129,6 +136,7 @@ impl Api {
         let sockets = self.sockets.iter();
         let facts = sockets.map(|s| SocketFacts { address: name_of(&s.listener), level: s.settings.level });
         world.put(Arc::new(Sockets(facts.collect())));
+        world.put(self.language.clone());
         std::thread::Builder::new().name("api".to_owned()).spawn(move || self.run(world, clock))?;
         Ok(())
     }
@@ -138,7 +146,7 @@ impl Api {
             .enable_all()
             .build_local(tokio::runtime::LocalOptions::default());
         let Ok(runtime) = built else { return };
-        let Self { sockets, settings, commands, max_line } = self;
+        let Self { sockets, settings, commands, max_line, .. } = self;
         let shared = Rc::new(Shared { commands, world, clock, max_line });
         let places = Arc::new(Semaphore::new(settings.maxconn as usize));
         runtime.block_on(async move {

@@ -71,6 +71,11 @@ pub(crate) fn shared(text: &str) -> Shared {
         maxconn: 1000,
         ..Program::default()
     }));
+    let mut tables = registry();
+    for table in lang::fetches::TABLES {
+        tables.add(table);
+    }
+    world.put(Arc::new(crate::commands::vars::Language::of(&tables)));
     let mut commands = registry().all::<Command>().to_vec();
     commands.sort_by_key(|c| c.name);
     Shared { commands, world, clock, max_line: 1024 }

@@ -49,6 +49,8 @@ pub enum ArgKind {
     SecondUnit,
     /// The name of an ACL.
     Acl,
+    /// The scope of variables, or nothing for all scopes.
+    Scope,
     /// `with_qm`.
     QueryOption,
     /// The way to a field of a Protocol Buffers message: numbers with dots between them.
@@ -75,7 +77,13 @@ impl ArgKind {
     /// The word for error messages and listings.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Str | Self::Hex | Self::SecondUnit | Self::QueryOption | Self::Acl | Self::Var => "string",
+            Self::Str
+            | Self::Hex
+            | Self::SecondUnit
+            | Self::QueryOption
+            | Self::Scope
+            | Self::Acl
+            | Self::Var => "string",
             Self::Int => "integer",
             Self::Time => "delay",
             Self::Size => "size",
@@ -213,6 +221,14 @@ impl Args {
         }
     }
 
+    /// The names that are looked up once the whole configuration is known.
+    pub(crate) fn references(&self) -> impl Iterator<Item = &Reference> {
+        self.0.iter().filter_map(|arg| match arg {
+            Arg::Reference(reference) => Some(reference),
+            _ => None,
+        })
+    }
+
     /// Turns names into references, which the registry is told of.
     pub(crate) fn refer(
         &mut self,
@@ -312,6 +328,10 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         | ArgKind::Delimiter => Ok(Arg::Str(text.into())),
         ArgKind::SecondUnit if matches!(text, b"s" | b"ms" | b"us") => Ok(Arg::Str(text.into())),
         ArgKind::SecondUnit => Err(format!("expects 's', 'ms' or 'us', got '{word}'")),
+        ArgKind::Scope if matches!(text, b"" | b"sess" | b"txn" | b"req" | b"res" | b"proc") => {
+            Ok(Arg::Str(text.into()))
+        }
+        ArgKind::Scope => Err(format!("invalid scope '{word}', must be one of: sess, txn, req, res, proc")),
         ArgKind::QueryOption if matches!(text, b"" | b"with_qm") => Ok(Arg::Str(text.into())),
         ArgKind::QueryOption => Err("supported options are: 'with_qm'".into()),
         ArgKind::Hex => unhex(text).map(|bytes| Arg::Str(bytes.into())).ok_or_else(bad),

@@ -13,8 +13,11 @@ pub mod mqtt;
 pub mod numbers;
 pub mod packets;
 pub mod protobuf;
+pub mod state;
 mod strftime;
 pub mod texts;
+pub mod variables;
+pub mod x509;
 
 #[cfg(test)]
 mod probe;
@@ -28,7 +31,7 @@ use crate::sample::{Sample, Type};
 use crate::vars::{VarName, look_up};
 
 /// The tables of all kinds.
-pub const TABLES: [&[Converter]; 14] = [
+pub const TABLES: [&[Converter]; 17] = [
     address::CONVERTERS,
     base64::CONVERTERS,
     dates::CONVERTERS,
@@ -42,7 +45,10 @@ pub const TABLES: [&[Converter]; 14] = [
     numbers::CONVERTERS,
     packets::CONVERTERS,
     protobuf::CONVERTERS,
+    state::CONVERTERS,
     texts::CONVERTERS,
+    variables::CONVERTERS,
+    x509::CONVERTERS,
 ];
 
 const STR: ArgKind = ArgKind::Str;

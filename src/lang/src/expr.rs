@@ -333,9 +333,11 @@ impl Expr {
             return Err(fail(format!("converter '{}' cannot be applied", call.name)));
         }
         let mut args = parse_args(&converter.args, call, "converter")?;
-        args.refer(&converter.args, registry, "converter", converter.name);
         (converter.check)(&mut args)
             .map_err(|e| fail(format!("invalid args in converter '{}' : {e}", call.name)))?;
+        for reference in args.references().filter(|r| r.found().is_none()) {
+            registry.refer(reference.clone());
+        }
         Ok((converter, args))
     }
 

@@ -497,6 +497,16 @@ pub enum Outgoing {
     Failed(&'static ConnFault),
 }
 
+impl StreamFacts {
+    /// Whether something went wrong with it: a retry that helped counts, too.
+    pub fn failed(&self) -> bool {
+        !self.termination.is_normal()
+            || self.status >= 500
+            || self.retries > 0
+            || self.redispatch == Redispatch::Done
+    }
+}
+
 /// What came of the rewrites that rules wanted of a stream's messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rewrites {

@@ -6,6 +6,7 @@ pub mod conditions;
 pub mod connection;
 pub mod content;
 pub mod cookies;
+pub mod dump;
 pub mod headers;
 pub mod internal;
 pub mod limits;
@@ -117,6 +118,7 @@ pub const TABLES: &[&[Fetch]] = &[
     connection::FETCHES,
     content::FETCHES,
     cookies::FETCHES,
+    dump::FETCHES,
     headers::REQUEST_FETCHES,
     headers::RESPONSE_FETCHES,
     headers::CURRENT_FETCHES,

@@ -6,6 +6,7 @@
 pub mod acl;
 pub mod action;
 mod directives;
+mod global_vars;
 mod http_actions;
 mod keywords;
 mod reply;
@@ -19,6 +20,7 @@ mod verdict;
 pub use acl::{Acls, Condition, LOOKUPS, Truth};
 pub use action::{Act, Action, ActionCx, RuleSets};
 pub use directives::{CHECKS, DIRECTIVES, condition_after};
+pub use global_vars::{GlobalVariables, VAR_DIRECTIVES, nothing};
 pub use http_actions::ACTIONS;
 pub use keywords::{ACL_KEYWORDS, PREDEFINED_ACLS};
 pub use reply::{Closing, Reply};

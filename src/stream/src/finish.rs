@@ -250,10 +250,7 @@ pub(crate) fn step(story: &mut Story<'_>, server: Option<&Server>, stage: Stage,
 /// The level of a stream's line; none when it is not to be logged.
 fn level(story: &Story<'_>) -> Option<Level> {
     let options = story.frontend.log_options;
-    let failed = !story.facts.termination.is_normal()
-        || story.facts.status >= 500
-        || story.facts.retries > 0
-        || story.facts.redispatch == lang::facts::Redispatch::Done;
+    let failed = story.facts.failed();
     if options.dont_log_normal.is_on() && !failed {
         return None;
     }

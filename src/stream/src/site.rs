@@ -197,7 +197,7 @@ impl Site {
     /// Builds the site of a checked draft, for that many worker threads.
     pub fn build(
         draft: &Draft,
-        process: ProcessFacts,
+        mut process: ProcessFacts,
         clock: Clock,
         workers: usize,
     ) -> Result<Self, Vec<BuildError>> {
@@ -208,6 +208,7 @@ impl Site {
             backends_by_name.insert(proxy.name.clone(), backends.len());
             backends.push(backend_side(index, proxy, draft, (workers, clock.now()), &mut errors));
         }
+        process.variables = draft.global::<rule::GlobalVariables>().start();
         let mut site = Self {
             counters: ProcessCounters::default(),
             live: StreamCounters::new(workers),

@@ -5,6 +5,7 @@ use base::registry::Registry;
 
 use crate::Expr;
 use crate::facts::{Payload, ProcessFacts, ProxyFacts, Scene, SessionFacts, StreamFacts};
+use crate::fetches::state::tests::Little;
 use crate::sample::Sample;
 
 fn registry() -> Registry {
@@ -21,6 +22,8 @@ fn registry() -> Registry {
 pub(super) fn with_input(input: &[u8], expression: &str) -> Option<Sample<'static>> {
     let (process, frontend, session) =
         (ProcessFacts::default(), ProxyFacts::default(), SessionFacts::default());
+    let world: std::sync::Arc<dyn crate::world::World> = std::sync::Arc::new(Little);
+    process.world.set(std::sync::Arc::downgrade(&world)).unwrap();
     let mut stream = StreamFacts::default();
     let text = |bytes: &[u8]| Sample::owned(bytes.to_vec());
     for (name, value) in [
