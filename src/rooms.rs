@@ -34,6 +34,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { fetches: lang::fetches::headers::RESPONSE_FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::internal::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::limits::FETCHES, ..Tables::NONE },
+    Tables { fetches: lang::fetches::protocols::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::sides::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::state::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::transaction::FETCHES, ..Tables::NONE },

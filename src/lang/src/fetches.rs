@@ -10,6 +10,7 @@ pub mod dump;
 pub mod headers;
 pub mod internal;
 pub mod limits;
+pub mod protocols;
 pub mod sides;
 pub mod state;
 pub mod transaction;
@@ -124,6 +125,7 @@ pub const TABLES: &[&[Fetch]] = &[
     headers::CURRENT_FETCHES,
     internal::FETCHES,
     limits::FETCHES,
+    protocols::FETCHES,
     sides::FETCHES,
     state::FETCHES,
     transaction::FETCHES,

@@ -5,6 +5,7 @@ pub mod converters;
 pub mod expr;
 pub mod facts;
 pub mod fetches;
+pub mod hello;
 pub mod logformat;
 pub mod regex;
 pub mod sample;

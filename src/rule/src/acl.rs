@@ -133,6 +133,11 @@ impl Test {
         let mut values: Vec<&[u8]> = words[flags.end..].to_vec();
         let from_files: Vec<Vec<u8>> = flags.file_lines()?;
         values.extend(from_files.iter().map(Vec::as_slice));
+        let versions: Vec<Vec<u8>>;
+        if matches!(*criterion, b"req.ssl_ver" | b"req_ssl_ver") {
+            versions = values.iter().map(|value| version(value)).collect();
+            values = versions.iter().map(Vec::as_slice).collect();
+        }
         let patterns = Patterns::build(method, flags.case, &values)
             .map_err(|e| AclError::at(flags.end + e.index, e.message))?;
         Ok(Self { expr, patterns })
@@ -179,6 +184,17 @@ impl Test {
     fn matches(&self, value: Sample<'_>) -> bool {
         value.cast(self.patterns.method().wants()).is_some_and(|v| self.patterns.matches(v))
     }
+}
+
+/// Versions of protocols with a dot in them, ranges of them too, as the numbers that they are compared with.
+fn version(value: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(value);
+    let number = |part: &str| {
+        let parts = part.split_once('.');
+        let both = parts.and_then(|(major, minor)| major.parse::<u16>().ok().zip(minor.parse::<u16>().ok()));
+        both.map_or(part.to_owned(), |(major, minor)| (u32::from(major) << 16 | u32::from(minor)).to_string())
+    };
+    text.split(':').map(number).collect::<Vec<_>>().join(":").into_bytes()
 }
 
 /// The flags between criterion and values.

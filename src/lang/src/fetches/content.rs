@@ -68,7 +68,7 @@ pub static FETCHES: &[Fetch] = &[
 ];
 
 /// Something found in bytes that have arrived.
-enum Found<'a> {
+pub(super) enum Found<'a> {
     /// That is it.
     Fixed(Sample<'a>),
     /// More bytes would change it.
@@ -78,7 +78,7 @@ enum Found<'a> {
 }
 
 /// What the one value of a fetch on such bytes is; an unconditional none is final.
-fn of<'a>(
+pub(super) fn of<'a>(
     buffered: Option<Buffered<'a>>,
     cursor: Cursor,
     find: impl FnOnce(Buffered<'a>) -> Option<Found<'a>>,
@@ -96,7 +96,7 @@ fn of<'a>(
 }
 
 /// The bytes of a session that carries no HTTP: what is between the heads and the bodies of others has no offsets.
-fn raw<'a>(scene: &Scene<'a>, buffered: Option<Buffered<'a>>) -> Option<Buffered<'a>> {
+pub(super) fn raw<'a>(scene: &Scene<'a>, buffered: Option<Buffered<'a>>) -> Option<Buffered<'a>> {
     buffered.filter(|_| !scene.frontend.http)
 }
 

@@ -6,7 +6,7 @@ use base::registry::Registry;
 use http::{Method, RequestHead, ResponseHead, Status, Version};
 
 use crate::Expr;
-use crate::expr::Cursor;
+use crate::expr::{Cursor, Fetched};
 use crate::facts::{Buffered, Hope, Payload, ProcessFacts, ProxyFacts, Scene, SessionFacts, StreamFacts};
 use crate::sample::Sample;
 
@@ -106,4 +106,33 @@ impl Messages {
             values.map(|v| String::from_utf8_lossy(&v.into_text()).into_owned()).collect()
         })
     }
+}
+
+/// The value of an expression as text, where these bytes have come of a session that carries no HTTP.
+pub(crate) fn arrived(data: &[u8], hope: Hope, expression: &str) -> Result<Option<String>, &'static str> {
+    let mut registry = Registry::default();
+    for table in super::TABLES {
+        registry.add(table);
+    }
+    let expr =
+        Expr::parse(expression.as_bytes(), &registry).unwrap_or_else(|e| panic!("{expression}: {e:?}"));
+    let (process, frontend, session) =
+        (ProcessFacts::default(), ProxyFacts::default(), SessionFacts::default());
+    let scene = Scene {
+        now: (Tick(1), WallTime(1)),
+        process: &process,
+        frontend: &frontend,
+        backend: None,
+        server: None,
+        session: &session,
+        stream: None,
+        request: None,
+        response: None,
+        payload: Payload::Request(Buffered { data, hope }),
+    };
+    let found = expr.eval(&scene);
+    if found == Fetched::NotYet {
+        return Err("not yet");
+    }
+    Ok(found.value().map(|v| String::from_utf8_lossy(&v.into_text()).into_owned()))
 }
