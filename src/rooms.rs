@@ -65,6 +65,14 @@ pub(crate) const ROOMS: &[Tables] = &[
         ..Tables::NONE
     },
     Tables {
+        directives: tls::DIRECTIVES,
+        bind_options: tls::BIND_OPTIONS,
+        server_options: tls::SERVER_OPTIONS,
+        fetches: tls::FETCHES,
+        checks: tls::CHECKS,
+        ..Tables::NONE
+    },
+    Tables {
         directives: backend::DIRECTIVES,
         server_options: backend::SERVER_OPTIONS,
         checks: backend::CHECKS,

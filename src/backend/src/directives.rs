@@ -195,53 +195,22 @@ fn default_server(s: &mut Statement<'_>) -> Result<(), Refusal> {
 /// Options that belong to a feature which is not there, in the words of the manual.
 const NEEDS_TLS: &[&str] = &[
     "allow-0rtt",
-    "alpn",
-    "ca-file",
     "check-alpn",
     "check-sni",
     "check-sni-auto",
     "check-ssl",
-    "ciphers",
-    "ciphersuites",
     "client-sigalgs",
     "crl-file",
-    "crt",
-    "curves",
-    "force-sslv3",
-    "force-tlsv10",
-    "force-tlsv11",
-    "force-tlsv12",
-    "force-tlsv13",
     "ktls",
     "no-check-sni-auto",
     "no-check-ssl",
-    "no-renegotiate",
     "no-send-proxy-v2-ssl",
     "no-send-proxy-v2-ssl-cn",
-    "no-sni-auto",
-    "no-ssl",
-    "no-ssl-reuse",
-    "no-sslv3",
-    "no-tls-tickets",
-    "no-tlsv10",
-    "no-tlsv11",
-    "no-tlsv12",
-    "no-tlsv13",
     "no-verifyhost",
-    "npn",
     "renegotiate",
     "send-proxy-v2-ssl",
     "send-proxy-v2-ssl-cn",
     "sigalgs",
-    "sni",
-    "sni-auto",
-    "ssl",
-    "ssl-max-ver",
-    "ssl-min-ver",
-    "ssl-reuse",
-    "tls-tickets",
-    "verify",
-    "verifyhost",
 ];
 
 /// A keyword that belongs to a feature which this version has not is told from a misspelt one.
@@ -249,7 +218,10 @@ fn name_what_is_missing(s: &Statement<'_>, refusal: Refusal) -> Refusal {
     let word = refusal.word.and_then(|w| w.checked_sub(s.keyword_words)).map(|at| s.arg(at));
     match word.filter(|word| NEEDS_TLS.contains(&word.as_ref())) {
         Some(word) if refusal.message.contains("unknown keyword") => Refusal {
-            message: format!("'{}' : '{word}' needs TLS, which this version does not support.", s.keyword()),
+            message: format!(
+                "'{}' : '{word}' needs a part of TLS that this version does not support.",
+                s.keyword()
+            ),
             ..refusal
         },
         _ => refusal,
@@ -312,9 +284,11 @@ fn dispatch(s: &mut Statement<'_>) -> Result<(), Refusal> {
 }
 
 /// Names are unique within a proxy; ids are given to those without.
-fn check_servers(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+fn check_servers(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnostics) {
+    let maker = tls::ConnectorMaker::of(draft);
     for proxy in &mut draft.proxies {
         let (title, proxy_name) = (proxy.kind.title(), proxy.name.clone());
+        let http = proxy.mode == config::Mode::Http;
         let servers = &mut proxy.slots.get_mut::<ServerDrafts>().list;
         let mut names: HashSet<Arc<str>> = HashSet::with_capacity(servers.len());
         let mut ids: HashSet<u32> =
@@ -327,6 +301,10 @@ fn check_servers(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics)
                     server.name
                 );
                 diagnostics.alert_at(&server.place, text);
+            }
+            let secure = server.slots.get_mut::<tls::ServerSettings>();
+            if let Err(why) = maker.complete(secure, http, registry) {
+                diagnostics.alert_at(&server.place, format!("'server {}' : {why}.", server.name));
             }
             let settings = server.slots.get_mut::<ServerSettings>();
             // The lower limit alone, or one above the upper, is the only one.

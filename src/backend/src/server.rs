@@ -58,6 +58,15 @@ struct Load {
     full: AtomicU64,
 }
 
+/// How connections to a server are encrypted.
+#[derive(Clone, Debug)]
+pub struct ServerTls {
+    /// What begins their sessions.
+    pub connector: Arc<tls::Connector>,
+    /// The name that the server is told (`sni`).
+    pub name: Option<Arc<lang::Expr>>,
+}
+
 /// A server.
 #[derive(Debug)]
 pub struct Server {
@@ -69,6 +78,8 @@ pub struct Server {
     pub dial: DialSettings,
     /// The settings of other features.
     pub slots_of_features: config::Slots,
+    /// How connections to it are encrypted, if they are.
+    pub tls: Option<ServerTls>,
     /// Its address.
     pub address: ArcSwap<Addr>,
     /// Counters.
@@ -108,7 +119,11 @@ impl Server {
             },
             ..ServerCounters::default()
         };
+        let tls = features
+            .get::<tls::ServerSettings>()
+            .and_then(|s| s.connector.clone().map(|connector| ServerTls { connector, name: s.name.clone() }));
         Self {
+            tls,
             slots: Slots::default(),
             limit: AtomicU64::new(settings.maxconn),
             load: std::sync::OnceLock::new(),

@@ -235,6 +235,10 @@ impl<'r> Reader<'r> {
             }
             Err(e) => return self.syntax(place, e, line.text),
         }
+        // A variable that may be empty makes a line that may be absent.
+        if line.words.first().is_some_and(|word| word.bytes().is_empty()) {
+            return;
+        }
         let source = lossy(line.text);
         if let Some(empty) = line.words.iter().skip(1).position(|word| word.bytes().is_empty()) {
             return self.empty_argument(empty + 1, &line.words, place, &source);

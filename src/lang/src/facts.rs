@@ -15,6 +15,8 @@ use http::{Method, RequestHead, ResponseHead};
 
 use crate::world::World;
 
+use crate::tls_facts::TlsFacts;
+
 /// Everything that is known at one point of a session's story.
 #[derive(Clone, Copy)]
 pub struct Scene<'a> {
@@ -356,13 +358,23 @@ faults! {
 }
 
 /// Whether a connection is encrypted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Encryption {
     /// It is not.
     #[default]
     Clear,
     /// By TLS.
-    Tls,
+    Tls(Arc<TlsFacts>),
+}
+
+impl Encryption {
+    /// What is known of it.
+    pub fn tls(&self) -> Option<&TlsFacts> {
+        match self {
+            Self::Clear => None,
+            Self::Tls(facts) => Some(facts),
+        }
+    }
 }
 
 /// The local address of a connection, asked of the system only when somebody wants it.
@@ -446,6 +458,8 @@ pub struct StreamFacts {
     pub earlier_requests: u32,
     /// Whether the connection to the server had served before.
     pub server_connection: ServerConnection,
+    /// What is known of the connection to the server, if it is encrypted.
+    pub server_tls: Encryption,
     /// `txn.`, `req.` and `res.` variables.
     pub variables: crate::vars::StreamVariables,
     /// `set-log-level`.
@@ -494,7 +508,7 @@ pub enum Outgoing {
     /// There is a connection, or one is being made.
     Open,
     /// The last one failed.
-    Failed(&'static ConnFault),
+    Failed(ConnFault),
 }
 
 impl StreamFacts {

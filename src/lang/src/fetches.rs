@@ -26,7 +26,7 @@ use http::{RequestHead, ResponseHead};
 
 use crate::arg::{Arg, ArgKind, Args, Signature};
 use crate::expr::{Contexts, Cursor, Fetch, Fetched, Values};
-use crate::facts::{Buffered, Encryption, Hope, Scene, ServerConnection};
+use crate::facts::{Buffered, Hope, Scene, ServerConnection};
 use crate::sample::{Sample, Type};
 
 const ANY: Contexts = Contexts::ANY;
@@ -99,7 +99,7 @@ pub static FETCHES: &[Fetch] = &[
         single(c, || s.source().and_then(Addr::port).map(|p| Sample::Int(p.into())))
     }),
     one("ssl_fc", NONE, Type::Bool, Contexts::of(".YYYYYYYYYYYYYYYYYY..."), "7.3.4", |s, _, c| {
-        single(c, || Some(Sample::Bool(s.session.tls == Encryption::Tls)))
+        single(c, || Some(Sample::Bool(s.session.tls.tls().is_some())))
     }),
     one("str", Signature::all(&[ArgKind::Str]), Type::Str, ANY, "7.3.2", |_, a, c| {
         single(c, || Some(Sample::text(a.str(0))))

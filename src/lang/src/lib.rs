@@ -9,6 +9,7 @@ pub mod hello;
 pub mod logformat;
 pub mod regex;
 pub mod sample;
+pub mod tls_facts;
 pub mod vars;
 pub mod world;
 

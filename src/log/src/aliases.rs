@@ -2,7 +2,7 @@
 
 use base::addr::Addr;
 use base::clock::WallTime;
-use lang::facts::{Encryption, Redispatch, StreamFacts, Timers};
+use lang::facts::{Redispatch, StreamFacts, Timers};
 use lang::logformat::{AliasKind, AliasMode, Field, Map, Needs, Prefix};
 use lang::{Alias, Scene};
 
@@ -86,7 +86,7 @@ pub static ALIASES: &[Alias] = &[
     any("ft", STR, NONE, |s, f| {
         f.pieces(|p| {
             p.plain(s.frontend.name.as_bytes());
-            if s.session.tls == Encryption::Tls {
+            if s.session.tls.tls().is_some() {
                 p.plain(b"~");
             }
         });

@@ -262,7 +262,7 @@ fn aliases_one_by_one() {
         s.unique_id = Some((*b"7F:1").into());
         s.server_queue = 4;
         s.backend_queue = 5;
-        c.tls = lang::facts::Encryption::Tls;
+        c.tls = lang::facts::Encryption::Tls(std::sync::Arc::default());
     };
     for (format, expected) in [
         ("%T %Ts %ms", "22/Nov/2026:13:05:03 +0000 1795352703 824"),

@@ -45,6 +45,7 @@ struct Request {
     place: String,
     frontend: usize,
     settings: ListenerSettings,
+    tls: Option<Arc<tls::Acceptor>>,
     id: u32,
     /// Its figures, where they are kept (`option socket-stats`).
     counters: Option<Arc<stats::ListenerCounters>>,
@@ -132,6 +133,7 @@ impl Request {
         let counters = self.counters.clone();
         ListenerFacts {
             counters,
+            tls: self.tls.clone(),
             ..ListenerFacts::new(self.frontend, self.id, &self.settings, (listener.number(), address))
         }
     }
@@ -180,7 +182,8 @@ fn requests(draft: &Draft, site: &Site, plan: &Plan, problems: &mut Vec<String>)
                 let place = place(line, proxy, &spec);
                 let settings = settings.clone();
                 let counters = side.listener_counters();
-                requests.push(Request { spec, place, frontend, settings, id, counters, shards });
+                let tls = line.slots.get::<tls::BindSettings>().and_then(|s| s.acceptor.clone());
+                requests.push(Request { spec, place, frontend, settings, tls, id, counters, shards });
             }
         }
     }
@@ -342,6 +345,7 @@ mod tests {
             place: "[f:1] for frontend f: protocol tcpv4".into(),
             frontend: 0,
             settings: ListenerSettings::default(),
+            tls: None,
             id: 1,
             counters: None,
             shards: vec![vec![0]],

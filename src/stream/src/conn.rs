@@ -39,6 +39,8 @@ pub(crate) struct Conn {
     pub(crate) reuses: u32,
     /// What was told last when something happened while it waited.
     pub(crate) watch: Option<Arc<Watch>>,
+    /// The session that it is encrypted by.
+    pub(crate) tls: Option<tls::Session>,
 }
 
 /// How a connection is closed.
@@ -55,6 +57,8 @@ impl Drop for Conn {
     fn drop(&mut self) {
         if self.closing == Closing::Reset && self.receiving == Receiving::Open {
             let _ = self.socket.reset_on_close(Switch::On);
+        } else if let Some(tls) = &mut self.tls {
+            tls.close(&self.socket);
         }
     }
 }
@@ -102,6 +106,7 @@ impl Conn {
             port: None,
             reuses: 0,
             watch: None,
+            tls: None,
         }
     }
 
@@ -113,7 +118,11 @@ impl Conn {
         if self.input.capacity() == 0 {
             ready!(ration::poll_room(cx, self.claim));
         }
-        match self.socket.poll_recv_up_to(cx, &mut self.input, limit) {
+        let received = match &mut self.tls {
+            None => self.socket.poll_recv_up_to(cx, &mut self.input, limit),
+            Some(tls) => tls.poll_recv_up_to(cx, &self.socket, &mut self.input, limit),
+        };
+        match received {
             Poll::Pending => {
                 self.input.release_if_empty();
                 Poll::Pending
@@ -157,19 +166,66 @@ impl Conn {
         Poll::Ready(filled)
     }
 
+    /// Sends bytes that are not in the output, which must be empty; tells how many were taken.
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+        more: More,
+    ) -> Poll<io::Result<usize>> {
+        let n = ready!(match &mut self.tls {
+            None => self.socket.poll_send(cx, data, more),
+            Some(tls) => tls.poll_send(cx, &self.socket, data, more),
+        })?;
+        self.note_sent(n);
+        Poll::Ready(Ok(n))
+    }
+
     /// Sends all of the output.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, more: More) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {
-            let n = ready!(self.socket.poll_send(cx, self.output.data(), more))?;
+            let n = ready!(match &mut self.tls {
+                None => self.socket.poll_send(cx, self.output.data(), more),
+                Some(tls) => tls.poll_send(cx, &self.socket, self.output.data(), more),
+            })?;
             self.note_sent(n);
             self.output.consume(n);
         }
         self.output.release_if_empty();
-        Poll::Ready(Ok(()))
+        match &mut self.tls {
+            None => Poll::Ready(Ok(())),
+            Some(tls) => tls.poll_flush(cx, &self.socket, more),
+        }
+    }
+
+    /// Tells the peer that nothing more comes.
+    pub(crate) fn shutdown_write(&mut self) -> io::Result<()> {
+        if let Some(tls) = &mut self.tls {
+            tls.close(&self.socket);
+        }
+        self.socket.shutdown_write()
+    }
+
+    /// Waits until there is something to read, or the end.
+    pub(crate) fn poll_news(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.tls.as_ref().is_some_and(tls::Session::holds_input) {
+            return Poll::Ready(());
+        }
+        self.socket.poll_readable(cx).map(drop)
+    }
+
+    /// The socket, where bytes may go through it as they are.
+    pub(crate) fn plain(&self) -> Option<&Socket> {
+        self.tls.is_none().then_some(&self.socket)
     }
 
     /// Whether a connection that waits for its next use is still there: nothing came, nobody closed.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.input.is_empty() && self.receiving == Receiving::Open && self.socket.is_quiet()
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.input.is_empty()
+            && self.receiving == Receiving::Open
+            && match &mut self.tls {
+                None => self.socket.is_quiet(),
+                Some(tls) => tls.is_quiet(&self.socket),
+            }
     }
 }

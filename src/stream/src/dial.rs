@@ -21,6 +21,7 @@ use wire::{Parsed, socks4};
 
 use crate::conn::{Closing, Conn, Filled};
 use crate::meter::Meter;
+use crate::secure;
 use crate::settings::SmartAck;
 use crate::site::{BackendSide, Site};
 use crate::story::{Stage, Story};
@@ -59,8 +60,9 @@ impl Traits {
             traits.header = header(story, server);
         }
         if let Some(name) = &server.dial.name {
-            let scene = story.scene(Stage::Request, Some(server));
-            traits.name = name.eval(&scene).value().map(|value| value.into_text().into());
+            traits.name = text(story, server, name);
+        } else if let Some(name) = told_name(story, server) {
+            traits.name = Some(name);
         }
         if matches!(server.dial.namespace, ServerNamespace::Clients) {
             traits.namespace = namespace(story).map(<[u8]>::to_vec);
@@ -86,6 +88,17 @@ impl Traits {
         self.hash(&mut hasher);
         hasher.finish()
     }
+}
+
+/// The value of an expression.
+fn text(story: &Story<'_>, server: &Server, expr: &lang::Expr) -> Option<Box<[u8]>> {
+    let scene = story.scene(Stage::Request, Some(server));
+    expr.eval(&scene).value().map(|value| value.into_text().into())
+}
+
+/// The name that the server is told, if connections to it are encrypted.
+fn told_name(story: &Story<'_>, server: &Server) -> Option<Box<[u8]>> {
+    text(story, server, server.tls.as_ref()?.name.as_deref()?)
 }
 
 /// The namespace that the client's PROXY header names, if the configuration does, too.
@@ -175,7 +188,7 @@ fn tlvs<'a>(story: &'a Story<'_>, settings: &HeaderSettings, values: &'a [(u8, V
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DialError {
     /// The server, or the proxy before it, did not let us in.
-    Refused(&'static ConnFault),
+    Refused(ConnFault),
     /// It took too long.
     Late,
 }
@@ -192,7 +205,7 @@ pub(crate) async fn dial(
     let first = server.dial.socks4.as_ref().unwrap_or(&to);
     let around = surroundings(story.site, backend);
     let (spec, lease) = spec(&backend.core, server, first, &around, &traits.particulars())
-        .map_err(|_| DialError::Refused(&ConnFault::PORT_RANGE))?;
+        .map_err(|_| DialError::Refused(ConnFault::PORT_RANGE))?;
     let mut connecting = start(&spec).map_err(|e| DialError::Refused(fault(&e)))?;
     established(&mut connecting, story.deadline).await?;
     let mut conn = Conn::new(connecting.into_socket());
@@ -209,6 +222,14 @@ pub(crate) async fn dial(
     }
     if !traits.header.is_empty() {
         send(&mut conn, &traits.header, story.deadline).await?;
+    }
+    if let Some(tls) = &server.tls {
+        let name = told_name(story, server);
+        let secured =
+            Box::pin(secure::with_server(&mut conn, &tls.connector, name.as_deref(), story.deadline));
+        secured.await.map_err(|fault| {
+            if fault.is_late() { DialError::Late } else { DialError::Refused(fault.conn) }
+        })?;
     }
     story.note_server(&conn, Some(to));
     if traits != Traits::default() {
@@ -236,25 +257,25 @@ async fn established(connecting: &mut Connecting, deadline: &mut Deadline) -> Re
 }
 
 /// Why the system says that there is no connection.
-fn fault(e: &ConnectError) -> &'static ConnFault {
+fn fault(e: &ConnectError) -> ConnFault {
     match e.kind() {
-        ConnectErrorKind::Refused => &ConnFault::REFUSED,
-        ConnectErrorKind::Unreachable => &ConnFault::UNREACHABLE,
-        ConnectErrorKind::NoPorts => &ConnFault::NO_PORTS,
-        ConnectErrorKind::BadSource => &ConnFault::CANNOT_BIND,
-        ConnectErrorKind::NoProcessFds => &ConnFault::PROCESS_FDS,
-        ConnectErrorKind::NoSystemFds => &ConnFault::SYSTEM_FDS,
-        _ => &ConnFault::SOCKET,
+        ConnectErrorKind::Refused => ConnFault::REFUSED,
+        ConnectErrorKind::Unreachable => ConnFault::UNREACHABLE,
+        ConnectErrorKind::NoPorts => ConnFault::NO_PORTS,
+        ConnectErrorKind::BadSource => ConnFault::CANNOT_BIND,
+        ConnectErrorKind::NoProcessFds => ConnFault::PROCESS_FDS,
+        ConnectErrorKind::NoSystemFds => ConnFault::SYSTEM_FDS,
+        _ => ConnFault::SOCKET,
     }
 }
 
 /// Why nothing can be said to a server.
-fn broken(e: &io::Error) -> &'static ConnFault {
+fn broken(e: &io::Error) -> ConnFault {
     match e.kind() {
-        ErrorKind::ConnectionRefused => &ConnFault::REFUSED,
-        ErrorKind::ConnectionReset => &ConnFault::RESET,
-        ErrorKind::BrokenPipe => &ConnFault::PIPE,
-        _ => &ConnFault::SOCKET,
+        ErrorKind::ConnectionRefused => ConnFault::REFUSED,
+        ErrorKind::ConnectionReset => ConnFault::RESET,
+        ErrorKind::BrokenPipe => ConnFault::PIPE,
+        _ => ConnFault::SOCKET,
     }
 }
 
@@ -272,7 +293,7 @@ async fn send(conn: &mut Conn, bytes: &[u8], deadline: &mut Deadline) -> Result<
 /// Asks a SOCKS4 proxy for a connection.
 async fn ask_for(conn: &mut Conn, to: &Addr, deadline: &mut Deadline) -> Result<(), DialError> {
     // The protocol knows no other addresses.
-    let Addr::Inet(SocketAddr::V4(to)) = to else { return Err(DialError::Refused(&ConnFault::SOCKS4_SEND)) };
+    let Addr::Inet(SocketAddr::V4(to)) = to else { return Err(DialError::Refused(ConnFault::SOCKS4_SEND)) };
     let mut request = Vec::with_capacity(32);
     socks4::encode_request(*to, &mut request);
     send(conn, &request, deadline).await?;
@@ -287,11 +308,11 @@ fn poll_reply(cx: &mut Context<'_>, conn: &mut Conn, deadline: &mut Deadline) ->
                 return Poll::Ready(Ok(()));
             }
             Ok(Parsed::Partial) => {}
-            Err(_) => return Poll::Ready(Err(DialError::Refused(&ConnFault::SOCKS4_DENY))),
+            Err(_) => return Poll::Ready(Err(DialError::Refused(ConnFault::SOCKS4_DENY))),
         }
         match conn.poll_fill(cx, socks4::REPLY_LEN) {
             Poll::Ready(Ok(Filled::Bytes(_))) => {}
-            Poll::Ready(_) => return Poll::Ready(Err(DialError::Refused(&ConnFault::SOCKS4_RECV))),
+            Poll::Ready(_) => return Poll::Ready(Err(DialError::Refused(ConnFault::SOCKS4_RECV))),
             Poll::Pending => return late(cx, deadline),
         }
     }

@@ -121,10 +121,7 @@ impl Forwarded {
     pub(crate) fn value(&self, scene: &Scene<'_>) -> Vec<u8> {
         let mut out = Vec::with_capacity(64);
         if self.proto == Proto::Said {
-            let proto: &[u8] = match scene.session.tls {
-                lang::facts::Encryption::Clear => b"http",
-                lang::facts::Encryption::Tls => b"https",
-            };
+            let proto: &[u8] = if scene.session.tls.tls().is_some() { b"https" } else { b"http" };
             parameter(&mut out, b"proto=", proto);
         }
         if let Some(part) = &self.host {

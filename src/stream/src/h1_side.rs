@@ -3,7 +3,7 @@
 use std::io::IoSlice;
 use std::ops::Range;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use h1::{BodyDecoder, BodyEvent, CaseMap, Cursor, Decoded, NameCase, Options, ParseError, Side};
 use http::{BodyLength, Headers};
@@ -300,7 +300,8 @@ impl Source for H1Side {
     fn raw(&self) -> Option<(&Socket, u64)> {
         let plain =
             self.decoded.is_none() && self.conn.input.is_empty() && self.conn.receiving == Receiving::Open;
-        plain.then(|| (&self.conn.socket, self.incoming.contiguous()))
+        let socket = self.conn.plain().filter(|_| plain)?;
+        Some((socket, self.incoming.contiguous()))
     }
 
     fn skip(&mut self, n: u64) {
@@ -309,6 +310,24 @@ impl Source for H1Side {
         }
         self.incoming.skip(n);
     }
+}
+
+/// Sends data on an encrypted connection, behind what waits there.
+fn poll_sealed(
+    cx: &mut Context<'_>,
+    conn: &mut Conn,
+    data: &[u8],
+    more: More,
+) -> Poll<Result<usize, SinkError>> {
+    // A head and the beginning of its body go into one record.
+    let together = if conn.output.is_empty() { 0 } else { data.len().min(conn.output.room()) };
+    if together > 0 {
+        conn.output.extend(&data[..together]);
+        let _ = conn.poll_flush(cx, more).map_err(|_| SinkError)?;
+        return Poll::Ready(Ok(together));
+    }
+    ready!(conn.poll_flush(cx, More::Yes)).map_err(|_| SinkError)?;
+    conn.poll_send(cx, data, more).map_err(|_| SinkError)
 }
 
 impl Sink for H1Side {
@@ -332,6 +351,9 @@ impl Sink for H1Side {
         {
             conn.output.extend(data);
             return Poll::Ready(Ok(data.len()));
+        }
+        if conn.tls.is_some() {
+            return poll_sealed(cx, conn, data, more);
         }
         loop {
             let head = conn.output.len();
@@ -358,7 +380,7 @@ impl Sink for H1Side {
     }
 
     fn raw(&self) -> Option<&Socket> {
-        (self.outgoing != Framing::LeftOut).then_some(&self.conn.socket)
+        self.conn.plain().filter(|_| self.outgoing != Framing::LeftOut)
     }
 
     fn begin_raw(&mut self, n: usize) {
@@ -387,5 +409,40 @@ impl Sink for H1Side {
     fn poll_flush(&mut self, cx: &mut Context<'_>, more: More) -> Poll<Result<(), SinkError>> {
         let more = self.more(more);
         self.conn.poll_flush(cx, more).map_err(|_| SinkError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+
+    /// What has come at the other end once a part of a body was sent.
+    async fn arrived(delivery: Delivery) -> usize {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        far.set_nonblocking(true).unwrap();
+        let near = listener.accept().unwrap().0;
+        near.set_nonblocking(true).unwrap();
+        near.set_nodelay(true).unwrap();
+        let far = Socket::from_fd(OwnedFd::from(far));
+        let mut side =
+            H1Side::new(Conn::new(Socket::from_fd(OwnedFd::from(near))), 16384, h1::Side::Response);
+        side.deliver(delivery);
+        assert_eq!(poll_fn(|cx| side.poll_data(cx, b"part", More::Yes)).await, Ok(4));
+        far.peek(&mut [0; 8]).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_delivered_at_once_waits_for_nothing() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(tokio::runtime::LocalOptions::default());
+        runtime.unwrap().block_on(async {
+            assert_eq!(arrived(Delivery::AtOnce).await, 4);
+        });
     }
 }

@@ -88,15 +88,15 @@ fn cip_fault(error: cip::Error) -> ConnFault {
 
 /// Whether nothing at all came, which `option dontlognull` leaves out of the logs.
 pub(crate) fn is_silence(fault: ConnFault) -> bool {
-    [
+    let silences = [
         ConnFault::PROXY_EMPTY,
         ConnFault::PROXY_ABORT,
         ConnFault::PROXY_TIMEOUT,
         ConnFault::CIP_EMPTY,
         ConnFault::CIP_ABORT,
         ConnFault::CIP_TIMEOUT,
-    ]
-    .contains(&fault)
+    ];
+    silences.contains(&fault) || tls::Fault::is_silence(fault)
 }
 
 /// Receives until a header is complete; what follows it stays in the connection's input.

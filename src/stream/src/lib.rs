@@ -30,6 +30,7 @@ mod references;
 mod reserve;
 mod rest;
 mod run;
+mod secure;
 mod session;
 pub mod settings;
 pub mod site;

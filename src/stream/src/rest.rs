@@ -67,7 +67,7 @@ impl Future for Rest<'_> {
         let resting = &this.session.worker.resting;
         // The task is always the same, and so is its waker.
         let (_, calls) = *this.place.get_or_insert_with(|| (resting.enter(cx.waker()), resting.calls.get()));
-        if calls != resting.calls.get() || this.conn.socket.poll_readable(cx).is_ready() {
+        if calls != resting.calls.get() || this.conn.poll_news(cx).is_ready() {
             return Poll::Ready(());
         }
         this.session.deadline.poll_expired(cx)

@@ -27,6 +27,7 @@ use crate::live::unless_condemned;
 use crate::meter::Meter;
 use crate::reserve::OwnConnections;
 use crate::rest::Rest;
+use crate::secure;
 use crate::site::{BackendSide, CompiledRoute, Frontend, ListenerFacts, Site};
 use crate::story::{Asked, Awaited, Failure, Stage, Story};
 use crate::tcp::Relay;
@@ -63,7 +64,7 @@ pub(crate) struct Progress {
 
 /// Serves one connection until it ends.
 pub(crate) fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted) -> impl Future<Output = ()> {
-    let mut start = Start::Accepted(permit.listener.client_ip_magic);
+    let mut start = Start::Accepted(permit.listener.clone());
     let (mut session, conn) = Session::open(worker, permit, accepted);
     // Nothing of it is moved, so that the future has room for it once only.
     let mut held = Some(conn);
@@ -80,10 +81,10 @@ pub(crate) fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted) -> i
 }
 
 /// Why something is to be done about a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Start {
-    /// It is new; a client's address may have to begin with this number.
-    Accepted(u32),
+    /// It is new, and came to this listener.
+    Accepted(Arc<ListenerFacts>),
     /// It was silent, and now there is something to read, or it has been silent for too long.
     Woken,
 }
@@ -102,8 +103,8 @@ async fn busy(session: &mut Session, conn: Conn, start: Start) -> Option<Conn> {
 async fn serve_streams(session: &mut Session, mut conn: Conn, start: Start) -> Option<Conn> {
     let mut story = Story::new(session);
     let frontend = story.frontend;
-    if let Start::Accepted(magic) = start
-        && !begin(&mut story, &mut conn, magic).await
+    if let Start::Accepted(listener) = &start
+        && !begin(&mut story, &mut conn, listener).await
     {
         return None;
     }
@@ -129,7 +130,7 @@ fn count(story: &Story<'_>) {
 }
 
 /// From the connection to the session; false when it ends on the way.
-async fn begin(story: &mut Story<'_>, conn: &mut Conn, magic: u32) -> bool {
+async fn begin(story: &mut Story<'_>, conn: &mut Conn, listener: &ListenerFacts) -> bool {
     let frontend = story.frontend;
     if refuses(story, &frontend.common.rules.tcp_connection) {
         story.count(|front| front.denied_connections.inc());
@@ -137,10 +138,17 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, magic: u32) -> bool {
     }
     let expected = story.session.expected;
     if (expected.proxy || expected.client_ip)
-        && let Err(fault) = Box::pin(introduction::read(story, conn, magic)).await
+        && let Err(fault) = Box::pin(introduction::read(story, conn, listener.client_ip_magic)).await
     {
         story.session.fault = Some(Box::new(fault));
         finish::embryo(story, fault);
+        return false;
+    }
+    if let Some(acceptor) = &listener.tls
+        && let Err(fault) = Box::pin(secure::with_client(story, conn, acceptor)).await
+    {
+        story.session.fault = Some(Box::new(fault.conn));
+        finish::embryo(story, fault.conn);
         return false;
     }
     if refuses(story, &frontend.common.rules.tcp_session) {

@@ -479,6 +479,8 @@ pub struct ListenerFacts {
     pub client_ip_magic: u32,
     /// Connections that it serves at once, and may serve.
     pub gate: Gate,
+    /// What begins the sessions of encrypted connections.
+    pub tls: Option<Arc<tls::Acceptor>>,
 }
 
 impl ListenerFacts {
@@ -503,6 +505,7 @@ impl ListenerFacts {
             client_ip_magic: settings.client_ip_magic.unwrap_or(0),
             gate: Gate::new(settings.maxconn),
             counters: None,
+            tls: None,
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::continuous::Accounts;
 use crate::events::{self, Events};
 use crate::live::{Begun, Seat};
 use crate::reserve::OwnConnections;
+use crate::secure;
 use crate::session::{Progress, Session};
 use crate::site::{BackendSide, Frontend, Site};
 use crate::tcp::RelayTimeouts;
@@ -350,6 +351,7 @@ impl<'s> Story<'s> {
 
     /// Remembers the two ends of the connection to the server, where somebody logs them.
     pub(crate) fn note_server(&mut self, conn: &Conn, to: Option<Addr>) {
+        self.facts.server_tls = secure::facts(conn);
         self.facts.outgoing = Outgoing::Open;
         if self.site.wishes.contains(Wishes::ROUND_TRIPS) {
             self.facts.server_socket = Some(conn.socket.number());

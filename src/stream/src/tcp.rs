@@ -100,7 +100,7 @@ impl Direction {
         let mut moved = 0;
         while self.state == State::Flowing {
             while !from.input.is_empty() {
-                match to.socket.poll_send(cx, from.input.data(), More::No) {
+                match to.poll_send(cx, from.input.data(), More::No) {
                     Poll::Pending => return Ok(moved),
                     Poll::Ready(Err(_)) => return Err(Fault::Sink),
                     Poll::Ready(Ok(n)) => {
@@ -110,7 +110,16 @@ impl Direction {
                     }
                 }
             }
-            if self.splice.held() > 0 || (from.receiving == Receiving::Open && self.splice.is_ready()) {
+            // Records that the socket did not take go first.
+            match to.poll_flush(cx, More::No) {
+                Poll::Pending => return Ok(moved),
+                Poll::Ready(Err(_)) => return Err(Fault::Sink),
+                Poll::Ready(Ok(())) => {}
+            }
+            let plain = from.tls.is_none() && to.tls.is_none();
+            if self.splice.held() > 0
+                || (plain && from.receiving == Receiving::Open && self.splice.is_ready())
+            {
                 match self.poll_splice(cx, from, to)? {
                     Poll::Pending => return Ok(moved),
                     Poll::Ready(n) => moved += n,
@@ -127,10 +136,10 @@ impl Direction {
         Ok(moved)
     }
 
-    fn finish(&mut self, to: &Conn) {
+    fn finish(&mut self, to: &mut Conn) {
         self.state = State::Done;
         // The other side may have closed both ways already; then there is nobody left to tell.
-        let _ = to.socket.shutdown_write();
+        let _ = to.shutdown_write();
     }
 
     /// One step through the pipe; tells how many bytes arrived at the other side.
@@ -376,7 +385,7 @@ pub(crate) async fn finish_output(conn: &mut Conn, deadline: &mut Deadline) -> i
 
 /// Waits for the peer to end after our last words, so that closing does not reset what it still reads.
 pub(crate) async fn linger(conn: &mut Conn, deadline: &mut Deadline, limit: usize) {
-    if conn.receiving == Receiving::Ended || conn.socket.shutdown_write().is_err() {
+    if conn.receiving == Receiving::Ended || conn.shutdown_write().is_err() {
         return;
     }
     poll_fn(|cx| {

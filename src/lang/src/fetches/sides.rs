@@ -74,7 +74,7 @@ pub static FETCHES: &[Fetch] = &[
 ];
 
 /// The stream whose connection to a server was tried, and why that failed if it did.
-fn outgoing<'a>(scene: &Scene<'a>) -> Option<(&'a StreamFacts, Option<&'static ConnFault>)> {
+fn outgoing<'a>(scene: &Scene<'a>) -> Option<(&'a StreamFacts, Option<ConnFault>)> {
     let stream = scene.stream?;
     match stream.outgoing {
         Outgoing::None => None,
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(ask(&messages), [""; 6]);
         messages.stream.outgoing = Outgoing::Open;
         assert_eq!(ask(&messages), ["10.0.0.1", "80", "0", "", "Success", "1"]);
-        messages.stream.outgoing = Outgoing::Failed(&ConnFault::REFUSED);
+        messages.stream.outgoing = Outgoing::Failed(ConnFault::REFUSED);
         let refused = ["10.0.0.1", "80", "47", "EREFUSED", "ECONNREFUSED returned by OS", "1"];
         assert_eq!(ask(&messages), refused);
     }

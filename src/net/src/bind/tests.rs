@@ -111,8 +111,8 @@ fn bad_options_are_named() {
         ("accept-netscaler-cip x", "'accept-netscaler-cip'"),
         ("accept-netscaler-cip 0", "'accept-netscaler-cip'"),
         ("process 1", "use 'thread' instead"),
-        ("ssl", "'ssl' needs TLS"),
-        ("crt x.pem", "'crt' needs TLS"),
+        ("ktls on", "'ktls' needs a part of TLS"),
+        ("crl-file x.pem", "'crl-file' needs a part of TLS"),
         ("nbconn 3", "'nbconn' needs reverse HTTP"),
         ("nam x", "did you mean 'name' maybe ?"),
     ] {

@@ -1,0 +1,84 @@
+//! Encrypted connections: the handshakes with clients and with servers.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+
+use lang::facts::Encryption;
+use net::Deadline;
+use tls::{Acceptor, Connector, Fault, Session};
+
+use crate::conn::Conn;
+use crate::story::Story;
+
+/// Agrees with a client on how the connection is encrypted.
+pub(crate) async fn with_client(
+    story: &mut Story<'_>,
+    conn: &mut Conn,
+    acceptor: &Acceptor,
+) -> Result<(), Fault> {
+    let timeouts = &story.frontend.common.timeouts;
+    let (since, limit) = (timeouts.handshake.or(timeouts.client), story.site.tuning.buffer_size);
+    story.expire(story.session.accepted.0, since);
+    let mut session = poll_fn(|cx| poll_opening(cx, conn, acceptor, story.deadline, limit)).await?;
+    conn.input.clear();
+    poll_fn(|cx| match session.poll_handshake(cx, &conn.socket) {
+        Poll::Ready(done) => Poll::Ready(done),
+        Poll::Pending => late(cx, story.deadline),
+    })
+    .await?;
+    story.session.tls = Encryption::Tls(session.facts());
+    conn.tls = Some(session);
+    story.handshake = story.now();
+    Ok(())
+}
+
+/// Receives until the client's first message is complete.
+fn poll_opening(
+    cx: &mut Context<'_>,
+    conn: &mut Conn,
+    acceptor: &Acceptor,
+    deadline: &mut Deadline,
+    limit: usize,
+) -> Poll<Result<Session, Fault>> {
+    loop {
+        if let Some(begun) = acceptor.accept(conn.input.data()) {
+            return Poll::Ready(begun);
+        }
+        match conn.socket.poll_recv_up_to(cx, &mut conn.input, limit) {
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(Fault::closed())),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(_)) => return Poll::Ready(Err(Fault::aborted())),
+            Poll::Pending => {
+                conn.input.release_if_empty();
+                return late(cx, deadline);
+            }
+        }
+    }
+}
+
+fn late<T>(cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Result<T, Fault>> {
+    ready!(deadline.poll_expired(cx));
+    Poll::Ready(Err(Fault::late()))
+}
+
+/// Agrees with a server on how the connection is encrypted; the server is told the name that is wanted.
+pub(crate) async fn with_server(
+    conn: &mut Conn,
+    connector: &Connector,
+    name: Option<&[u8]>,
+    deadline: &mut Deadline,
+) -> Result<(), Fault> {
+    let mut session = connector.connect(name)?;
+    poll_fn(|cx| match session.poll_handshake(cx, &conn.socket) {
+        Poll::Ready(done) => Poll::Ready(done),
+        Poll::Pending => late(cx, deadline),
+    })
+    .await?;
+    conn.tls = Some(session);
+    Ok(())
+}
+
+/// What is known of how a connection to a server is encrypted.
+pub(crate) fn facts(conn: &Conn) -> Encryption {
+    conn.tls.as_ref().map_or(Encryption::Clear, |session| Encryption::Tls(session.facts()))
+}

@@ -1,0 +1,144 @@
+//! The server's side: what one `bind` line with `ssl` presents to its clients.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use config::directive::Switch;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache};
+use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig, SignatureScheme};
+
+use crate::certificate::Certificate;
+use crate::directory::{Directory, Strictness};
+use crate::fault::Fault;
+use crate::hello::{Hello, Opening};
+use crate::profile::Profile;
+use crate::session::Session;
+use crate::verify::{self, Verify};
+
+/// What is decided for one listener.
+pub(crate) struct Terms {
+    pub(crate) profile: Profile,
+    pub(crate) verify: Verify,
+    pub(crate) authorities: Option<Arc<RootCertStore>>,
+    pub(crate) strictness: Strictness,
+    /// Whose order of suites counts.
+    pub(crate) order: Order,
+    /// How many sessions are kept for those who come back; none for no cache.
+    pub(crate) cache: usize,
+}
+
+/// Whose preference counts when both sides have several suites in common.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// This side's.
+    #[default]
+    Own,
+    /// The client's (`prefer-client-ciphers`).
+    Clients,
+}
+
+/// Begins the sessions of one listener.
+pub struct Acceptor {
+    config: Arc<ServerConfig>,
+    /// For clients that speak none of the application protocols: they get none, rather than an error.
+    without_protocols: Arc<ServerConfig>,
+    resolver: Arc<Resolver>,
+}
+
+impl std::fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Acceptor").field("resolver", &self.resolver).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct Resolver {
+    directory: ArcSwap<Directory>,
+    strictness: Strictness,
+}
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let directory = self.directory.load();
+        let found = directory.find(hello.server_name(), hello.signature_schemes(), self.strictness);
+        found.map(|certificate| certificate.key.clone())
+    }
+}
+
+/// A certificate and the names that it is filed under; its own when none are given.
+pub(crate) struct Filed {
+    pub(crate) certificate: Arc<Certificate>,
+    pub(crate) names: Option<Vec<Box<str>>>,
+    /// Names that its wildcards leave out.
+    pub(crate) except: Vec<Box<str>>,
+}
+
+impl Acceptor {
+    /// Makes what a listener needs; the first certificate of each kind is for those who ask for no name that is here.
+    pub(crate) fn new(terms: &Terms, certificates: &[Filed]) -> Result<Self, String> {
+        let mut directory = Directory::default();
+        for filed in certificates {
+            let certificate = &filed.certificate;
+            directory.add(certificate, filed.names.as_deref().unwrap_or(&certificate.names), &filed.except);
+            directory.add_default(certificate);
+        }
+        let directory = ArcSwap::from_pointee(directory);
+        let resolver = Arc::new(Resolver { directory, strictness: terms.strictness });
+        let mut config = terms.config(resolver.clone())?;
+        let without_protocols = Arc::new(config.clone());
+        config.alpn_protocols = terms.profile.protocol_list();
+        Ok(Self { config: Arc::new(config), without_protocols, resolver })
+    }
+
+    /// Begins a session with what a client has sent; none as long as its first message is not complete.
+    pub fn accept(&self, came: &[u8]) -> Option<Result<Session, Fault>> {
+        let (config, hello) = match Opening::read(came) {
+            Opening::Partial => return None,
+            // The session says what is wrong.
+            Opening::Other => (&self.config, Box::default()),
+            Opening::Hello(hello) => (self.config_for(&hello), hello),
+        };
+        let certificate = self.certificate_for(&hello);
+        Some(Session::accept(config.clone(), came, hello.server_name, certificate))
+    }
+
+    /// The certificate that the client gets, unless it takes up an earlier session.
+    fn certificate_for(&self, hello: &Hello) -> Option<Arc<Certificate>> {
+        let schemes: Vec<SignatureScheme> = hello.signatures.iter().map(|n| (*n).into()).collect();
+        self.resolver.directory.load().find(hello.server_name.as_deref(), &schemes, self.resolver.strictness)
+    }
+
+    fn config_for(&self, hello: &Hello) -> &Arc<ServerConfig> {
+        let offered = |p: &Vec<u8>| hello.protocols.iter().any(|o| **o == **p);
+        if self.config.alpn_protocols.iter().any(offered) { &self.config } else { &self.without_protocols }
+    }
+}
+
+impl Terms {
+    fn config(&self, resolver: Arc<Resolver>) -> Result<ServerConfig, String> {
+        let provider = self.profile.provider()?;
+        let versions = self.profile.versions()?;
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&versions)
+            .map_err(|e| e.to_string())?;
+        let builder = match (self.verify, &self.authorities) {
+            (Verify::None, _) => builder.with_no_client_auth(),
+            (_, None) => return Err("'verify' : needs 'ca-file'".to_owned()),
+            (verify, Some(roots)) => {
+                builder.with_client_cert_verifier(verify::of_clients(roots.clone(), verify, &provider)?)
+            }
+        };
+        let mut config = builder.with_cert_resolver(resolver);
+        config.ignore_client_order = self.order == Order::Own;
+        config.session_storage = match self.cache {
+            0 => Arc::new(NoServerSessionStorage {}),
+            size => ServerSessionMemoryCache::new(size),
+        };
+        if self.profile.tickets != Some(Switch::Off) {
+            config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()
+                .map_err(|e| format!("no keys for tickets ({e})"))?;
+        }
+        Ok(config)
+    }
+}

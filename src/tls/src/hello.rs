@@ -1,0 +1,241 @@
+//! A client's first message, read before the session begins: it chooses the certificate and the rules of the session
+//! (RFC 8446, section 4.1.2; RFC 6066, section 3; RFC 7301).
+
+/// What a client offers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hello {
+    /// The name of the server that it wants, as it wrote it.
+    pub server_name: Option<Box<str>>,
+    /// The application protocols that it speaks, the best first.
+    pub protocols: Vec<Box<[u8]>>,
+    /// The numbers of its cipher suites.
+    pub suites: Vec<u16>,
+    /// The types of its extensions, in their order.
+    pub extensions: Vec<u16>,
+    /// Its groups.
+    pub groups: Vec<u16>,
+    /// Its point formats.
+    pub formats: Vec<u8>,
+    /// Its signature algorithms.
+    pub signatures: Vec<u16>,
+    /// The versions that it speaks, if it lists them.
+    pub versions: Vec<u16>,
+    /// The version in front, which old servers look at.
+    pub version: u16,
+    /// The session that it would resume.
+    pub session_id: Vec<u8>,
+}
+
+/// What the bytes that came make up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// More must come.
+    Partial,
+    /// The whole message.
+    Hello(Box<Hello>),
+    /// Something else, or a message that is malformed.
+    Other,
+}
+
+/// Longer messages are not waited for.
+const MAX: usize = 16 * 1024;
+const HANDSHAKE: u8 = 22;
+const CLIENT_HELLO: u8 = 1;
+
+impl Opening {
+    /// Reads what a client sent first; the message may stretch over several records.
+    pub fn read(mut came: &[u8]) -> Self {
+        let mut message = Vec::new();
+        loop {
+            let Some((header, rest)) = came.split_first_chunk::<5>() else {
+                return if came.first().is_none_or(|b| *b == HANDSHAKE) {
+                    Self::Partial
+                } else {
+                    Self::Other
+                };
+            };
+            let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+            if header[0] != HANDSHAKE || header[1] != 3 || length == 0 {
+                return Self::Other;
+            }
+            message.extend_from_slice(&rest[..rest.len().min(length)]);
+            if let Some(whole) = whole(&message) {
+                return whole;
+            }
+            match rest.get(length..) {
+                Some(next) => came = next,
+                None => return Self::Partial,
+            }
+        }
+    }
+}
+
+/// The message, if it is complete or can be nothing that is expected.
+fn whole(message: &[u8]) -> Option<Opening> {
+    let kind = *message.first()?;
+    if kind != CLIENT_HELLO {
+        return Some(Opening::Other);
+    }
+    let length = message.get(1..4)?.iter().fold(0, |n, b| n << 8 | usize::from(*b));
+    if length > MAX {
+        return Some(Opening::Other);
+    }
+    let body = message.get(4..4 + length)?;
+    Some(parse(body).map_or(Opening::Other, |hello| Opening::Hello(Box::new(hello))))
+}
+
+fn parse(body: &[u8]) -> Option<Hello> {
+    let mut r = Reader(body);
+    let mut hello = Hello { version: r.u16()?, ..Hello::default() };
+    r.take(32)?;
+    hello.session_id = r.vector8()?.0.to_vec();
+    hello.suites = r.vector16()?.u16s();
+    r.vector8()?;
+    if r.0.is_empty() {
+        return Some(hello);
+    }
+    let mut extensions = r.vector16()?;
+    while !extensions.0.is_empty() {
+        let kind = extensions.u16()?;
+        let data = extensions.vector16()?;
+        hello.extensions.push(kind);
+        extension(&mut hello, kind, data);
+    }
+    Some(hello)
+}
+
+/// Takes what an extension says; one that says nothing sensible counts as empty.
+fn extension(hello: &mut Hello, kind: u16, mut data: Reader<'_>) {
+    match kind {
+        0 => hello.server_name = server_name(data),
+        10 => hello.groups = data.vector16().map(Reader::u16s).unwrap_or_default(),
+        11 => hello.formats = data.vector8().map(|r| r.0.to_vec()).unwrap_or_default(),
+        13 => hello.signatures = data.vector16().map(Reader::u16s).unwrap_or_default(),
+        16 => {
+            let mut list = data.vector16().unwrap_or(Reader(&[]));
+            while let Some(name) = list.vector8() {
+                hello.protocols.push(name.0.into());
+            }
+        }
+        43 => hello.versions = data.vector8().map(Reader::u16s).unwrap_or_default(),
+        _ => {}
+    }
+}
+
+fn server_name(mut data: Reader<'_>) -> Option<Box<str>> {
+    let mut list = data.vector16()?;
+    if list.take(1)? != [0] {
+        return None;
+    }
+    let name = std::str::from_utf8(list.vector16()?.0).ok()?;
+    (!name.is_empty()).then(|| name.into())
+}
+
+struct Reader<'r>(&'r [u8]);
+
+impl<'r> Reader<'r> {
+    fn take(&mut self, n: usize) -> Option<&'r [u8]> {
+        let (taken, rest) = self.0.split_at_checked(n)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        let bytes = self.take(2)?;
+        Some(u16::from_be_bytes([bytes[0], bytes[1]]))
+    }
+
+    fn vector8(&mut self) -> Option<Self> {
+        let n = self.take(1)?[0];
+        self.take(usize::from(n)).map(Self)
+    }
+
+    fn vector16(&mut self) -> Option<Self> {
+        let n = self.u16()?;
+        self.take(usize::from(n)).map(Self)
+    }
+
+    fn u16s(self) -> Vec<u16> {
+        self.0.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]])).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn vector16(content: &[u8]) -> Vec<u8> {
+        [&(content.len() as u16).to_be_bytes(), content].concat()
+    }
+
+    fn sample() -> Vec<u8> {
+        let name = vector16(&[&[0][..], &vector16(b"Www.Example.com")].concat());
+        let alpn = vector16(b"\x02h2\x08http/1.1");
+        let extensions = [
+            &[0, 0][..],
+            &vector16(&name),
+            &[0, 16],
+            &vector16(&alpn),
+            &[0, 43],
+            &vector16(&[4, 3, 4, 3, 3]),
+            &[0, 10],
+            &vector16(&vector16(&[0, 29, 0, 23])),
+        ]
+        .concat();
+        let body = [
+            &[3, 3][..],
+            &[7; 32],
+            &[2, 9, 9],
+            &vector16(&[0x13, 0x01, 0xc0, 0x2f]),
+            &[1, 0],
+            &vector16(&extensions),
+        ]
+        .concat();
+        let length = (body.len() as u32).to_be_bytes();
+        [&[1][..], &length[1..], &body].concat()
+    }
+
+    fn records(message: &[u8], size: usize) -> Vec<u8> {
+        message.chunks(size).flat_map(|part| [&[22, 3, 1][..], &vector16(part)].concat()).collect()
+    }
+
+    #[test]
+    fn a_hello_says_what_the_client_offers() {
+        let Opening::Hello(hello) = Opening::read(&records(&sample(), 9999)) else { panic!("no hello") };
+        assert_eq!(hello.server_name.as_deref(), Some("Www.Example.com"));
+        assert_eq!(hello.protocols, [Box::from(&b"h2"[..]), Box::from(&b"http/1.1"[..])]);
+        assert_eq!((hello.suites, hello.versions), (vec![0x1301, 0xc02f], vec![0x304, 0x303]));
+        assert_eq!((hello.groups, hello.extensions), (vec![29, 23], vec![0, 16, 43, 10]));
+        assert_eq!((hello.version, hello.session_id), (0x303, vec![9, 9]));
+    }
+
+    #[test]
+    fn something_else_is_told_at_once() {
+        assert_eq!(Opening::read(b"GET / HTTP/1.1\r\n"), Opening::Other);
+        assert_eq!(Opening::read(b"G"), Opening::Other);
+        assert_eq!(Opening::read(b""), Opening::Partial);
+        assert_eq!(Opening::read(b"\x16\x03\x01\x00\x00"), Opening::Other);
+        assert_eq!(Opening::read(b"\x16\x03\x01\x00\x01\x02"), Opening::Other);
+    }
+
+    proptest! {
+        #[test]
+        fn every_part_of_a_hello_is_partial(cut in 0usize..150, size in 1usize..200) {
+            let whole = records(&sample(), size);
+            let cut = cut % whole.len();
+            prop_assert_eq!(Opening::read(&whole[..cut]), Opening::Partial);
+            prop_assert!(matches!(Opening::read(&whole), Opening::Hello(_)));
+        }
+
+        #[test]
+        fn nothing_that_comes_breaks_it(at in 0usize..150, byte: u8, noise: Vec<u8>) {
+            let mut changed = records(&sample(), 9999);
+            let at = at % changed.len();
+            changed[at] = byte;
+            let _ = Opening::read(&changed);
+            let _ = Opening::read(&noise);
+        }
+    }
+}

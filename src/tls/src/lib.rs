@@ -1,0 +1,33 @@
+//! TLS on both sides: certificates and their files, what `bind` and `server` lines ask for, and sessions.
+//!
+//! A [`Session`] is separate from its socket, so that a connection can be taken over by another thread. No type of the
+//! TLS library is seen outside this room.
+
+mod acceptor;
+mod build;
+mod certificate;
+mod connector;
+mod crt_list;
+mod directory;
+mod fault;
+mod fetches;
+mod hello;
+mod names;
+mod profile;
+mod session;
+mod settings;
+mod verify;
+
+pub use acceptor::{Acceptor, Order};
+pub use build::{CHECKS, ConnectorMaker};
+pub use certificate::{Certificate, KeyKind};
+pub use connector::{Connector, SessionReuse};
+pub use directory::Strictness;
+pub use fault::Fault;
+pub use fetches::FETCHES;
+pub use hello::{Hello, Opening};
+pub use names::Version;
+pub use profile::Profile;
+pub use session::Session;
+pub use settings::{BIND_OPTIONS, BindSettings, DIRECTIVES, Named, SERVER_OPTIONS, ServerSettings, Use};
+pub use verify::{Authorities, Verify};

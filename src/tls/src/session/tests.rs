@@ -1,0 +1,241 @@
+use std::future::poll_fn;
+use std::path::Path;
+
+use rcgen::{CertifiedKey as Made, generate_simple_self_signed};
+
+use super::*;
+use crate::acceptor::{self, Acceptor, Filed, Order};
+use crate::certificate::Extras;
+use crate::connector::{self, Connector, SessionReuse};
+use crate::directory::Strictness;
+use crate::profile::Profile;
+use crate::verify::Verify;
+
+fn block_on<F: Future>(f: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default());
+    runtime.unwrap().block_on(f)
+}
+
+/// A directory that goes away with the test.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tls-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str) -> std::path::PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn certificate(scratch: &Scratch, name: &str) -> Arc<Certificate> {
+    let Made { cert, signing_key } = generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+    let file = scratch.write(&format!("{name}.pem"), &(cert.pem() + &signing_key.serialize_pem()));
+    Arc::new(Certificate::load(&file, Extras::default()).unwrap())
+}
+
+fn acceptor(profile: Profile, strictness: Strictness, certificates: &[Arc<Certificate>]) -> Acceptor {
+    let filed: Vec<Filed> = certificates
+        .iter()
+        .map(|c| Filed { certificate: c.clone(), names: None, except: Vec::new() })
+        .collect();
+    let terms = acceptor::Terms {
+        profile,
+        verify: Verify::None,
+        authorities: None,
+        strictness,
+        order: Order::Own,
+        cache: 100,
+    };
+    Acceptor::new(&terms, &filed).unwrap()
+}
+
+fn connector(profile: Profile) -> Connector {
+    let terms = connector::Terms {
+        profile,
+        authorities: None,
+        host: None,
+        certificate: None,
+        reuse: SessionReuse::On,
+    };
+    Connector::new(terms).unwrap()
+}
+
+/// Both ends of a connection.
+struct Ends {
+    client: (Session, Socket),
+    server: (Session, Socket),
+}
+
+async fn meet(acceptor: &Acceptor, connector: &Connector, name: &str) -> Result<Ends, Fault> {
+    let (near, far) = Socket::pair().unwrap();
+    let mut client = connector.connect(Some(name.as_bytes()))?;
+    let (mut server, mut came, mut sent) = (None, Buffer::new(), false);
+    let mut client_done = None;
+    poll_fn(|cx| {
+        if client_done.is_none()
+            && let Poll::Ready(done) = client.poll_handshake(cx, &near)
+        {
+            client_done = Some(done);
+        }
+        while server.is_none() {
+            match far.poll_recv_up_to(cx, &mut came, 16384) {
+                Poll::Ready(Ok(n)) if n > 0 => server = acceptor.accept(came.data()).map(Result::unwrap),
+                _ => return Poll::Pending,
+            }
+        }
+        let session = server.as_mut().unwrap();
+        if !sent {
+            match session.poll_handshake(cx, &far) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => sent = true,
+                Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
+            }
+        }
+        match (&client_done, sent) {
+            (Some(Err(fault)), _) => Poll::Ready(Err(fault.clone())),
+            (Some(Ok(())), true) => Poll::Ready(Ok(())),
+            _ => Poll::Pending,
+        }
+    })
+    .await?;
+    Ok(Ends { client: (client, near), server: (server.unwrap(), far) })
+}
+
+async fn receive(end: &mut (Session, Socket), many: usize) -> Vec<u8> {
+    let mut all = Vec::new();
+    while all.len() < many {
+        let mut part = Buffer::new();
+        let n = poll_fn(|cx| end.0.poll_recv_up_to(cx, &end.1, &mut part, 16384)).await.unwrap();
+        if n == 0 {
+            break;
+        }
+        all.extend_from_slice(part.data());
+    }
+    all
+}
+
+#[test]
+fn both_sides_agree_and_exchange_content() {
+    let scratch = Scratch::new("agree");
+    block_on(async {
+        let profile = || Profile { protocols: Some(vec![b"http/1.1"[..].into()]), ..Profile::default() };
+        let acceptor = acceptor(profile(), Strictness::Lenient, &[certificate(&scratch, "a.example.com")]);
+        let mut ends = meet(&acceptor, &connector(profile()), "a.example.com").await.unwrap();
+        let (client, server) = (ends.client.0.facts(), ends.server.0.facts());
+        assert_eq!((client.version, client.protocol.as_deref()), ("TLSv1.3", Some(&b"http/1.1"[..])));
+        assert_eq!((server.version, server.name.as_deref()), ("TLSv1.3", Some("a.example.com")));
+        assert_eq!(client.peer.first().map(|c| &**c), server.own.as_deref());
+        // More than a socket's buffers hold, so that both have to take turns.
+        let content: Vec<u8> = (0..3_000_000u32).map(|n| (n % 251) as u8).collect();
+        let (mut at, mut got) = (0, Vec::new());
+        poll_fn(|cx| {
+            loop {
+                let (session, socket) = &mut ends.client;
+                let sent = session.poll_send(cx, socket, &content[at..], More::No).map(Result::unwrap);
+                if let Poll::Ready(n) = sent {
+                    at += n;
+                } else {
+                    let _ = session.poll_flush(cx, socket, More::No);
+                }
+                let (session, socket) = &mut ends.server;
+                let mut part = Buffer::new();
+                match session.poll_recv_up_to(cx, socket, &mut part, 20_000).map(Result::unwrap) {
+                    Poll::Ready(_) => got.extend_from_slice(part.data()),
+                    Poll::Pending if got.len() == content.len() => return Poll::Ready(()),
+                    Poll::Pending if at < content.len() && sent.is_ready() => {}
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await;
+        assert!(got == content);
+        ends.client.0.close(&ends.client.1);
+        assert!(receive(&mut ends.server, 1).await.is_empty());
+    });
+}
+
+#[test]
+fn the_name_chooses_the_certificate() {
+    let scratch = Scratch::new("name");
+    block_on(async {
+        let all = [certificate(&scratch, "a.example.com"), certificate(&scratch, "*.b.example.com")];
+        let lenient = acceptor(Profile::default(), Strictness::Lenient, &all);
+        let strict = acceptor(Profile::default(), Strictness::Strict, &all);
+        let to = connector(Profile::default());
+        for (name, index) in [("A.example.com", 0), ("x.b.example.com", 1), ("other.example.com", 0)] {
+            let ends = meet(&lenient, &to, name).await.unwrap();
+            assert_eq!(&*ends.client.0.facts().peer[0], all[index].der(), "{name}");
+        }
+        assert!(meet(&strict, &to, "other.example.com").await.is_err());
+        assert!(meet(&strict, &to, "x.b.example.com").await.is_ok());
+    });
+}
+
+#[test]
+fn sessions_are_taken_up_again() {
+    let scratch = Scratch::new("again");
+    block_on(async {
+        for (max, tickets) in [
+            (crate::Version::Tls12, config::directive::Switch::On),
+            (crate::Version::Tls12, config::directive::Switch::Off),
+            (crate::Version::Tls13, config::directive::Switch::On),
+            (crate::Version::Tls13, config::directive::Switch::Off),
+        ] {
+            let profile = || Profile { max: Some(max), tickets: Some(tickets), ..Profile::default() };
+            let acceptor =
+                acceptor(profile(), Strictness::Lenient, &[certificate(&scratch, "a.example.com")]);
+            let to = connector(profile());
+            for expected in [Resumption::New, Resumption::Resumed] {
+                let mut ends = meet(&acceptor, &to, "a.example.com").await.unwrap();
+                assert_eq!(ends.server.0.facts().resumption, expected, "{max:?} {tickets:?}");
+                // Tickets come behind the handshake.
+                let (session, socket) = &mut ends.server;
+                poll_fn(|cx| session.poll_send(cx, socket, b"x", More::No)).await.unwrap();
+                assert_eq!(receive(&mut ends.client, 1).await, b"x");
+                assert!(ends.client.0.is_quiet(&ends.client.1));
+            }
+        }
+    });
+}
+
+#[test]
+fn nothing_in_common_is_an_error_on_both_sides() {
+    let scratch = Scratch::new("nothing");
+    block_on(async {
+        let old = Profile { max: Some(crate::Version::Tls12), ..Profile::default() };
+        let new = Profile { min: Some(crate::Version::Tls13), ..Profile::default() };
+        let acceptor = acceptor(new, Strictness::Lenient, &[certificate(&scratch, "a.example.com")]);
+        assert!(meet(&acceptor, &connector(old), "a.example.com").await.is_err());
+    });
+}
+
+#[test]
+fn files_that_give_no_certificate_say_why() {
+    let scratch = Scratch::new("files");
+    let Made { cert, signing_key } = generate_simple_self_signed(vec!["a".to_owned()]).unwrap();
+    let other = generate_simple_self_signed(vec!["b".to_owned()]).unwrap();
+    let load = |path: &Path| Certificate::load(path, Extras::default()).map_err(|e| e.to_string());
+    let alone = scratch.write("alone.pem", &cert.pem());
+    assert!(load(&alone).unwrap_err().contains("No Private Key found"));
+    scratch.write("alone.pem.key", &signing_key.serialize_pem());
+    assert!(load(&alone).is_ok());
+    let mixed = scratch.write("mixed.pem", &(cert.pem() + &other.signing_key.serialize_pem()));
+    assert!(load(&mixed).unwrap_err().contains("inconsistencies between private key and certificate"));
+    let empty = scratch.write("empty.pem", "");
+    assert!(load(&empty).unwrap_err().contains("unable to load certificate"));
+    assert!(load(&scratch.0.join("nowhere.pem")).unwrap_err().contains("No such file"));
+}

@@ -1,0 +1,473 @@
+//! What configurations say of TLS: the options of `bind` and `server` lines, and their defaults in `global`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use config::directive::{Arity, Switch};
+use config::options::ServerOption;
+use config::{BindOption, Directive, LineOption, OptionCx, Prefix, Refusal, Section, Setting, Statement};
+
+use crate::acceptor::{Acceptor, Order};
+use crate::certificate::{ExtraNames, Extras};
+use crate::connector::{Connector, SessionReuse};
+use crate::directory::Strictness;
+use crate::names::Version;
+use crate::profile::Profile;
+use crate::verify::{Authorities, Verify};
+
+/// A file as it is written, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// As it is written.
+    pub written: Box<str>,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// The certificates of a `bind` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// `crt`: a file, or a directory of files.
+    File(Named),
+    /// `default-crt`: for those who ask for no name that is here.
+    Default(Named),
+    /// `crt-list`.
+    List(Named),
+}
+
+/// The TLS options of a `bind` line.
+#[derive(Clone, Debug, Default)]
+pub struct BindSettings {
+    /// `ssl`.
+    pub ssl: Use,
+    pub(crate) profile: Profile,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) authorities: Option<Authorities>,
+    pub(crate) verify: Option<Verify>,
+    pub(crate) strictness: Option<Strictness>,
+    pub(crate) order: Option<Order>,
+    /// What was made of all this once the whole configuration was read.
+    pub acceptor: Option<Arc<Acceptor>>,
+}
+
+/// Whether TLS is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Use {
+    /// Connections are clear.
+    #[default]
+    No,
+    /// They are encrypted.
+    Yes,
+}
+
+/// The TLS options of a `server` line.
+#[derive(Clone, Debug, Default)]
+pub struct ServerSettings {
+    /// `ssl`.
+    pub ssl: Use,
+    pub(crate) profile: Profile,
+    pub(crate) authorities: Option<Authorities>,
+    pub(crate) verify: Option<Verify>,
+    pub(crate) host: Option<Box<str>>,
+    pub(crate) certificate: Option<Named>,
+    pub(crate) reuse: SessionReuse,
+    /// `sni`, or what stands for it.
+    pub name: Option<Arc<lang::Expr>>,
+    pub(crate) naming: Naming,
+    /// What was made of all this once the whole configuration was read.
+    pub connector: Option<Arc<Connector>>,
+}
+
+/// Whether a server is told the name that the request is for when no `sni` says another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// `sni-auto`.
+    #[default]
+    Auto,
+    /// `no-sni-auto`.
+    Off,
+}
+
+/// What `global` says for all lines.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Defaults {
+    pub(crate) bind: Profile,
+    pub(crate) bind_strictness: Strictness,
+    pub(crate) bind_order: Order,
+    pub(crate) server: Profile,
+    pub(crate) server_verify: Option<Verify>,
+    pub(crate) certificates: Option<PathBuf>,
+    pub(crate) authorities: Option<PathBuf>,
+    pub(crate) extras: Extras,
+    pub(crate) cache: Option<usize>,
+}
+
+impl Setting for BindSettings {}
+impl Setting for ServerSettings {}
+impl Setting for Defaults {}
+
+/// Whose line an option stands on.
+trait Side: Setting {
+    fn profile(&mut self) -> &mut Profile;
+}
+
+impl Side for BindSettings {
+    fn profile(&mut self) -> &mut Profile {
+        &mut self.profile
+    }
+}
+
+impl Side for ServerSettings {
+    fn profile(&mut self) -> &mut Profile {
+        &mut self.profile
+    }
+}
+
+type Parse = fn(&mut OptionCx<'_, '_>) -> Result<(), Refusal>;
+
+const fn bind(name: &'static str, args: usize, parse: Parse) -> BindOption {
+    BindOption(LineOption { name, args, manual: "5.1", parse })
+}
+
+const fn server(name: &'static str, args: usize, parse: Parse) -> ServerOption {
+    ServerOption(LineOption { name, args, manual: "5.2", parse })
+}
+
+macro_rules! set {
+    ($slot:ty, $field:ident = $value:expr) => {
+        |cx| {
+            cx.slot::<$slot>().$field = $value;
+            Ok(())
+        }
+    };
+}
+
+/// The options of `bind` lines.
+pub static BIND_OPTIONS: &[BindOption] = &[
+    bind("alpn", 1, protocols::<BindSettings>),
+    bind("ca-file", 1, |cx| {
+        let authorities = authorities(cx)?;
+        cx.slot::<BindSettings>().authorities = Some(authorities);
+        Ok(())
+    }),
+    bind("ciphers", 1, ciphers::<BindSettings>),
+    bind("ciphersuites", 1, suites::<BindSettings>),
+    bind("crt", 1, |cx| source(cx, Source::File)),
+    bind("crt-list", 1, |cx| {
+        let named = named(cx, None)?;
+        cx.slot::<BindSettings>().sources.push(Source::List(named));
+        Ok(())
+    }),
+    bind("curves", 1, curves::<BindSettings>),
+    bind("default-crt", 1, |cx| source(cx, Source::Default)),
+    // Groups are negotiated; the one curve of old needs no choice.
+    bind("ecdhe", 1, |cx| cx.take().map(drop)),
+    bind("force-sslv3", 0, |cx| force::<BindSettings>(cx, Version::Ssl3)),
+    bind("force-tlsv10", 0, |cx| force::<BindSettings>(cx, Version::Tls10)),
+    bind("force-tlsv11", 0, |cx| force::<BindSettings>(cx, Version::Tls11)),
+    bind("force-tlsv12", 0, |cx| force::<BindSettings>(cx, Version::Tls12)),
+    bind("force-tlsv13", 0, |cx| force::<BindSettings>(cx, Version::Tls13)),
+    bind("no-alpn", 0, no_protocols::<BindSettings>),
+    bind("no-sslv3", 0, |cx| ban::<BindSettings>(cx, Version::Ssl3)),
+    bind("no-strict-sni", 0, set!(BindSettings, strictness = Some(Strictness::Lenient))),
+    bind("no-tls-tickets", 0, |cx| tickets::<BindSettings>(cx, Switch::Off)),
+    bind("no-tlsv10", 0, |cx| ban::<BindSettings>(cx, Version::Tls10)),
+    bind("no-tlsv11", 0, |cx| ban::<BindSettings>(cx, Version::Tls11)),
+    bind("no-tlsv12", 0, |cx| ban::<BindSettings>(cx, Version::Tls12)),
+    bind("no-tlsv13", 0, |cx| ban::<BindSettings>(cx, Version::Tls13)),
+    // An extension that no client speaks any more.
+    bind("npn", 1, |cx| cx.take().map(drop)),
+    bind("prefer-client-ciphers", 0, set!(BindSettings, order = Some(Order::Clients))),
+    bind("ssl", 0, set!(BindSettings, ssl = Use::Yes)),
+    bind("ssl-max-ver", 1, |cx| limit::<BindSettings>(cx, |p| &mut p.max)),
+    bind("ssl-min-ver", 1, |cx| limit::<BindSettings>(cx, |p| &mut p.min)),
+    bind("strict-sni", 0, set!(BindSettings, strictness = Some(Strictness::Strict))),
+    bind("tls-tickets", 0, |cx| tickets::<BindSettings>(cx, Switch::On)),
+    bind("verify", 1, |cx| {
+        let verify =
+            match cx.take()?.as_ref() {
+                "none" => Verify::None,
+                "optional" => Verify::Optional,
+                "required" => Verify::Required,
+                other => return Err(cx.refuse(format!(
+                    "unknown verify method '{other}', only 'none', 'optional', and 'required' are supported"
+                ))),
+            };
+        cx.slot::<BindSettings>().verify = Some(verify);
+        Ok(())
+    }),
+];
+
+/// The options of `server` lines.
+pub static SERVER_OPTIONS: &[ServerOption] = &[
+    server("alpn", 1, protocols::<ServerSettings>),
+    server("ca-file", 1, |cx| {
+        let authorities = authorities(cx)?;
+        cx.slot::<ServerSettings>().authorities = Some(authorities);
+        Ok(())
+    }),
+    server("ciphers", 1, ciphers::<ServerSettings>),
+    server("ciphersuites", 1, suites::<ServerSettings>),
+    server("crt", 1, |cx| {
+        let named = certificate(cx)?;
+        cx.slot::<ServerSettings>().certificate = Some(named);
+        Ok(())
+    }),
+    server("curves", 1, curves::<ServerSettings>),
+    server("force-sslv3", 0, |cx| force::<ServerSettings>(cx, Version::Ssl3)),
+    server("force-tlsv10", 0, |cx| force::<ServerSettings>(cx, Version::Tls10)),
+    server("force-tlsv11", 0, |cx| force::<ServerSettings>(cx, Version::Tls11)),
+    server("force-tlsv12", 0, |cx| force::<ServerSettings>(cx, Version::Tls12)),
+    server("force-tlsv13", 0, |cx| force::<ServerSettings>(cx, Version::Tls13)),
+    // There is no renegotiation.
+    server("no-renegotiate", 0, |_| Ok(())),
+    server("no-ssl", 0, set!(ServerSettings, ssl = Use::No)),
+    server("no-ssl-reuse", 0, set!(ServerSettings, reuse = SessionReuse::Off)),
+    server("no-sslv3", 0, |cx| ban::<ServerSettings>(cx, Version::Ssl3)),
+    server("no-tls-tickets", 0, |cx| tickets::<ServerSettings>(cx, Switch::Off)),
+    server("no-tlsv10", 0, |cx| ban::<ServerSettings>(cx, Version::Tls10)),
+    server("no-tlsv11", 0, |cx| ban::<ServerSettings>(cx, Version::Tls11)),
+    server("no-tlsv12", 0, |cx| ban::<ServerSettings>(cx, Version::Tls12)),
+    server("no-tlsv13", 0, |cx| ban::<ServerSettings>(cx, Version::Tls13)),
+    server("no-sni-auto", 0, set!(ServerSettings, naming = Naming::Off)),
+    server("npn", 1, |cx| cx.take().map(drop)),
+    server("sni", 1, name),
+    server("sni-auto", 0, set!(ServerSettings, naming = Naming::Auto)),
+    server("ssl", 0, set!(ServerSettings, ssl = Use::Yes)),
+    server("ssl-max-ver", 1, |cx| limit::<ServerSettings>(cx, |p| &mut p.max)),
+    server("ssl-min-ver", 1, |cx| limit::<ServerSettings>(cx, |p| &mut p.min)),
+    server("ssl-reuse", 0, set!(ServerSettings, reuse = SessionReuse::On)),
+    server("tls-tickets", 0, |cx| tickets::<ServerSettings>(cx, Switch::On)),
+    server("verify", 1, |cx| {
+        let text = cx.take()?;
+        let verify = server_verify(&text).ok_or_else(|| {
+            cx.refuse(format!("unknown verify method '{text}', only 'none' and 'required' are supported"))
+        })?;
+        cx.slot::<ServerSettings>().verify = Some(verify);
+        Ok(())
+    }),
+    server("verifyhost", 1, |cx| {
+        let host = cx.take()?;
+        cx.slot::<ServerSettings>().host = Some(host.into());
+        Ok(())
+    }),
+];
+
+fn server_verify(text: &str) -> Option<Verify> {
+    match text {
+        "none" => Some(Verify::None),
+        "required" => Some(Verify::Required),
+        _ => None,
+    }
+}
+
+/// A list of names between commas. Without HTTP/2 its name cannot be offered; what stands beside it can.
+fn protocols<T: Side>(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
+    let list = cx.take()?;
+    if list.split(',').any(|name| name.is_empty() || name.len() > 255) {
+        return Err(cx.refuse("expects names of 1 to 255 characters between commas"));
+    }
+    let offered: Vec<Box<[u8]>> =
+        list.split(',').filter(|n| *n != "h2").map(|n| n.as_bytes().into()).collect();
+    if offered.is_empty() {
+        return Err(cx.refuse("'h2' alone cannot be offered: this version does not support HTTP/2"));
+    }
+    cx.slot::<T>().profile().protocols = Some(offered);
+    Ok(())
+}
+
+fn no_protocols<T: Side>(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
+    cx.slot::<T>().profile().protocols = Some(Vec::new());
+    Ok(())
+}
+
+fn ciphers<T: Side>(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
+    let list = cx.take()?;
+    cx.slot::<T>().profile().ciphers = Some(list.into());
+    Ok(())
+}
+
+fn suites<T: Side>(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
+    let list = cx.take()?;
+    cx.slot::<T>().profile().suites = Some(list.into());
+    Ok(())
+}
+
+fn curves<T: Side>(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
+    let list = cx.take()?;
+    cx.slot::<T>().profile().curves = Some(list.into());
+    Ok(())
+}
+
+fn force<T: Side>(cx: &mut OptionCx<'_, '_>, version: Version) -> Result<(), Refusal> {
+    let profile = cx.slot::<T>().profile();
+    (profile.min, profile.max) = (Some(version), Some(version));
+    Ok(())
+}
+
+fn ban<T: Side>(cx: &mut OptionCx<'_, '_>, version: Version) -> Result<(), Refusal> {
+    cx.slot::<T>().profile().banned.push(version);
+    Ok(())
+}
+
+fn tickets<T: Side>(cx: &mut OptionCx<'_, '_>, switch: Switch) -> Result<(), Refusal> {
+    cx.slot::<T>().profile().tickets = Some(switch);
+    Ok(())
+}
+
+fn limit<T: Side>(
+    cx: &mut OptionCx<'_, '_>,
+    field: fn(&mut Profile) -> &mut Option<Version>,
+) -> Result<(), Refusal> {
+    let name = cx.take()?;
+    let version =
+        Version::find(&name).ok_or_else(|| cx.refuse(format!("unknown ssl/tls version '{name}'")))?;
+    *field(cx.slot::<T>().profile()) = Some(version);
+    Ok(())
+}
+
+fn name(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
+    let text = cx.take_bytes()?;
+    let parsed = lang::Expr::parse(text, cx.statement.registry);
+    let expr = parsed.map_err(|e| cx.refuse(format!(": {}", e.message)))?;
+    cx.slot::<ServerSettings>().name = Some(Arc::new(expr));
+    Ok(())
+}
+
+fn source(cx: &mut OptionCx<'_, '_>, make: fn(Named) -> Source) -> Result<(), Refusal> {
+    let named = certificate(cx)?;
+    cx.slot::<BindSettings>().sources.push(make(named));
+    Ok(())
+}
+
+fn certificate(cx: &mut OptionCx<'_, '_>) -> Result<Named, Refusal> {
+    let base = cx.statement.draft.global::<Defaults>().certificates;
+    named(cx, base.as_deref())
+}
+
+fn authorities(cx: &mut OptionCx<'_, '_>) -> Result<Authorities, Refusal> {
+    if cx.peek().as_deref() == Some("@system-ca") {
+        return cx.take().map(|_| Authorities::System);
+    }
+    let base = cx.statement.draft.global::<Defaults>().authorities;
+    named(cx, base.as_deref()).map(|named| Authorities::Path(named.path))
+}
+
+/// The next word as a file. Where relative names are looked for may change from line to line.
+fn named(cx: &mut OptionCx<'_, '_>, base: Option<&Path>) -> Result<Named, Refusal> {
+    let written: Box<str> = cx.take()?.into();
+    let path = base.map_or_else(|| PathBuf::from(&*written), |base| base.join(&*written));
+    let path = std::path::absolute(&path).unwrap_or(path);
+    Ok(Named { written, path })
+}
+
+const fn global(
+    name: &'static str,
+    arity: Arity,
+    parse: fn(&mut Statement<'_>) -> Result<(), Refusal>,
+) -> Directive {
+    Directive { name, section: Section::Global, prefix: Prefix::None, arity, manual: "3.1", parse }
+}
+
+/// The directives of this room.
+pub static DIRECTIVES: &[Directive] = &[
+    global("ca-base", Arity::Exactly(1), |s| base(s, |d| &mut d.authorities)),
+    global("crt-base", Arity::Exactly(1), |s| base(s, |d| &mut d.certificates)),
+    global("ssl-default-bind-ciphers", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.ciphers)),
+    global("ssl-default-bind-ciphersuites", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.suites)),
+    global("ssl-default-bind-curves", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.curves)),
+    global("ssl-default-bind-options", Arity::AtLeast(1), |s| options(s, |d| &mut d.bind)),
+    global("ssl-default-server-ciphers", Arity::Exactly(1), |s| text(s, |d| &mut d.server.ciphers)),
+    global("ssl-default-server-ciphersuites", Arity::Exactly(1), |s| text(s, |d| &mut d.server.suites)),
+    global("ssl-default-server-curves", Arity::Exactly(1), |s| text(s, |d| &mut d.server.curves)),
+    global("ssl-default-server-options", Arity::AtLeast(1), |s| options(s, |d| &mut d.server)),
+    global("ssl-load-extra-del-ext", Arity::None, |s| {
+        s.slot::<Defaults>().extras.naming = ExtraNames::Replaced;
+        Ok(())
+    }),
+    global("ssl-load-extra-files", Arity::AtLeast(1), extra_files),
+    global("ssl-server-verify", Arity::Exactly(1), |s| {
+        let verify = server_verify(&s.arg(0))
+            .ok_or_else(|| s.refuse(0, "'ssl-server-verify' expects 'none' or 'required' as argument."))?;
+        s.slot::<Defaults>().server_verify = Some(verify);
+        Ok(())
+    }),
+    global("tune.ssl.cachesize", Arity::Exactly(1), |s| {
+        let size = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Defaults>().cache = Some(size as usize);
+        Ok(())
+    }),
+];
+
+fn base(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut Option<PathBuf>) -> Result<(), Refusal> {
+    let path = PathBuf::from(s.arg(0).into_owned());
+    let path = std::path::absolute(&path).unwrap_or(path);
+    *field(s.slot()) = Some(path);
+    Ok(())
+}
+
+fn text(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut Option<Box<str>>) -> Result<(), Refusal> {
+    let text: Box<str> = s.arg(0).into();
+    *field(s.slot()) = Some(text);
+    Ok(())
+}
+
+/// The options of lines that may be set for all of them.
+fn options(s: &mut Statement<'_>, side: fn(&mut Defaults) -> &mut Profile) -> Result<(), Refusal> {
+    let mut at = 0;
+    while at < s.args() {
+        let word = s.arg(at).into_owned();
+        at += 1;
+        let version = |word: &str| Version::ALL.into_iter().find(|v| tag(*v) == word);
+        if let "ssl-min-ver" | "ssl-max-ver" = word.as_str() {
+            let version = Version::find(&s.arg(at));
+            let version = version
+                .ok_or_else(|| s.refuse(at, format!("'{}' : '{word}' expects a version.", s.keyword())))?;
+            let profile = side(s.slot());
+            *(if word == "ssl-min-ver" { &mut profile.min } else { &mut profile.max }) = Some(version);
+            at += 1;
+        } else if let Some(version) = word.strip_prefix("no-").and_then(version) {
+            side(s.slot()).banned.push(version);
+        } else if let Some(version) = word.strip_prefix("force-").and_then(version) {
+            let profile = side(s.slot());
+            (profile.min, profile.max) = (Some(version), Some(version));
+        } else {
+            match word.as_str() {
+                "no-tls-tickets" => side(s.slot()).tickets = Some(Switch::Off),
+                "tls-tickets" => side(s.slot()).tickets = Some(Switch::On),
+                "strict-sni" => s.slot::<Defaults>().bind_strictness = Strictness::Strict,
+                "prefer-client-ciphers" => s.slot::<Defaults>().bind_order = Order::Clients,
+                _ => return Err(s.refuse(at - 1, format!("'{}' : unknown option '{word}'.", s.keyword()))),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a version is called behind `no-` and `force-`.
+fn tag(version: Version) -> &'static str {
+    match version {
+        Version::Ssl3 => "sslv3",
+        Version::Tls10 => "tlsv10",
+        Version::Tls11 => "tlsv11",
+        Version::Tls12 => "tlsv12",
+        Version::Tls13 => "tlsv13",
+    }
+}
+
+fn extra_files(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let mut extras = Extras { key: false, ocsp: false, issuer: false, ..s.slot::<Defaults>().extras };
+    for at in 0..s.args() {
+        match s.arg(at).as_ref() {
+            "all" => (extras.key, extras.ocsp, extras.issuer) = (true, true, true),
+            "key" => extras.key = true,
+            "ocsp" => extras.ocsp = true,
+            "issuer" => extras.issuer = true,
+            // Several keys for one name are looked for anyway; timestamps of certificates are not sent.
+            "none" | "bundle" | "sctl" => {}
+            other => return Err(s.refuse(at, format!("'{}' : unknown argument '{other}'.", s.keyword()))),
+        }
+    }
+    s.slot::<Defaults>().extras = extras;
+    Ok(())
+}
