@@ -6,6 +6,7 @@ use keyword::Tables;
 pub(crate) const ROOMS: &[Tables] = &[
     Tables { fetches: lang::fetches::FETCHES, ..Tables::NONE },
     Tables { converters: lang::converters::address::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::aes::CONVERTERS, ..Tables::NONE },
     Tables { converters: lang::converters::base64::CONVERTERS, ..Tables::NONE },
     Tables { converters: lang::converters::dates::CONVERTERS, ..Tables::NONE },
     Tables { converters: lang::converters::encodings::CONVERTERS, ..Tables::NONE },
@@ -13,6 +14,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { converters: lang::converters::forwarded::CONVERTERS, ..Tables::NONE },
     Tables { converters: lang::converters::hashes::CONVERTERS, ..Tables::NONE },
     Tables { converters: lang::converters::json::CONVERTERS, ..Tables::NONE },
+    Tables { converters: lang::converters::jwt::CONVERTERS, ..Tables::NONE },
     Tables { converters: lang::converters::lists::CONVERTERS, ..Tables::NONE },
     Tables { converters: lang::converters::mqtt::CONVERTERS, ..Tables::NONE },
     Tables { converters: lang::converters::numbers::CONVERTERS, ..Tables::NONE },

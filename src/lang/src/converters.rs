@@ -1,6 +1,7 @@
 //! Converters, by kind (configuration manual, section 7.3.1).
 
 pub mod address;
+pub mod aes;
 pub mod base64;
 pub mod dates;
 pub mod encodings;
@@ -8,6 +9,7 @@ pub mod fix;
 pub mod forwarded;
 pub mod hashes;
 pub mod json;
+pub mod jwt;
 pub mod lists;
 pub mod mqtt;
 pub mod numbers;
@@ -31,8 +33,9 @@ use crate::sample::{Sample, Type};
 use crate::vars::{VarName, look_up};
 
 /// The tables of all kinds.
-pub const TABLES: [&[Converter]; 17] = [
+pub const TABLES: [&[Converter]; 19] = [
     address::CONVERTERS,
+    aes::CONVERTERS,
     base64::CONVERTERS,
     dates::CONVERTERS,
     encodings::CONVERTERS,
@@ -40,6 +43,7 @@ pub const TABLES: [&[Converter]; 17] = [
     forwarded::CONVERTERS,
     hashes::CONVERTERS,
     json::CONVERTERS,
+    jwt::CONVERTERS,
     lists::CONVERTERS,
     mqtt::CONVERTERS,
     numbers::CONVERTERS,

@@ -36,6 +36,11 @@ pub(crate) fn decode(engine: &GeneralPurpose, text: &[u8]) -> Option<Vec<u8>> {
     engine.decode(text).ok()
 }
 
+/// The text for bytes.
+pub(crate) fn encode(engine: &GeneralPurpose, bytes: &[u8]) -> String {
+    engine.encode(bytes)
+}
+
 fn decoded(s: Sample<'_>, engine: &GeneralPurpose) -> Option<Sample<'static>> {
     Some(Sample::Bin(decode(engine, &bytes(s)?)?.into()))
 }
