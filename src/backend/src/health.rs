@@ -23,6 +23,12 @@ pub enum CheckStatus {
     L4Timeout,
     /// The connection was refused or could not be made.
     L4Connection,
+    /// The connection is encrypted, and nothing else was asked for.
+    L6Ok,
+    /// No agreement on encryption in time.
+    L6Timeout,
+    /// No agreement on encryption.
+    L6Invalid,
     /// The answer is as wanted.
     L7Ok,
     /// No answer in time.
@@ -42,6 +48,9 @@ impl CheckStatus {
             Self::L4Ok => "L4OK",
             Self::L4Timeout => "L4TOUT",
             Self::L4Connection => "L4CON",
+            Self::L6Ok => "L6OK",
+            Self::L6Timeout => "L6TOUT",
+            Self::L6Invalid => "L6RSP",
             Self::L7Ok => "L7OK",
             Self::L7Timeout => "L7TOUT",
             Self::L7Invalid => "L7RSP",
@@ -57,6 +66,9 @@ impl CheckStatus {
             Self::L4Ok => "Layer4 check passed",
             Self::L4Timeout => "Layer4 timeout",
             Self::L4Connection => "Layer4 connection problem",
+            Self::L6Ok => "Layer6 check passed",
+            Self::L6Timeout => "Layer6 timeout",
+            Self::L6Invalid => "Layer6 invalid response",
             Self::L7Ok => "Layer7 check passed",
             Self::L7Timeout => "Layer7 timeout",
             Self::L7Invalid => "Layer7 invalid response",
@@ -66,7 +78,7 @@ impl CheckStatus {
 
     /// Whether the server passed.
     pub fn passed(self) -> bool {
-        matches!(self, Self::L4Ok | Self::L7Ok)
+        matches!(self, Self::L4Ok | Self::L6Ok | Self::L7Ok)
     }
 }
 

@@ -119,8 +119,8 @@ impl Server {
             },
             ..ServerCounters::default()
         };
-        let tls = features
-            .get::<tls::ServerSettings>()
+        let secure = features.get::<tls::ServerSettings>().filter(|s| s.ssl == tls::Use::Yes);
+        let tls = secure
             .and_then(|s| s.connector.clone().map(|connector| ServerTls { connector, name: s.name.clone() }));
         Self {
             tls,

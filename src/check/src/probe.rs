@@ -2,6 +2,8 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use backend::dial::{HeaderSettings, PortLease};
@@ -11,6 +13,7 @@ use base::buffer::Buffer;
 use base::clock::Clock;
 use net::connect::{ConnectError, ConnectSpec, connect};
 use net::{More, Socket};
+use tls::{Connector, Fault, Session};
 use tokio::time::timeout;
 use wire::proxy::{Origin, Tlv};
 use wire::{Parsed, socks4};
@@ -40,6 +43,67 @@ pub(crate) struct Errand {
     pub(crate) to: Addr,
     /// What comes before everything else.
     pub(crate) header: Option<Preface>,
+    /// How the rest is encrypted, if it is.
+    pub(crate) tls: Option<Encrypted>,
+}
+
+/// How a check is encrypted.
+#[derive(Debug)]
+pub(crate) struct Encrypted {
+    pub(crate) connector: Arc<Connector>,
+    /// The name that the server is told.
+    pub(crate) name: Option<Box<[u8]>>,
+}
+
+/// A connection to the server.
+struct Line {
+    socket: Socket,
+    tls: Option<Session>,
+}
+
+impl Line {
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        match &mut self.tls {
+            None => self.socket.poll_send(cx, bytes, More::No),
+            Some(tls) => tls.poll_send(cx, &self.socket, bytes, More::No),
+        }
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let mut sent = 0;
+        while sent < bytes.len() {
+            sent += poll_fn(|cx| self.poll_send(cx, &bytes[sent..])).await?;
+        }
+        match &mut self.tls {
+            None => Ok(()),
+            Some(tls) => poll_fn(|cx| tls.poll_flush(cx, &self.socket, More::No)).await,
+        }
+    }
+
+    /// Receives until the buffer holds `limit` bytes at most; 0 is the end.
+    async fn receive(&mut self, into: &mut Buffer, limit: usize) -> std::io::Result<usize> {
+        poll_fn(|cx| match &mut self.tls {
+            None => self.socket.poll_recv_up_to(cx, into, limit),
+            Some(tls) => tls.poll_recv_up_to(cx, &self.socket, into, limit),
+        })
+        .await
+    }
+
+    /// Agrees on encryption.
+    async fn encrypt(&mut self, how: &Encrypted) -> Result<(), Fault> {
+        let mut session = how.connector.connect(how.name.as_deref())?;
+        poll_fn(|cx| session.poll_handshake(cx, &self.socket)).await?;
+        self.tls = Some(session);
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.close(&self.socket);
+        }
+    }
 }
 
 /// The header of a connection that is made for nobody.
@@ -76,9 +140,17 @@ pub(crate) async fn probe(
     let mut result = match timeout(patience.connect, arrive(errand)).await {
         Err(_) => of(CheckStatus::L4Timeout),
         Ok(Err(result)) => result,
-        Ok(Ok(socket)) => timeout(patience.answer, talk(&socket, errand, kind))
-            .await
-            .unwrap_or_else(|_| of(CheckStatus::L7Timeout)),
+        Ok(Ok(socket)) => {
+            let mut line = Line { socket, tls: None };
+            let early = if errand.tls.is_some() { CheckStatus::L6Timeout } else { CheckStatus::L7Timeout };
+            match timeout(patience.answer, greet(&mut line, errand)).await {
+                Err(_) => of(early),
+                Ok(Err(result)) => result,
+                Ok(Ok(())) => timeout(patience.answer, talk(&mut line, errand, kind))
+                    .await
+                    .unwrap_or_else(|_| of(CheckStatus::L7Timeout)),
+            }
+        }
     };
     result.millis = clock.now().millis_since(begin);
     result
@@ -118,28 +190,37 @@ async fn arrive(errand: &Errand) -> Result<Socket, CheckResult> {
     }
 }
 
+/// Says what comes before the check itself.
+async fn greet(line: &mut Line, errand: &Errand) -> Result<(), CheckResult> {
+    if let Some(header) = &errand.header {
+        let header = header.encode(line.socket.local_addr().ok(), &errand.to);
+        line.send(&header).await.map_err(|_| of(CheckStatus::SocketError))?;
+    }
+    if let Some(how) = &errand.tls {
+        let failed = |fault: Fault| CheckResult {
+            info: format!("{} ({})", fault.conn.message, fault.reason),
+            ..of(CheckStatus::L6Invalid)
+        };
+        line.encrypt(how).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
 /// Says and hears what the check is about.
-async fn talk(socket: &Socket, errand: &Errand, kind: &CheckKind) -> CheckResult {
-    let header = errand.header.as_ref().map(|h| h.encode(socket.local_addr().ok(), &errand.to));
-    let mut words = header.unwrap_or_default();
+async fn talk(line: &mut Line, errand: &Errand, kind: &CheckKind) -> CheckResult {
     match kind {
+        CheckKind::Connect if errand.tls.is_some() => of(CheckStatus::L6Ok),
         CheckKind::Connect => {
-            if !words.is_empty() && send(socket, &words).await.is_err() {
-                return of(CheckStatus::SocketError);
-            }
-            if words.is_empty() {
+            if errand.header.is_none() {
                 // A reset spares both sides the closing of a connection that carried nothing.
-                let _ = socket.reset_on_close(net::Switch::On);
+                let _ = line.socket.reset_on_close(net::Switch::On);
             }
             of(CheckStatus::L4Ok)
         }
-        CheckKind::Http(request) => {
-            words.extend_from_slice(&http::request(request));
-            match send(socket, &words).await {
-                Ok(()) => answer(socket).await,
-                Err(_) => of(CheckStatus::SocketError),
-            }
-        }
+        CheckKind::Http(request) => match line.send(&http::request(request)).await {
+            Ok(()) => answer(line).await,
+            Err(_) => of(CheckStatus::SocketError),
+        },
     }
 }
 
@@ -185,12 +266,10 @@ fn errno_name(errno: i32) -> &'static str {
 }
 
 /// What the server answers.
-async fn answer(socket: &Socket) -> CheckResult {
+async fn answer(line: &mut Line) -> CheckResult {
     let mut answer = Buffer::new();
-    answer.ensure_capacity(MAX_ANSWER);
     loop {
-        let room = MAX_ANSWER - answer.len();
-        match poll_fn(|cx| socket.poll_recv(cx, &mut answer, room)).await {
+        match line.receive(&mut answer, MAX_ANSWER).await {
             Ok(0) if answer.is_empty() => return of(CheckStatus::SocketError),
             Ok(0) => return http::invalid(),
             Err(_) => return of(CheckStatus::SocketError),

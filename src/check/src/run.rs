@@ -8,8 +8,9 @@ use backend::{Backend, CheckResult, Server, Status, Transition, Trend};
 use base::addr::Addr;
 use base::clock::Clock;
 use lang::LogFormat;
+use tls::CheckUse;
 
-use crate::probe::{self, Errand, Patience, Preface, probe};
+use crate::probe::{self, Encrypted, Errand, Patience, Preface, probe};
 use crate::settings::{CheckSettings, Enabled, Header, ProxyChecks, Route};
 
 /// What checks need of the process around them.
@@ -83,7 +84,21 @@ fn errand<R: Reporter>(subject: &Subject<R>, settings: &CheckSettings) -> Result
     let own = Particulars::default();
     let (spec, port) = spec(&subject.backend, server, socks4.unwrap_or(&to), &subject.surroundings, &own)?;
     let beyond = socks4.is_some().then(|| to.clone());
-    Ok(Errand { spec, _port: port, beyond, to, header: header(subject, settings) })
+    let tls = encryption(subject, settings);
+    Ok(Errand { spec, _port: port, beyond, to, header: header(subject, settings), tls })
+}
+
+/// How the check is encrypted: as the traffic, unless another address is checked or something else is said.
+fn encryption<R>(subject: &Subject<R>, settings: &CheckSettings) -> Option<Encrypted> {
+    let secure = subject.server.slots_of_features.get::<tls::ServerSettings>()?;
+    let elsewhere = settings.port.is_some() || settings.address.is_some();
+    let wanted = match secure.checks {
+        CheckUse::Always => true,
+        CheckUse::Never => false,
+        CheckUse::AsTraffic => secure.ssl == tls::Use::Yes && !elsewhere,
+    };
+    let connector = secure.connector.clone().filter(|_| wanted)?;
+    Some(Encrypted { connector, name: secure.check_name.clone() })
 }
 
 /// The header that the check begins with: that of the traffic, unless another address is checked.

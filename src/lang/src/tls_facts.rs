@@ -23,6 +23,17 @@ pub struct TlsFacts {
     pub peer: Arc<[Box<[u8]>]>,
     /// The certificate that was presented to the peer, in DER.
     pub own: Option<Arc<[u8]>>,
+    /// Why it failed.
+    pub error: Option<TlsError>,
+}
+
+/// Why there was no agreement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsError {
+    /// The number that OpenSSL 3 gives to such an error.
+    pub code: u32,
+    /// What it is, in words.
+    pub text: Box<str>,
 }
 
 /// Whether a session goes back to an earlier one.

@@ -108,6 +108,8 @@ pub static ALIASES: &[Alias] = &[
     any("si", PLAIN, SERVER, |s, f| f.host(server_side(s, |x| x.server_addr.as_ref()))),
     any("sp", PLAIN, SERVER, |s, f| f.port(server_side(s, |x| x.server_addr.as_ref()), 0)),
     any("sq", NUMERIC, END, |s, f| f.integer(figure(s, |x| x.server_queue))),
+    any("sslc", STR, NONE, |s, f| f.text(s.session.tls.tls().map_or("", |t| t.cipher).as_bytes())),
+    any("sslv", STR, NONE, |s, f| f.text(s.session.tls.tls().map_or("", |t| t.version).as_bytes())),
     any("ts", STR, END, |s, f| f.word(&letters(s)[..2])),
     http("tsc", STR, NONE, |s, f| f.word(&letters(s))),
 ];

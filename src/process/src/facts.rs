@@ -35,15 +35,15 @@ impl Facts for ProgramFacts {
     }
 
     fn tls_library(&self) -> Option<&str> {
-        None
+        Some(tls::LIBRARY)
     }
 
     fn openssl_version(&self) -> Option<&str> {
-        None
+        Some(tls::OPENSSL_VERSION)
     }
 
     fn awslc_api(&self) -> Option<u32> {
-        None
+        Some(tls::AWS_LC_API)
     }
 
     fn is_fips(&self) -> bool {

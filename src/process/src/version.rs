@@ -48,8 +48,8 @@ pub(crate) const FEATURES: &[(&str, bool)] = &[
     ("MEMORY_PROFILING", false),
     ("NS", true),
     ("OBSOLETE_LINKER", false),
-    ("OPENSSL", false),
-    ("OPENSSL_AWSLC", false),
+    ("OPENSSL", true),
+    ("OPENSSL_AWSLC", true),
     ("OPENSSL_WOLFSSL", false),
     ("PCRE", false),
     ("PCRE2", true),
@@ -63,7 +63,7 @@ pub(crate) const FEATURES: &[(&str, bool)] = &[
     ("SHM_OPEN", false),
     ("SLZ", false),
     ("SPOE", false),
-    ("SSL", false),
+    ("SSL", true),
     ("STATIC_PCRE2", false),
     ("TFO", true),
     ("THREAD", true),
@@ -83,11 +83,13 @@ pub(crate) fn details() -> String {
         FEATURES.iter().map(|(name, on)| format!("{}{name}", if *on { '+' } else { '-' })).collect();
     let _ = write!(
         text,
-        "Build options : \n  TARGET  = linux-glibc\n  OPTIONS = USE_PCRE2=1 USE_PCRE2_JIT=1\n  DEBUG   = \n\n\
+        "Build options : \n  TARGET  = linux-glibc\n  OPTIONS = USE_OPENSSL_AWSLC=1 USE_PCRE2=1 USE_PCRE2_JIT=1\n  DEBUG   = \n\n\
          Feature list : {}\n\n\
          Default settings :\n  bufsize = 16384, maxrewrite = 1024, maxpollevents = 1024\n\n\
          Built with multi-threading support (MAX_TGROUPS={}, MAX_THREADS={}, default={}).\n\
-         Built without SSL library.\n\
+         Built with SSL library version : {library}\nRunning on SSL library version : {library}\n\
+         SSL library supports TLS extensions : yes\nSSL library supports SNI : yes\nSSL library FIPS mode : no\n\
+         SSL library supports : TLSv1.2 TLSv1.3\n\
          Built with network namespace support.\n\
          Built with transparent proxy support using: IP_TRANSPARENT IPV6_TRANSPARENT IP_FREEBIND\n\
          Built without compression support.\n\
@@ -104,6 +106,7 @@ pub(crate) fn details() -> String {
         crate::keywords::MAX_GROUPS,
         crate::keywords::MAX_THREADS,
         sys::cpu::usable(),
+        library = tls::LIBRARY,
     );
     text
 }
@@ -128,7 +131,7 @@ mod tests {
         assert!(rest.split(' ').nth(1).unwrap().split('/').count() == 3, "{rest}");
         let details = details();
         for part in
-            ["Build options :", "  TARGET  = ", "  OPTIONS = ", "Feature list : ", " +THREAD ", " -SSL "]
+            ["Build options :", "  TARGET  = ", "  OPTIONS = ", "Feature list : ", " +THREAD ", " +SSL "]
         {
             assert!(details.contains(part), "{part}");
         }

@@ -212,7 +212,13 @@ pub(crate) fn embryo(story: &Story<'_>, fault: ConnFault) {
         return;
     }
     let level = if options.separate_errors.is_on() { Level::Err } else { Level::Info };
-    log.emit_failure(&story.bare_scene(), level, fault.message);
+    match story.session.tls.tls().and_then(|tls| tls.error.as_ref()) {
+        None => log.emit_failure(&story.bare_scene(), level, fault.message),
+        Some(error) => {
+            let text = format!("{} ({})", fault.message, error.text);
+            log.emit_failure(&story.bare_scene(), level, &text);
+        }
+    }
 }
 
 /// Logs a step of a stream that goes on, where somebody wants that.

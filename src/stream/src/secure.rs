@@ -1,14 +1,75 @@
 //! Encrypted connections: the handshakes with clients and with servers.
 
+use std::cell::Cell;
 use std::future::poll_fn;
-use std::task::{Context, Poll, ready};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker, ready};
 
 use lang::facts::Encryption;
 use net::Deadline;
 use tls::{Acceptor, Connector, Fault, Session};
+use tokio::sync::Semaphore;
 
 use crate::conn::Conn;
 use crate::story::Story;
+
+/// Where handshakes pass one by one, and connections that are set up already go first: a signature takes as long as
+/// many requests.
+#[derive(Debug)]
+pub(crate) struct Turnstile {
+    open: Semaphore,
+    waiting: Cell<usize>,
+}
+
+impl Default for Turnstile {
+    fn default() -> Self {
+        Self { open: Semaphore::new(1), waiting: Cell::new(0) }
+    }
+}
+
+/// Counts one that waits.
+struct Waits<'w>(&'w Cell<usize>);
+
+impl<'w> Waits<'w> {
+    fn new(count: &'w Cell<usize>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+impl Turnstile {
+    /// Does something that takes long once it is this one's turn. While others wait, the thread looks after everything
+    /// else that is ready before the next.
+    async fn pass(
+        &self,
+        deadline: &mut Deadline,
+        work: impl FnOnce() -> Poll<Result<(), Fault>>,
+    ) -> Result<Poll<()>, Fault> {
+        let waits = Waits::new(&self.waiting);
+        let mut turn = pin!(self.open.acquire());
+        let turn = poll_fn(|cx| match turn.as_mut().poll(cx) {
+            Poll::Ready(permit) => Poll::Ready(permit.map_err(|_| Fault::aborted())),
+            Poll::Pending => late(cx, deadline),
+        })
+        .await;
+        drop(waits);
+        let _turn = turn?;
+        let done = match work() {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(done) => Poll::Ready(done?),
+        };
+        if self.waiting.get() > 0 {
+            tokio::task::yield_now().await;
+        }
+        Ok(done)
+    }
+}
 
 /// Agrees with a client on how the connection is encrypted.
 pub(crate) async fn with_client(
@@ -21,11 +82,16 @@ pub(crate) async fn with_client(
     story.expire(story.session.accepted.0, since);
     let mut session = poll_fn(|cx| poll_opening(cx, conn, acceptor, story.deadline, limit)).await?;
     conn.input.clear();
-    poll_fn(|cx| match session.poll_handshake(cx, &conn.socket) {
-        Poll::Ready(done) => Poll::Ready(done),
-        Poll::Pending => late(cx, story.deadline),
-    })
-    .await?;
+    let begun = story.worker.handshakes.pass(story.deadline, || {
+        session.poll_handshake(&mut Context::from_waker(Waker::noop()), &conn.socket)
+    });
+    if begun.await?.is_pending() {
+        poll_fn(|cx| match session.poll_handshake(cx, &conn.socket) {
+            Poll::Ready(done) => Poll::Ready(done),
+            Poll::Pending => late(cx, story.deadline),
+        })
+        .await?;
+    }
     story.session.tls = Encryption::Tls(session.facts());
     conn.tls = Some(session);
     story.handshake = story.now();

@@ -10,7 +10,7 @@ use base::clock::{Tick, WallTime};
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
 use config::draft::Showing;
-use lang::facts::{Buffered, Hope, LocalAddr, Payload, Scene, SessionFacts};
+use lang::facts::{Buffered, Encryption, Hope, LocalAddr, Payload, Scene, SessionFacts};
 use net::{Accepted, Deadline, Socket};
 use rule::set::Outcome;
 use rule::{RuleList, Rules};
@@ -148,6 +148,7 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, listener: &ListenerFacts)
         && let Err(fault) = Box::pin(secure::with_client(story, conn, acceptor)).await
     {
         story.session.fault = Some(Box::new(fault.conn));
+        story.session.tls = Encryption::Tls(Arc::new(fault.facts()));
         finish::embryo(story, fault.conn);
         return false;
     }

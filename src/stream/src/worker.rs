@@ -11,6 +11,7 @@ use http::{RequestHead, ResponseHead};
 use tokio::sync::Notify;
 
 use crate::rest::Resting;
+use crate::secure::Turnstile;
 use crate::site::Site;
 
 /// A worker thread's own.
@@ -36,6 +37,8 @@ pub(crate) struct Worker {
     date: Cell<WallTime>,
     /// Heads of connections that have fallen silent, for the memory that they have.
     heads: RefCell<Vec<Heads>>,
+    /// Where clients' TLS handshakes pass.
+    pub(crate) handshakes: Turnstile,
 }
 
 /// A request's and a response's.
@@ -85,6 +88,7 @@ impl Worker {
             tick: Cell::new(Tick::NEVER),
             date: Cell::new(WallTime(0)),
             heads: RefCell::default(),
+            handshakes: Turnstile::default(),
         })
     }
 

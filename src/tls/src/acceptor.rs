@@ -95,6 +95,7 @@ impl Acceptor {
     pub fn accept(&self, came: &[u8]) -> Option<Result<Session, Fault>> {
         let (config, hello) = match Opening::read(came) {
             Opening::Partial => return None,
+            Opening::Other if is_http(came) => return Some(Err(Fault::http())),
             // The session says what is wrong.
             Opening::Other => (&self.config, Box::default()),
             Opening::Hello(hello) => (self.config_for(&hello), hello),
@@ -141,4 +142,9 @@ impl Terms {
         }
         Ok(config)
     }
+}
+
+/// Whether somebody begins with an HTTP request.
+fn is_http(came: &[u8]) -> bool {
+    [&b"GET "[..], b"POST ", b"HEAD ", b"PUT "].iter().any(|method| came.starts_with(method))
 }

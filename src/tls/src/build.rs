@@ -14,7 +14,7 @@ use crate::acceptor::{self, Acceptor, Filed};
 use crate::certificate::{Certificate, Extras, LoadError};
 use crate::connector::{self, Connector};
 use crate::crt_list;
-use crate::settings::{BindSettings, Defaults, Named, Naming, ServerSettings, Source, Use};
+use crate::settings::{BindSettings, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use};
 use crate::verify::{Authorities, Verify};
 
 /// The checks of this room.
@@ -201,7 +201,7 @@ impl ConnectorMaker {
         http: bool,
         registry: &Registry,
     ) -> Result<(), String> {
-        if settings.ssl == Use::No {
+        if settings.ssl == Use::No && settings.checks != CheckUse::Always {
             return Ok(());
         }
         settings.connector = Some(Arc::new(connector(settings, &self.0)?));

@@ -3,6 +3,7 @@
 use std::io;
 
 use lang::facts::ConnFault;
+use lang::tls_facts::{TlsError, TlsFacts};
 use rustls::{AlertDescription, CertificateError, Error};
 
 /// Why a session failed.
@@ -12,7 +13,14 @@ pub struct Fault {
     pub conn: ConnFault,
     /// What happened, in words.
     pub reason: Box<str>,
+    /// The number that OpenSSL 3 gives to it; 0 where the protocol is not to blame.
+    pub code: u32,
 }
+
+/// What OpenSSL adds to the numbers of errors in its TLS part.
+const LIBRARY: u32 = 20 << 23;
+/// What OpenSSL adds to the number of an alert that came.
+const ALERT: u32 = 1000;
 
 // Log readers know these messages word for word.
 const EMPTY: ConnFault =
@@ -29,17 +37,22 @@ const HANDSHAKE: ConnFault = ConnFault { id: 34, name: "SSL_HANDSHAKE", message:
 impl Fault {
     /// The peer closed during the handshake.
     pub fn closed() -> Self {
-        Self { conn: EMPTY, reason: "connection closed".into() }
+        Self { conn: EMPTY, reason: "connection closed".into(), code: 0 }
     }
 
     /// The connection broke during the handshake.
     pub fn aborted() -> Self {
-        Self { conn: ABORT, reason: "connection broken".into() }
+        Self { conn: ABORT, reason: "connection broken".into(), code: 0 }
+    }
+
+    /// The peer speaks HTTP without encryption.
+    pub(crate) fn http() -> Self {
+        Self { conn: HANDSHAKE, reason: "http request".into(), code: LIBRARY | 0x9c }
     }
 
     /// The handshake took too long.
     pub fn late() -> Self {
-        Self { conn: TIMEOUT, reason: "timeout".into() }
+        Self { conn: TIMEOUT, reason: "timeout".into(), code: 0 }
     }
 
     /// Whether it took too long.
@@ -59,46 +72,58 @@ impl Fault {
             Error::InvalidCertificate(_) => CERTIFICATE,
             _ => HANDSHAKE,
         };
-        Self { conn, reason: reason(error).into() }
+        let (number, reason) = reason(error);
+        Self { conn, reason: reason.into(), code: LIBRARY | number }
+    }
+
+    /// What fetches tell of it.
+    pub fn facts(&self) -> TlsFacts {
+        let text = format!("error:{:08X}:SSL routines::{}", self.code, self.reason).into();
+        let error = TlsError { code: self.code, text };
+        TlsFacts { error: Some(error).filter(|e| e.code != 0), ..TlsFacts::default() }
     }
 }
 
-/// What is wrong, by the names that tools know from other TLS libraries.
-fn reason(error: &Error) -> String {
+/// What is wrong, by the numbers and the names that tools know from OpenSSL.
+fn reason(error: &Error) -> (u32, String) {
     use rustls::PeerIncompatible as Incompatible;
-    let known = match error {
-        Error::PeerIncompatible(Incompatible::NoCipherSuitesInCommon) => "no shared cipher",
+    let (number, name) = match error {
+        Error::PeerIncompatible(Incompatible::NoCipherSuitesInCommon) => (193, "no shared cipher"),
         Error::PeerIncompatible(
             Incompatible::SupportedVersionsExtensionRequired
             | Incompatible::ServerTlsVersionIsDisabledByOurConfig,
-        ) => "unsupported protocol",
-        Error::PeerIncompatible(Incompatible::NoKxGroupsInCommon) => "no suitable key share",
+        ) => (258, "unsupported protocol"),
+        Error::PeerIncompatible(Incompatible::NoKxGroupsInCommon) => (101, "no suitable key share"),
         Error::PeerIncompatible(Incompatible::NoSignatureSchemesInCommon) => {
-            "no suitable signature algorithm"
+            (118, "no suitable signature algorithm")
         }
-        Error::NoCertificatesPresented => "peer did not return a certificate",
-        Error::InvalidCertificate(_) => "certificate verify failed",
-        Error::NoApplicationProtocol => "no application protocol",
-        Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => "wrong version number",
-        Error::AlertReceived(alert) => return alert_name(*alert),
-        other => return other.to_string(),
+        Error::NoCertificatesPresented => (199, "peer did not return a certificate"),
+        Error::InvalidCertificate(_) => (134, "certificate verify failed"),
+        Error::NoApplicationProtocol => (235, "no application protocol"),
+        Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => (267, "wrong version number"),
+        Error::AlertReceived(alert) => (ALERT + u32::from(u8::from(*alert)), alert_name(*alert)),
+        // What OpenSSL calls an internal error says as much.
+        other => return (68, other.to_string()),
     };
-    known.to_owned()
+    (number, name.to_owned())
 }
 
-fn alert_name(alert: AlertDescription) -> String {
-    let name = match alert {
-        AlertDescription::UnknownCA => "unknown ca",
-        AlertDescription::BadCertificate => "bad certificate",
-        AlertDescription::CertificateExpired => "certificate expired",
-        AlertDescription::CertificateRevoked => "certificate revoked",
-        AlertDescription::CertificateUnknown => "certificate unknown",
-        AlertDescription::HandshakeFailure => "handshake failure",
-        AlertDescription::ProtocolVersion => "protocol version",
-        AlertDescription::UnrecognisedName => "unrecognized name",
-        other => return format!("alert {}", u8::from(other)),
-    };
-    format!("alert {name}")
+fn alert_name(alert: AlertDescription) -> &'static str {
+    match alert {
+        AlertDescription::HandshakeFailure => "sslv3 alert handshake failure",
+        AlertDescription::BadCertificate => "sslv3 alert bad certificate",
+        AlertDescription::UnsupportedCertificate => "sslv3 alert unsupported certificate",
+        AlertDescription::CertificateRevoked => "sslv3 alert certificate revoked",
+        AlertDescription::CertificateExpired => "sslv3 alert certificate expired",
+        AlertDescription::CertificateUnknown => "sslv3 alert certificate unknown",
+        AlertDescription::UnknownCA => "tlsv1 alert unknown ca",
+        AlertDescription::AccessDenied => "tlsv1 alert access denied",
+        AlertDescription::DecryptError => "tlsv1 alert decrypt error",
+        AlertDescription::ProtocolVersion => "tlsv1 alert protocol version",
+        AlertDescription::UnrecognisedName => "tlsv1 unrecognized name",
+        AlertDescription::CertificateRequired => "tlsv13 alert certificate required",
+        _ => "alert",
+    }
 }
 
 impl From<Fault> for io::Error {

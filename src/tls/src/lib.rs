@@ -29,5 +29,14 @@ pub use hello::{Hello, Opening};
 pub use names::Version;
 pub use profile::Profile;
 pub use session::Session;
-pub use settings::{BIND_OPTIONS, BindSettings, DIRECTIVES, Named, SERVER_OPTIONS, ServerSettings, Use};
+pub use settings::{
+    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, Named, SERVER_OPTIONS, ServerSettings, Use,
+};
 pub use verify::{Authorities, Verify};
+
+/// What does the cryptography, as the program says of itself.
+pub const LIBRARY: &str = "AWS-LC (with rustls)";
+/// The version of OpenSSL that AWS-LC claims to be compatible with.
+pub const OPENSSL_VERSION: &str = "1.1.1";
+/// The number of AWS-LC's interface.
+pub const AWS_LC_API: u32 = 35;

@@ -269,6 +269,7 @@ impl Inner {
             name: self.name.clone(),
             resumption: if resumed { Resumption::Resumed } else { Resumption::New },
             peer: common.peer_certificates().unwrap_or_default().iter().map(|c| Box::from(&**c)).collect(),
+            error: None,
             own: self.own.as_ref().map(|certificate| certificate.der().into()),
         }
     }

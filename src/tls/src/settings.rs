@@ -71,11 +71,27 @@ pub struct ServerSettings {
     pub(crate) host: Option<Box<str>>,
     pub(crate) certificate: Option<Named>,
     pub(crate) reuse: SessionReuse,
+    /// `check-ssl`, `no-check-ssl`.
+    pub checks: CheckUse,
+    /// `check-sni`: the name that the server is told by checks.
+    pub check_name: Option<Box<[u8]>>,
     /// `sni`, or what stands for it.
     pub name: Option<Arc<lang::Expr>>,
     pub(crate) naming: Naming,
     /// What was made of all this once the whole configuration was read.
     pub connector: Option<Arc<Connector>>,
+}
+
+/// Whether checks are encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CheckUse {
+    /// As the traffic, where they go to the same address.
+    #[default]
+    AsTraffic,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// Whether a server is told the name that the request is for when no `sni` says another.
@@ -206,6 +222,12 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
         cx.slot::<ServerSettings>().authorities = Some(authorities);
         Ok(())
     }),
+    server("check-sni", 1, |cx| {
+        let name = cx.take_bytes()?;
+        cx.slot::<ServerSettings>().check_name = Some(name.into());
+        Ok(())
+    }),
+    server("check-ssl", 0, set!(ServerSettings, checks = CheckUse::Always)),
     server("ciphers", 1, ciphers::<ServerSettings>),
     server("ciphersuites", 1, suites::<ServerSettings>),
     server("crt", 1, |cx| {
@@ -219,6 +241,7 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
     server("force-tlsv11", 0, |cx| force::<ServerSettings>(cx, Version::Tls11)),
     server("force-tlsv12", 0, |cx| force::<ServerSettings>(cx, Version::Tls12)),
     server("force-tlsv13", 0, |cx| force::<ServerSettings>(cx, Version::Tls13)),
+    server("no-check-ssl", 0, set!(ServerSettings, checks = CheckUse::Never)),
     // There is no renegotiation.
     server("no-renegotiate", 0, |_| Ok(())),
     server("no-ssl", 0, set!(ServerSettings, ssl = Use::No)),
