@@ -240,11 +240,11 @@ impl<'a> Sample<'a> {
 
 /// The IPv4 address that an IPv6 one stands for: mapped, compatible, or that of a 6to4 network.
 pub fn as_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let of = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
-    match (a, [c, d, e], f) {
-        (0, [0, 0, 0], 0 | 0xffff) if b == 0 => Some(of(g, h)),
-        (0x2002, ..) => Some(of(b, c)),
+    let octets = address.octets();
+    let at = |start: usize| octets[start..].first_chunk::<4>().copied().map(Ipv4Addr::from);
+    match (&octets[..10], &octets[10..12]) {
+        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0] | [0xff, 0xff]) => at(12),
+        ([0x20, 0x02, ..], _) => at(2),
         _ => None,
     }
 }

@@ -161,11 +161,10 @@ fn verify(token: &[u8], args: &Args, scene: &Scene<'_>) -> Option<Verdict> {
     Some(check(algorithm, &key, signed, &signature))
 }
 
-fn check(algorithm: Algorithm, key: &[u8], signed: &[u8], signature: &[u8]) -> Verdict {
-    let good = match algorithm {
+fn check(kind: Algorithm, key: &[u8], signed: &[u8], signature: &[u8]) -> Verdict {
+    let good = match kind {
         Algorithm::None => signature.is_empty(),
         _ if signature.is_empty() => return Verdict::InvalidToken,
-        Algorithm::Curve(_, len) if signature.len() != len => return Verdict::InvalidToken,
         Algorithm::Shared(algorithm) => {
             let tag = hmac::sign(&hmac::Key::new(algorithm, key), signed);
             constant_time::verify_slices_are_equal(tag.as_ref(), signature).is_ok()
@@ -174,6 +173,9 @@ fn check(algorithm: Algorithm, key: &[u8], signed: &[u8], signature: &[u8]) -> V
             let Some(key) = std::str::from_utf8(key).ok().and_then(known_key) else {
                 return Verdict::UnknownKey;
             };
+            if matches!(kind, Algorithm::Curve(_, len) if signature.len() != len) {
+                return Verdict::InvalidToken;
+            }
             UnparsedPublicKey::new(algorithm, &key).verify(signed, signature).is_ok()
         }
     };
