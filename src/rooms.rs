@@ -41,6 +41,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { fetches: lang::fetches::state::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::transaction::FETCHES, ..Tables::NONE },
     Tables { fetches: lang::fetches::uri::FETCHES, ..Tables::NONE },
+    Tables { converters: pattern::CONVERTERS, finishes: pattern::FINISHES, ..Tables::NONE },
     Tables { directives: config::DIRECTIVES, checks: config::CHECKS, ..Tables::NONE },
     Tables { directives: config::global::DIRECTIVES, checks: config::global::CHECKS, ..Tables::NONE },
     Tables {
@@ -74,6 +75,9 @@ pub(crate) const ROOMS: &[Tables] = &[
         checks: tls::CHECKS,
         ..Tables::NONE
     },
+    Tables { fetches: tls::CLIENT_FETCHES, ..Tables::NONE },
+    Tables { fetches: tls::OWN_FETCHES, ..Tables::NONE },
+    Tables { fetches: tls::SERVER_FETCHES, ..Tables::NONE },
     Tables {
         directives: backend::DIRECTIVES,
         server_options: backend::SERVER_OPTIONS,
@@ -81,6 +85,7 @@ pub(crate) const ROOMS: &[Tables] = &[
         ..Tables::NONE
     },
     Tables { actions: rule::VAR_ACTIONS, directives: rule::VAR_DIRECTIVES, ..Tables::NONE },
+    Tables { actions: rule::LIST_ACTIONS, ..Tables::NONE },
     Tables { actions: rule::REWRITES, ..Tables::NONE },
     Tables { directives: stream::MESSAGE_DIRECTIVES, ..Tables::NONE },
     Tables { directives: stream::FORWARDED_DIRECTIVES, ..Tables::NONE },

@@ -5,8 +5,8 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::reference::Reference;
 
@@ -16,12 +16,15 @@ pub trait Entry: Sync + 'static {
     fn name(&self) -> &'static str;
 }
 
-/// All tables, by the type of their entries.
+/// All tables, by the type of their entries, and what the configuration adds to them while it is read.
 #[derive(Default)]
 pub struct Registry {
     tables: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
     references: Mutex<Vec<Reference>>,
     wishes: AtomicU32,
+    layers: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    file: Mutex<Arc<str>>,
+    line: AtomicUsize,
 }
 
 struct Table<T: 'static> {
@@ -90,6 +93,32 @@ impl Registry {
         self.wishes.swap(0, Ordering::Relaxed)
     }
 
+    /// What a room keeps for the whole configuration: one value of each type.
+    ///
+    /// # Panics
+    /// Never: a value is kept under its own type.
+    pub fn layer<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        let layer = layers.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default())).clone();
+        layer.downcast().expect("a value is kept under its own type")
+    }
+
+    /// Says which file is read from here on.
+    pub fn enter(&self, file: &Arc<str>) {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = file.clone();
+    }
+
+    /// Says which line is read from here on.
+    pub fn advance(&self, line: usize) {
+        self.line.store(line, Ordering::Relaxed);
+    }
+
+    /// The file and the line that are being read.
+    pub fn place(&self) -> (Arc<str>, usize) {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (file, self.line.load(Ordering::Relaxed))
+    }
+
     fn table<T: Entry>(&self) -> Option<&Table<T>> {
         self.tables.get(&TypeId::of::<T>())?.downcast_ref()
     }
@@ -148,6 +177,16 @@ mod tests {
         assert!(r.find::<Word>("bin").is_none());
         assert_eq!(r.all::<Word>().len(), 3);
         assert_eq!(r.named::<Word>("bind").len(), 1);
+    }
+
+    #[test]
+    fn a_configuration_has_layers_and_a_place() {
+        let r = Registry::default();
+        r.layer::<AtomicUsize>().store(5, Ordering::Relaxed);
+        assert_eq!(r.layer::<AtomicUsize>().load(Ordering::Relaxed), 5);
+        r.enter(&"a.cfg".into());
+        r.advance(7);
+        assert_eq!(r.place(), ("a.cfg".into(), 7));
     }
 
     #[test]

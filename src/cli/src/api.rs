@@ -13,6 +13,7 @@ use config::Draft;
 use keyword::command::Session;
 use keyword::{Command, World};
 use net::{AcceptError, Accepted, BoundListener, Inherited};
+use pattern::References;
 use tokio::sync::Semaphore;
 
 use crate::directives::{ApiSettings, Expose, SocketSettings};
@@ -47,6 +48,7 @@ pub struct Api {
     sockets: Vec<ApiSocket>,
     settings: ApiSettings,
     commands: Vec<&'static Command>,
+    lists: Arc<References>,
     max_line: usize,
     language: Arc<Language>,
 }
@@ -106,12 +108,17 @@ impl Api {
         }
         let mut commands = registry.all::<Command>().to_vec();
         commands.sort_by_key(|c| c.name);
-        let language = Arc::new(Language::of(registry));
-        if problems.is_empty() {
-            Ok(Self { sockets, settings, commands, max_line, language })
-        } else {
-            Err(problems)
+        if !problems.is_empty() {
+            return Err(problems);
         }
+        Ok(Self {
+            sockets,
+            settings,
+            commands,
+            lists: registry.layer(),
+            language: Arc::new(Language::of(registry)),
+            max_line,
+        })
     }
 
     /// The sockets, for whoever hands them over or stops them.
@@ -137,6 +144,7 @@ impl Api {
         let facts = sockets.map(|s| SocketFacts { address: name_of(&s.listener), level: s.settings.level });
         world.put(Arc::new(Sockets(facts.collect())));
         world.put(self.language.clone());
+        world.put(self.lists.clone());
         std::thread::Builder::new().name("api".to_owned()).spawn(move || self.run(world, clock))?;
         Ok(())
     }

@@ -172,6 +172,7 @@ impl<'r> Reader<'r> {
     /// Reads one file.
     pub fn read(&mut self, name: &str, content: &[u8]) {
         let file: Arc<str> = Arc::from(name);
+        self.registry.enter(&file);
         let mut lines = Lines::new(name, content);
         let mut blocks = Blocks::new();
         while let Some(next) = lines.next_line(&Surroundings { draft: &self.draft, target: self.target }) {
@@ -235,6 +236,7 @@ impl<'r> Reader<'r> {
             }
             Err(e) => return self.syntax(place, e, line.text),
         }
+        self.registry.advance(place.line as usize);
         // A variable that may be empty makes a line that may be absent.
         if line.words.first().is_some_and(|word| word.bytes().is_empty()) {
             return;

@@ -5,6 +5,7 @@ pub mod listing;
 
 use base::registry::Registry;
 use config::{BindOption, Check, Directive, Lookup, SectionKind, ServerOption};
+use lang::expr::Finish;
 use lang::{Alias, Converter, Fetch};
 use rule::Action;
 use rule::acl::{AclKeyword, PredefinedAcl};
@@ -20,6 +21,8 @@ pub struct Tables {
     pub fetches: &'static [Fetch],
     /// Converters.
     pub converters: &'static [Converter],
+    /// What is done with the arguments of converters when more than they are needed.
+    pub finishes: &'static [Finish],
     /// Older names of ACL criteria.
     pub acl_keywords: &'static [AclKeyword],
     /// Predefined ACLs.
@@ -48,6 +51,7 @@ impl Tables {
         aliases: &[],
         fetches: &[],
         converters: &[],
+        finishes: &[],
         acl_keywords: &[],
         predefined_acls: &[],
         actions: &[],
@@ -68,6 +72,7 @@ pub fn registry(rooms: &[Tables]) -> Registry {
         registry.add(room.aliases);
         registry.add(room.fetches);
         registry.add(room.converters);
+        registry.add(room.finishes);
         registry.add(room.acl_keywords);
         registry.add(room.predefined_acls);
         registry.add(room.actions);

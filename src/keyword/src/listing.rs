@@ -8,7 +8,6 @@ use config::directive::{Section, Sections};
 use config::options::OptionEntry;
 use config::{BindOption, Directive, ProxyKind, SectionKind, ServerOption};
 use lang::{Converter, Fetch};
-use pattern::Method;
 use rule::Action;
 use rule::acl::AclKeyword;
 use rule::action::RuleSets;
@@ -70,25 +69,7 @@ fn sorted<T: Entry + Send>(registry: &Registry) -> Vec<&'static T> {
 
 fn acls(registry: &Registry, out: &mut String) {
     for acl in sorted::<AclKeyword>(registry) {
-        let _ = writeln!(out, "{} = {} -m {}", acl.name, acl.fetch, method(acl.method));
-    }
-}
-
-fn method(method: Method) -> &'static str {
-    match method {
-        Method::Found => "found",
-        Method::Bool => "bool",
-        Method::Int => "int",
-        Method::Ip => "ip",
-        Method::Bin => "bin",
-        Method::Len => "len",
-        Method::Str => "str",
-        Method::Sub => "sub",
-        Method::Reg => "reg",
-        Method::Beg => "beg",
-        Method::End => "end",
-        Method::Dir => "dir",
-        Method::Dom => "dom",
+        let _ = writeln!(out, "{} = {} -m {}", acl.name, acl.fetch, acl.method.name());
     }
 }
 

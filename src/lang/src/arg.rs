@@ -1,6 +1,9 @@
 //! Typed arguments of fetches and converters.
 
+use std::any::Any;
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::reference::{self, Found, Reference, User};
@@ -171,9 +174,32 @@ pub enum Arg {
     Reference(Reference),
     /// One of the words that a converter knows, by its place among them; made by the converter's check.
     Choice(usize),
+    /// What another room made of it.
+    Made(Made),
+}
+
+/// Something that another room made of an argument. It equals its copies only.
+#[derive(Clone)]
+pub struct Made(Arc<dyn Any + Send + Sync>);
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Made")
+    }
+}
+
+impl PartialEq for Made {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Arg {
+    /// An argument of which another room made this.
+    pub fn made<T: Any + Send + Sync>(value: T) -> Self {
+        Self::Made(Made(Arc::new(value)))
+    }
+
     /// The argument as an address, if it is one.
     pub fn to_ip(&self) -> Option<std::net::IpAddr> {
         match self {
@@ -217,6 +243,14 @@ impl Args {
     pub fn found(&self, i: usize) -> Option<&Found> {
         match self.0.get(i) {
             Some(Arg::Reference(reference)) => reference.found(),
+            _ => None,
+        }
+    }
+
+    /// What another room made of argument `i`.
+    pub fn made<T: Any>(&self, i: usize) -> Option<&T> {
+        match self.0.get(i) {
+            Some(Arg::Made(made)) => made.0.downcast_ref(),
             _ => None,
         }
     }

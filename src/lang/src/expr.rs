@@ -230,6 +230,21 @@ pub struct Converter {
     pub eval: ConvertFn,
 }
 
+/// What a room does with the arguments of a converter when more than they are needed: it may look at what the
+/// configuration holds so far.
+pub struct Finish {
+    /// The name of the converter.
+    pub name: &'static str,
+    /// Replaces arguments by what they stand for.
+    pub make: fn(&mut Args, &Registry) -> Result<(), String>,
+}
+
+impl Entry for Finish {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 impl Entry for Fetch {
     fn name(&self) -> &'static str {
         self.name
@@ -334,6 +349,10 @@ impl Expr {
         }
         let mut args = parse_args(&converter.args, call, "converter")?;
         (converter.check)(&mut args)
+            .and_then(|()| match registry.find::<Finish>(converter.name) {
+                Some(finish) => (finish.make)(&mut args, registry),
+                None => Ok(()),
+            })
             .map_err(|e| fail(format!("invalid args in converter '{}' : {e}", call.name)))?;
         for reference in args.references().filter(|r| r.found().is_none()) {
             registry.refer(reference.clone());

@@ -25,6 +25,29 @@ pub struct TlsFacts {
     pub own: Option<Arc<[u8]>>,
     /// Why it failed.
     pub error: Option<TlsError>,
+    /// What the client offered, where that is kept (`tune.ssl.capture-buffer-size`).
+    pub offer: Option<Box<Offer>>,
+}
+
+/// What a client offers in its first message; lists of numbers are in network order, two bytes each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// The version in front of the message.
+    pub version: u16,
+    /// Cipher suites.
+    pub suites: Box<[u8]>,
+    /// The hash of all cipher suites, however many are kept.
+    pub suites_hash: u64,
+    /// The types of the extensions.
+    pub extensions: Box<[u8]>,
+    /// Groups.
+    pub groups: Box<[u8]>,
+    /// Point formats, a byte each.
+    pub formats: Box<[u8]>,
+    /// Signature algorithms.
+    pub signatures: Box<[u8]>,
+    /// Versions.
+    pub versions: Box<[u8]>,
 }
 
 /// Why there was no agreement.

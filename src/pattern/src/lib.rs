@@ -1,16 +1,30 @@
-//! Match methods and lists of patterns (configuration manual, sections 7.1.1 to 7.1.6).
+//! Match methods, and the lists of patterns that ACLs and maps share (configuration manual, sections 2.7 and 7.1).
 
 mod address;
+mod cache;
+pub mod file;
+mod index;
 mod integer;
+mod item;
 mod list;
+mod map;
+mod matcher;
+mod reference;
+mod references;
 mod rewrite;
 mod text;
+mod tree;
 
-pub use address::Network;
-pub use integer::{IntegerTest, Range};
-pub use list::{BuildError, Patterns};
+pub use address::{Found, HostNames, Network};
+pub use cache::set_cache_size;
+pub use integer::{Range, plain_versions};
+pub use item::{Columns, Item};
+pub use map::{CONVERTERS, FINISHES};
+pub use matcher::{BuildError, FromFile, Matcher, Patterns, Recipe};
+pub use reference::{Entries, Finding, Hit, Reference, Refused, Role, Use, Values};
+pub use references::References;
 pub use rewrite::Rewriter;
-pub use text::{Case, TextTest};
+pub use text::Case;
 
 use lang::Type;
 
@@ -35,6 +49,8 @@ pub enum Method {
     Sub,
     /// `reg`: it matches the regular expression.
     Reg,
+    /// `regm`: the same, and the groups are filled into the value (`map_regm`).
+    Regm,
     /// `beg`: it begins with the pattern.
     Beg,
     /// `end`: it ends with the pattern.
@@ -66,6 +82,26 @@ impl Method {
         })
     }
 
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Ip => "ip",
+            Self::Bin => "bin",
+            Self::Len => "len",
+            Self::Str => "str",
+            Self::Sub => "sub",
+            Self::Reg => "reg",
+            Self::Regm => "regm",
+            Self::Beg => "beg",
+            Self::End => "end",
+            Self::Dir => "dir",
+            Self::Dom => "dom",
+        }
+    }
+
     /// The method that an ACL uses when it names none: the one that suits its sample.
     pub fn default_for(kind: Type) -> Option<Self> {
         match kind {
@@ -73,8 +109,8 @@ impl Method {
             Type::Int => Some(Self::Int),
             Type::Addr | Type::Ipv4 | Type::Ipv6 => Some(Self::Ip),
             Type::Str | Type::Method => Some(Self::Str),
-            Type::Bin => Some(Self::Bin),
-            Type::Any | Type::Same => None,
+            // Bytes compare as bytes or as text: that has to be said.
+            Type::Bin | Type::Any | Type::Same => None,
         }
     }
 

@@ -1,234 +1,145 @@
-//! A list of patterns of one method, and the comparison of a sample with all of them.
+//! A list in the order of its entries, which is copied in no time and changed without copying all of it.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
-use std::fmt;
+use std::sync::Arc;
 
-use lang::Sample;
+use crate::item::Item;
 
-use crate::Method;
-use crate::address::Network;
-use crate::integer::{IntegerTest, Operator, Range};
-use crate::text::{Case, TextTest};
+/// The most entries of a chunk: what a change copies at most, beside one pointer for each chunk.
+const CHUNK: usize = 128;
 
-/// The patterns of an ACL.
-pub struct Patterns {
-    method: Method,
-    tests: Tests,
+/// Entries with what their patterns mean, by their numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct List<T>(Arc<Vec<Arc<Vec<Slot<T>>>>>);
+
+/// One entry.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot<T> {
+    pub(crate) item: Arc<Item>,
+    pub(crate) test: T,
 }
 
-enum Tests {
-    None,
-    Integers(Vec<IntegerTest>),
-    Networks(Vec<Network>),
-    Binary(HashSet<Box<[u8]>>),
-    Exact { texts: Wholes, case: Case },
-    Texts(Vec<TextTest>),
-    Regexes(Vec<pcre2::bytes::Regex>),
-}
-
-/// Whole texts: a few are compared one by one, more are looked up.
-enum Wholes {
-    Few(Box<[Box<[u8]>]>),
-    Many(HashSet<Box<[u8]>>),
-}
-
-impl Wholes {
-    const FEW: usize = 4;
-
-    fn contains(&self, text: &[u8]) -> bool {
-        match self {
-            Self::Few(texts) => texts.iter().any(|t| **t == *text),
-            Self::Many(texts) => texts.contains(text),
-        }
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Arc::default())
     }
 }
 
-impl FromIterator<Box<[u8]>> for Wholes {
-    fn from_iter<I: IntoIterator<Item = Box<[u8]>>>(texts: I) -> Self {
-        let texts: Vec<_> = texts.into_iter().collect();
-        if texts.len() > Self::FEW {
-            Self::Many(texts.into_iter().collect())
-        } else {
-            Self::Few(texts.into())
-        }
-    }
-}
-
-/// A pattern that its method cannot read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuildError {
-    /// Which pattern, from 0.
-    pub index: usize,
-    /// What is wrong.
-    pub message: String,
-}
-
-impl Patterns {
-    /// Reads the patterns of a method; for integers an operator may stand before each run of them.
-    pub fn build(method: Method, case: Case, words: &[&[u8]]) -> Result<Self, BuildError> {
-        let tests = match method {
-            Method::Found | Method::Bool => Tests::None,
-            Method::Int | Method::Len => Tests::Integers(integers(words)?),
-            Method::Ip => Tests::Networks(each(words, "IPv4 or IPv6 address", Network::parse)?),
-            Method::Bin => {
-                let parsed = each(words, "hexadecimal string", |w| unhex(w).map(Vec::into_boxed_slice))?;
-                Tests::Binary(parsed.into_iter().collect())
-            }
-            Method::Str => {
-                let fold = |w: &&[u8]| match case {
-                    Case::Sensitive => w.to_vec().into_boxed_slice(),
-                    Case::Insensitive => w.to_ascii_lowercase().into_boxed_slice(),
-                };
-                Tests::Exact { texts: words.iter().map(fold).collect(), case }
-            }
-            Method::Reg => Tests::Regexes(regexes(words, case)?),
-            Method::Sub | Method::Beg | Method::End | Method::Dir | Method::Dom => {
-                Tests::Texts(words.iter().map(|w| TextTest::new(w, method, case)).collect())
-            }
-        };
-        Ok(Self { method, tests })
+impl<T: Clone> List<T> {
+    /// The entries in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot<T>> {
+        self.0.iter().flat_map(|chunk| chunk.iter())
     }
 
-    /// The method of these patterns.
-    pub fn method(&self) -> Method {
-        self.method
+    /// The first entry with a number from this one on, and those behind it.
+    pub(crate) fn from(&self, id: u64) -> impl Iterator<Item = &Slot<T>> {
+        let chunk = self.chunk_of(id);
+        self.0[chunk..].iter().flat_map(|c| c.iter()).skip_while(move |slot| slot.item.id < id)
     }
 
-    /// Whether a sample matches one of the patterns.
-    pub fn matches(&self, sample: Sample<'_>) -> bool {
-        match &self.tests {
-            Tests::None => self.method == Method::Found || sample.to_bool() == Some(true),
-            Tests::Integers(tests) => {
-                let value = match self.method {
-                    Method::Len => Some(sample.into_text().len() as i64),
-                    _ => sample.to_int(),
-                };
-                value.is_some_and(|v| tests.iter().any(|IntegerTest::In(r)| r.contains(v)))
-            }
-            Tests::Networks(nets) => sample.to_addr().is_some_and(|ip| nets.iter().any(|n| n.contains(ip))),
-            Tests::Binary(set) => match sample.cast(lang::Type::Bin) {
-                Some(Sample::Bin(b)) => set.contains(&*b),
-                _ => false,
-            },
-            Tests::Exact { texts, case } => {
-                let text = sample.into_text();
-                match case {
-                    Case::Sensitive => texts.contains(&text),
-                    Case::Insensitive => texts.contains(&text.to_ascii_lowercase()),
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(|chunk| chunk.len()).sum()
+    }
+
+    /// Adds an entry, whose number is the greatest.
+    pub(crate) fn push(&mut self, item: Arc<Item>, test: T) {
+        let chunks = Arc::make_mut(&mut self.0);
+        match chunks.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK => Arc::make_mut(chunk).push(Slot { item, test }),
+            _ => {
+                if chunks.is_empty() {
+                    chunks.reserve_exact(1);
                 }
-            }
-            Tests::Texts(tests) => {
-                let text = sample.into_text();
-                let folded = match tests.first() {
-                    Some(t) if t.folds() => Cow::Owned(text.to_ascii_lowercase()),
-                    _ => Cow::Borrowed(&b""[..]),
-                };
-                tests.iter().any(|t| t.matches(&text, &folded))
-            }
-            Tests::Regexes(regexes) => {
-                let text = sample.into_text();
-                // A pattern that runs into PCRE's limits does not match.
-                regexes.iter().any(|r| r.is_match(&text).unwrap_or(false))
+                chunks.push(Arc::new(vec![Slot { item, test }]));
             }
         }
     }
-}
 
-impl fmt::Debug for Patterns {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Patterns({:?})", self.method)
+    /// The entry with this number.
+    pub(crate) fn get(&self, id: u64) -> Option<&Slot<T>> {
+        let chunk = self.0.get(self.chunk_of(id))?;
+        let at = chunk.binary_search_by_key(&id, |slot| slot.item.id).ok()?;
+        chunk.get(at)
     }
-}
 
-fn each<T>(words: &[&[u8]], what: &str, parse: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, BuildError> {
-    let parsed = words.iter().enumerate().map(|(index, word)| {
-        parse(word).ok_or_else(|| BuildError {
-            index,
-            message: format!("'{}' is not a valid {what}", String::from_utf8_lossy(word)),
-        })
-    });
-    parsed.collect()
-}
-
-fn integers(words: &[&[u8]]) -> Result<Vec<IntegerTest>, BuildError> {
-    let mut operator = Operator::Eq;
-    let mut tests = Vec::new();
-    for (index, word) in words.iter().enumerate() {
-        if let Some(op) = Operator::find(word) {
-            operator = op;
-            continue;
+    /// Removes the entry with this number.
+    pub(crate) fn remove(&mut self, id: u64) {
+        let Some((chunk, at)) = self.place(id) else { return };
+        let chunks = Arc::make_mut(&mut self.0);
+        let slots = Arc::make_mut(&mut chunks[chunk]);
+        slots.remove(at);
+        if slots.is_empty() {
+            chunks.remove(chunk);
         }
-        let range = Range::parse(word, operator).ok_or_else(|| BuildError {
-            index,
-            message: format!("'{}' is neither a number nor a range", String::from_utf8_lossy(word)),
-        })?;
-        tests.push(IntegerTest::In(range));
     }
-    Ok(tests)
-}
 
-fn regexes(words: &[&[u8]], case: Case) -> Result<Vec<pcre2::bytes::Regex>, BuildError> {
-    let compile = |(index, word): (usize, &&[u8])| {
-        let text = String::from_utf8_lossy(word);
-        pcre2::bytes::RegexBuilder::new()
-            .caseless(case == Case::Insensitive)
-            .jit_if_available(true)
-            .build(&text)
-            .map_err(|e| BuildError { index, message: format!("regex '{text}' is invalid: {e}") })
-    };
-    words.iter().enumerate().map(compile).collect()
-}
-
-fn unhex(word: &[u8]) -> Option<Vec<u8>> {
-    if !word.len().is_multiple_of(2) {
-        return None;
+    /// Puts an entry in the place of the one with its number.
+    pub(crate) fn replace(&mut self, item: &Arc<Item>) {
+        let Some((chunk, at)) = self.place(item.id) else { return };
+        let chunks = Arc::make_mut(&mut self.0);
+        Arc::make_mut(&mut chunks[chunk])[at].item = item.clone();
     }
-    let digit = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
-    word.chunks_exact(2).map(|p| Some(digit(p[0])? << 4 | digit(p[1])?)).collect()
+
+    /// The chunk that holds the number if any does.
+    fn chunk_of(&self, id: u64) -> usize {
+        let first_behind =
+            self.0.partition_point(|chunk| chunk.first().is_some_and(|slot| slot.item.id <= id));
+        first_behind.saturating_sub(1)
+    }
+
+    fn place(&self, id: u64) -> Option<(usize, usize)> {
+        let chunk = self.chunk_of(id);
+        let at = self.0.get(chunk)?.binary_search_by_key(&id, |slot| slot.item.id).ok()?;
+        Some((chunk, at))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
-    fn build(method: Method, words: &[&str]) -> Patterns {
-        let words: Vec<&[u8]> = words.iter().map(|w| w.as_bytes()).collect();
-        Patterns::build(method, Case::Sensitive, &words).unwrap()
+    fn item(id: u64) -> Arc<Item> {
+        Arc::new(Item::new(id, 0, b"", None))
+    }
+
+    fn ids(list: &List<u64>) -> Vec<u64> {
+        list.iter().inspect(|s| assert_eq!(s.test, s.item.id)).map(|s| s.item.id).collect()
     }
 
     #[test]
-    fn one_match_is_enough() {
-        let p = build(Method::Str, &["a", "b"]);
-        assert!(p.matches(Sample::text(b"b")) && !p.matches(Sample::text(b"c")));
-        let many = build(Method::Str, &["a", "b", "c", "d", "e", "f"]);
-        assert!(many.matches(Sample::text(b"f")) && !many.matches(Sample::text(b"g")));
+    fn a_copy_does_not_see_later_changes() {
+        let mut list = List::default();
+        (1..=300).for_each(|id| list.push(item(id), id));
+        let copy = list.clone();
+        list.remove(150);
+        list.replace(&Arc::new(Item::new(7, 0, b"new", None)));
+        assert_eq!((copy.len(), list.len()), (300, 299));
+        assert_eq!(list.get(7).unwrap().item.key(), b"new");
+        assert_eq!(copy.get(7).unwrap().item.key(), b"");
+        assert_eq!(list.from(150).next().unwrap().test, 151);
+        assert_eq!(list.from(0).count(), 299);
+        assert!(list.from(301).next().is_none());
     }
 
-    #[test]
-    fn integers_take_operators() {
-        let p = build(Method::Int, &["lt", "5", "gt", "10"]);
-        assert!(p.matches(Sample::Int(4)) && p.matches(Sample::Int(11)) && !p.matches(Sample::Int(7)));
-    }
-
-    #[test]
-    fn lengths_and_binaries() {
-        assert!(build(Method::Len, &["3:5"]).matches(Sample::text(b"abcd")));
-        assert!(build(Method::Bin, &["0aFF"]).matches(Sample::text(b"\x0a\xff")));
-        assert!(Patterns::build(Method::Bin, Case::Sensitive, &[b"0"]).is_err());
-    }
-
-    #[test]
-    fn regular_expressions_are_pcre() {
-        let p = build(Method::Reg, &["^/a(?=b)"]);
-        assert!(p.matches(Sample::text(b"/ab")) && !p.matches(Sample::text(b"/ac")));
-        assert_eq!(Patterns::build(Method::Reg, Case::Sensitive, &[b"("]).unwrap_err().index, 0);
-    }
-
-    #[test]
-    fn truth_and_existence_need_no_patterns() {
-        assert!(build(Method::Bool, &[]).matches(Sample::Bool(true)));
-        assert!(!build(Method::Bool, &[]).matches(Sample::Int(0)));
-        assert!(build(Method::Found, &[]).matches(Sample::Int(0)));
+    proptest! {
+        #[test]
+        fn it_behaves_as_an_ordered_set(steps in prop::collection::vec((any::<bool>(), 1u64..400), 0..600)) {
+            let (mut list, mut model, mut next) = (List::default(), BTreeSet::new(), 1);
+            for (adds, id) in steps {
+                if adds {
+                    list.push(item(next), next);
+                    model.insert(next);
+                    next += 1;
+                } else {
+                    list.remove(id);
+                    model.remove(&id);
+                }
+                prop_assert_eq!(list.get(id).is_some(), model.contains(&id));
+                prop_assert_eq!(list.from(id).next().map(|s| s.test), model.range(id..).next().copied());
+            }
+            prop_assert_eq!(ids(&list), model.into_iter().collect::<Vec<_>>());
+        }
     }
 }

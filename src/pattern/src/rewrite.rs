@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use pcre2::bytes::Regex;
+
+use crate::text::Case;
+
 /// A regular expression whose groups a template may name.
-pub struct Rewriter(pcre2::bytes::Regex);
+pub struct Rewriter(Regex);
 
 impl fmt::Debug for Rewriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -17,9 +21,7 @@ impl Rewriter {
     /// # Errors
     /// What is wrong with it, as a sentence's end.
     pub fn build(regex: &[u8]) -> Result<Self, String> {
-        let text = String::from_utf8_lossy(regex);
-        let built = pcre2::bytes::RegexBuilder::new().jit_if_available(true).build(&text);
-        built.map(Self).map_err(|e| format!("regex '{text}' is invalid: {e}"))
+        compile(regex, Case::Sensitive).map(Self)
     }
 
     /// Appends to `out` what becomes of a value by a template; `None` when the value does not match.
@@ -27,31 +29,49 @@ impl Rewriter {
     /// In a template, `\0` to `\9` stand for the whole match and its groups, `\x` with two hexadecimal digits for a
     /// byte, and any other byte behind a backslash for itself.
     pub fn rewrite(&self, value: &[u8], template: &[u8], out: &mut Vec<u8>) -> Option<()> {
-        let groups = self.0.captures(value).ok().flatten()?;
-        let mut rest = template;
-        while let Some(at) = memchr::memchr(b'\\', rest) {
-            out.extend_from_slice(&rest[..at]);
-            rest = &rest[at + 1..];
-            rest = match *rest {
-                [digit @ b'0'..=b'9', ..] => {
-                    let group = groups.get(usize::from(digit - b'0'));
-                    out.extend_from_slice(group.map_or(&b""[..], |m| m.as_bytes()));
-                    &rest[1..]
-                }
-                [b'x', high, low, ..] if nibble(high).is_some() && nibble(low).is_some() => {
-                    out.extend(nibble(high).zip(nibble(low)).map(|(high, low)| high << 4 | low));
-                    &rest[3..]
-                }
-                [byte, ..] => {
-                    out.push(byte);
-                    &rest[1..]
-                }
-                [] => rest,
-            };
-        }
-        out.extend_from_slice(rest);
-        Some(())
+        rewrite(&self.0, value, template, out)
     }
+}
+
+/// Appends to `out` what becomes of a value by a template; `None` when the value does not match.
+pub(crate) fn rewrite(regex: &Regex, value: &[u8], template: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let groups = regex.captures(value).ok().flatten()?;
+    let mut rest = template;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at + 1..];
+        rest = match *rest {
+            [digit @ b'0'..=b'9', ..] => {
+                let group = groups.get(usize::from(digit - b'0'));
+                out.extend_from_slice(group.map_or(&b""[..], |m| m.as_bytes()));
+                &rest[1..]
+            }
+            [b'x', high, low, ..] if nibble(high).is_some() && nibble(low).is_some() => {
+                out.extend(nibble(high).zip(nibble(low)).map(|(high, low)| high << 4 | low));
+                &rest[3..]
+            }
+            [byte, ..] => {
+                out.push(byte);
+                &rest[1..]
+            }
+            [] => rest,
+        };
+    }
+    out.extend_from_slice(rest);
+    Some(())
+}
+
+/// Compiles an expression; the error is a sentence's end.
+pub(crate) fn compile(regex: &[u8], case: Case) -> Result<Regex, String> {
+    let text = String::from_utf8_lossy(regex);
+    let mut builder = pcre2::bytes::RegexBuilder::new();
+    builder.caseless(case == Case::Insensitive).jit_if_available(true);
+    builder.build(&text).map_err(|e| {
+        let said = e.to_string();
+        let reason = said.rsplit_once(": ").map_or(said.as_str(), |(_, reason)| reason);
+        let offset = e.offset().map(|at| format!(", erroffset={at}")).unwrap_or_default();
+        format!("regex '{text}' is invalid (error={reason}{offset})")
+    })
 }
 
 fn nibble(digit: u8) -> Option<u8> {

@@ -1,11 +1,11 @@
-//! Texts: equal, beginning, end, part, path component, domain component.
+//! Texts: beginning, end, part, path component, domain component.
 
-use memchr::memmem;
+use memchr::{memchr_iter, memmem};
 
 use crate::Method;
 
 /// Whether upper and lower case differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Case {
     /// They do.
     #[default]
@@ -14,51 +14,29 @@ pub enum Case {
     Insensitive,
 }
 
-/// A pattern for texts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TextTest {
-    pattern: Box<[u8]>,
-    method: Method,
-    case: Case,
-}
-
-impl TextTest {
-    /// A pattern for one of the methods that compare text.
-    pub fn new(pattern: &[u8], method: Method, case: Case) -> Self {
-        let pattern = match (case, method) {
-            (Case::Insensitive, _) => pattern.to_ascii_lowercase(),
-            (Case::Sensitive, _) => pattern.to_vec(),
-        };
-        let delimiters = delimiters(method);
-        let trimmed = trim(&pattern, delimiters);
-        Self { pattern: trimmed.into(), method, case }
-    }
-
-    /// Whether a text matches; `folded` is the same text in lower case.
-    pub(crate) fn matches(&self, text: &[u8], folded: &[u8]) -> bool {
-        let text = if self.case == Case::Insensitive { folded } else { text };
-        match self.method {
-            Method::Str => text == &*self.pattern,
-            Method::Beg => text.starts_with(&self.pattern),
-            Method::End => text.ends_with(&self.pattern),
-            Method::Sub => memmem::find(text, &self.pattern).is_some(),
-            Method::Dir | Method::Dom => has_component(text, &self.pattern, delimiters(self.method)),
-            _ => false,
-        }
-    }
-
-    /// Whether the lower-case form of a text will be looked at.
-    pub(crate) fn folds(&self) -> bool {
-        self.case == Case::Insensitive
-    }
-}
-
-fn delimiters(method: Method) -> &'static [u8] {
+/// Whether a pattern fits a text by one of the methods that compare parts of texts.
+pub(crate) fn fits(method: Method, pattern: &[u8], text: &[u8]) -> bool {
     match method {
-        Method::Dir => b"/?",
-        Method::Dom => b"/?.:",
-        _ => b"",
+        Method::Str => text == pattern,
+        Method::Beg => text.starts_with(pattern),
+        Method::End => text.ends_with(pattern),
+        Method::Sub => find(text, pattern).is_some(),
+        Method::Dir => has_component(text, pattern, b"/?"),
+        Method::Dom => has_component(text, pattern, b"/?.:"),
+        _ => false,
     }
+}
+
+/// Longer texts are worth the preparation of a search that is never slow.
+const SHORT: usize = 256;
+
+/// Where the pattern stands in the text first.
+fn find(text: &[u8], pattern: &[u8]) -> Option<usize> {
+    let [first, rest @ ..] = pattern else { return Some(0) };
+    if text.len() > SHORT {
+        return memmem::find(text, pattern);
+    }
+    memchr_iter(*first, text).find(|at| text[at + 1..].starts_with(rest))
 }
 
 fn trim<'p>(mut pattern: &'p [u8], delimiters: &[u8]) -> &'p [u8] {
@@ -79,22 +57,30 @@ fn trim<'p>(mut pattern: &'p [u8], delimiters: &[u8]) -> &'p [u8] {
 
 /// Whether the pattern stands in the text with a delimiter or an end on both sides.
 fn has_component(text: &[u8], pattern: &[u8], delimiters: &[u8]) -> bool {
+    let pattern = trim(pattern, delimiters);
     if pattern.is_empty() {
         return false;
     }
     let edge = |b: Option<&u8>| b.is_none_or(|b| delimiters.contains(b));
-    memmem::find_iter(text, pattern).any(|at| {
-        let before = at.checked_sub(1).and_then(|i| text.get(i));
-        edge(before) && edge(text.get(at + pattern.len()))
-    })
+    let mut from = 0;
+    while let Some(at) = text.get(from..).and_then(|rest| find(rest, pattern)) {
+        let (start, end) = (from + at, from + at + pattern.len());
+        let before = start.checked_sub(1).and_then(|i| text.get(i));
+        if edge(before) && edge(text.get(end)) {
+            return true;
+        }
+        from = start + 1;
+    }
+    false
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn test(method: Method, pattern: &str, text: &str) -> bool {
-        TextTest::new(pattern.as_bytes(), method, Case::Sensitive).matches(text.as_bytes(), b"")
+        fits(method, pattern.as_bytes(), text.as_bytes())
     }
 
     #[test]
@@ -105,6 +91,20 @@ mod tests {
         assert!(test(Method::Sub, "b", "abc") && !test(Method::Sub, "d", "abc"));
     }
 
+    proptest! {
+        #[test]
+        fn a_part_is_found_where_it_stands_first(text in "[ab]{0,300}", pattern in "[ab]{0,4}") {
+            prop_assert_eq!(super::find(text.as_bytes(), pattern.as_bytes()), text.find(&pattern));
+        }
+
+        #[test]
+        fn components_are_those_between_delimiters(text in "[ab./?:]{0,12}", pattern in "[ab]{1,3}") {
+            let parts = |delimiters: &[char]| text.split(delimiters).any(|part| part == pattern);
+            prop_assert_eq!(test(Method::Dir, &pattern, &text), parts(&['/', '?']));
+            prop_assert_eq!(test(Method::Dom, &pattern, &text), parts(&['/', '?', '.', ':']));
+        }
+    }
+
     #[test]
     fn components_need_both_edges() {
         assert!(test(Method::Dir, "img", "/static/img/a"));
@@ -112,11 +112,5 @@ mod tests {
         assert!(!test(Method::Dir, "img", "/imgs/a"));
         assert!(test(Method::Dom, "example", "www.example.com:80"));
         assert!(!test(Method::Dom, "exam", "www.example.com"));
-    }
-
-    #[test]
-    fn case_is_folded_on_demand() {
-        let t = TextTest::new(b"WWW", Method::Beg, Case::Insensitive);
-        assert!(t.folds() && t.matches(b"wWw.x", b"www.x"));
     }
 }

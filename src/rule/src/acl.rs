@@ -1,5 +1,7 @@
 //! ACLs and the conditions made of them (configuration manual, section 7).
 
+mod flags;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,9 +13,11 @@ use grammar::condition::{self, Sense, Term, When};
 use grammar::line::Word;
 use grammar::span::Span;
 use lang::expr::Values;
-use lang::fetches::conditions::{Criterion, Predicate};
+use lang::fetches::conditions::{self, Predicate};
 use lang::{CompileError, Contexts, Cursor, Expr, Fetched, Sample, Scene};
-use pattern::{Case, Method, Patterns};
+use pattern::{Matcher, Method, Recipe, References};
+
+use flags::Flags;
 
 /// A name that stands for a fetch with a match method (`hdr_beg` for `req.hdr -m beg`).
 pub struct AclKeyword {
@@ -74,7 +78,16 @@ impl Truth {
 #[derive(Debug)]
 pub struct Test {
     expr: Expr,
-    patterns: Patterns,
+    patterns: Matcher,
+}
+
+/// The criterion of a test: an expression, and what its name says of it.
+struct Criterion {
+    expr: Expr,
+    /// The method that an older name brings along.
+    implied: Option<Method>,
+    /// What it is called where its patterns are listed.
+    name: Box<str>,
 }
 
 /// The ACLs of a proxy by name; several lines of one name are alternatives.
@@ -112,48 +125,46 @@ impl AclError {
 }
 
 impl Test {
-    /// Reads `criterion [flags] [operator] values`.
-    pub fn parse(words: &[&[u8]], registry: &Registry) -> Result<Self, AclError> {
-        let Some(criterion) = words.first() else {
+    /// Reads `criterion [flags] [operator] values`; what the writer may not have meant goes to `advice`.
+    pub fn parse(words: &[&[u8]], registry: &Registry, advice: &mut Vec<String>) -> Result<Self, AclError> {
+        let Some(first) = words.first() else {
             return Err(AclError::at(0, "missing fetch keyword"));
         };
-        let (expr, implied) = Self::criterion(criterion, registry).map_err(|e| AclError {
+        let criterion = Criterion::parse(first, registry).map_err(|e| AclError {
             word: 0,
             part: Some(e.span),
             message: e.message,
         })?;
         let flags = Flags::parse(words)?;
+        let expr = &criterion.expr;
+        // Behind converters the method of an older name has no meaning.
+        let implied = criterion.implied.filter(|_| expr.converters().next().is_none());
         let method = flags.method.or(implied).or_else(|| Method::default_for(expr.out()));
         let Some(method) = method else {
             return Err(AclError::at(0, "matching method must be specified first (using '-m')"));
         };
         if !expr.out().casts_to(method.wants()) {
-            return Err(AclError::at(0, format!("cannot match '{}' with this method", expr.fetch().name)));
+            let (method, fetch) = (method.name(), expr.fetch().name);
+            let text = format!("matching method '{method}' cannot be used with fetch keyword '{fetch}'");
+            return Err(AclError::at(0, text));
         }
-        let mut values: Vec<&[u8]> = words[flags.end..].to_vec();
-        let from_files: Vec<Vec<u8>> = flags.file_lines()?;
-        values.extend(from_files.iter().map(Vec::as_slice));
-        let versions: Vec<Vec<u8>>;
-        if matches!(*criterion, b"req.ssl_ver" | b"req_ssl_ver") {
-            versions = values.iter().map(|value| version(value)).collect();
-            values = versions.iter().map(Vec::as_slice).collect();
-        }
-        let patterns = Patterns::build(method, flags.case, &values)
-            .map_err(|e| AclError::at(flags.end + e.index, e.message))?;
-        Ok(Self { expr, patterns })
-    }
-
-    /// An expression, or one of the older names that bring their method along.
-    fn criterion(text: &[u8], registry: &Registry) -> Result<(Expr, Option<Method>), CompileError> {
-        let mut tree = grammar::expr::parse(text)?;
-        let keyword = registry.find::<AclKeyword>(&tree.fetch.name);
-        if let Some(keyword) = keyword {
-            tree.fetch.name = keyword.fetch.into();
-        }
-        let expr = Expr::compile_as("ACL", &tree, registry)?;
-        // With converters the older name means its fetch only.
-        let implied = keyword.filter(|_| tree.converters.is_empty()).map(|k| k.method);
-        Ok((expr, implied))
+        criterion.advise(words, method, advice);
+        let recipe = Recipe {
+            criterion: if implied.is_some() { &criterion.name } else { expr.fetch().name },
+            place: registry.place(),
+            method,
+            names: flags.names,
+            files: flags.files,
+            number: flags.number,
+            case: flags.case,
+            words: flags.end..words.len(),
+        };
+        let versions = expr.fetch().name.ends_with("ssl_ver").then(|| plain_versions(words));
+        let versions: Option<Vec<&[u8]>> = versions.as_ref().map(|v| v.iter().map(Vec::as_slice).collect());
+        let words = versions.as_deref().unwrap_or(words);
+        let patterns = Matcher::build(&recipe, words, &registry.layer::<References>())
+            .map_err(|e| AclError::at(e.index, e.message))?;
+        Ok(Self { expr: criterion.expr, patterns })
     }
 
     /// Whether any of the expression's values matches.
@@ -186,88 +197,39 @@ impl Test {
     }
 }
 
-/// Versions of protocols with a dot in them, ranges of them too, as the numbers that they are compared with.
-fn version(value: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(value);
-    let number = |part: &str| {
-        let parts = part.split_once('.');
-        let both = parts.and_then(|(major, minor)| major.parse::<u16>().ok().zip(minor.parse::<u16>().ok()));
-        both.map_or(part.to_owned(), |(major, minor)| (u32::from(major) << 16 | u32::from(minor)).to_string())
-    };
-    text.split(':').map(number).collect::<Vec<_>>().join(":").into_bytes()
+impl Criterion {
+    /// An expression, or one of the older names that bring their method along.
+    fn parse(text: &[u8], registry: &Registry) -> Result<Self, CompileError> {
+        let mut tree = grammar::expr::parse(text)?;
+        let name = Box::from(&*tree.fetch.name);
+        let keyword = registry.find::<AclKeyword>(&tree.fetch.name);
+        if let Some(keyword) = keyword {
+            tree.fetch.name = keyword.fetch.into();
+        }
+        let expr = Expr::compile_as("ACL", &tree, registry)?;
+        Ok(Self { expr, implied: keyword.map(|k| k.method), name })
+    }
+
+    /// What the writer of these words may not have meant.
+    fn advise(&self, words: &[&[u8]], method: Method, advice: &mut Vec<String>) {
+        if let [alone] = words
+            && method.needs_patterns()
+        {
+            advice.push(format!(
+                "acl criterion '{}' has no patterns and never matches: put '--' behind it if that is meant, \
+                 '-m found' to match whatever exists, or '-m bool' to match any number but 0.",
+                alone.escape_ascii()
+            ));
+        }
+        if self.implied.is_some_and(|implied| implied != Method::Str && implied != method) {
+            advice.push(format!("the matching method of '{}' is not applied: another one is.", self.name));
+        }
+    }
 }
 
-/// The flags between criterion and values.
-struct Flags<'w> {
-    method: Option<Method>,
-    case: Case,
-    files: Vec<(usize, &'w [u8])>,
-    end: usize,
-}
-
-impl<'w> Flags<'w> {
-    fn parse(words: &[&'w [u8]]) -> Result<Self, AclError> {
-        let mut flags = Self { method: None, case: Case::Sensitive, files: Vec::new(), end: 1 };
-        while let Some(word) = words.get(flags.end).filter(|w| w.first() == Some(&b'-')) {
-            let at = flags.end;
-            flags.end += 1;
-            match *word {
-                b"-i" => flags.case = Case::Insensitive,
-                b"-n" => {}
-                b"--" => break,
-                b"-m" => {
-                    let name = flags.value(words, "-m", "a matching method")?;
-                    let name = String::from_utf8_lossy(name);
-                    let method = Method::find(&name);
-                    flags.method = Some(method.ok_or_else(|| {
-                        AclError::at(at + 1, format!("unknown matching method '{name}' after '-m'"))
-                    })?);
-                }
-                b"-f" => {
-                    let file = flags.value(words, "-f", "a file name")?;
-                    flags.files.push((at + 1, file));
-                }
-                // A negative number is a value.
-                w if w.len() > 1 && w[1].is_ascii_digit() => {
-                    flags.end = at;
-                    break;
-                }
-                w => {
-                    return Err(AclError::at(
-                        at,
-                        format!("'{}' is not a flag that is supported here", String::from_utf8_lossy(w)),
-                    ));
-                }
-            }
-        }
-        Ok(flags)
-    }
-
-    fn value(&mut self, words: &[&'w [u8]], flag: &str, what: &str) -> Result<&'w [u8], AclError> {
-        let value = words
-            .get(self.end)
-            .ok_or_else(|| AclError::at(self.end - 1, format!("'{flag}' expects {what}")))?;
-        self.end += 1;
-        Ok(value)
-    }
-
-    /// The patterns of all files: one a line, without blank lines and comments.
-    fn file_lines(&self) -> Result<Vec<Vec<u8>>, AclError> {
-        let mut lines = Vec::new();
-        for (word, file) in &self.files {
-            let name = String::from_utf8_lossy(file);
-            let content = std::fs::read(name.as_ref())
-                .map_err(|e| AclError::at(*word, format!("failed to open pattern file <{name}>: {e}")))?;
-            for line in content.split(|b| *b == b'\n') {
-                let line = line.trim_ascii_start();
-                let line = line.strip_suffix(b"\r").unwrap_or(line);
-                if !line.is_empty() && !line.starts_with(b"#") {
-                    lines.push(line.to_vec());
-                }
-            }
-        }
-        Ok(lines)
-    }
+/// Versions of TLS are written with a dot.
+fn plain_versions(words: &[&[u8]]) -> Vec<Vec<u8>> {
+    words.iter().map(|word| pattern::plain_versions(word)).collect()
 }
 
 /// A part of a condition that is wrong.
@@ -292,6 +254,14 @@ pub struct Condition {
     alternatives: Vec<Vec<CompiledTerm>>,
 }
 
+/// What conditions are compiled with.
+struct Compiler<'c, 'w> {
+    words: &'c [Word<'w>],
+    acls: &'c mut Acls,
+    registry: &'c Registry,
+    advice: &'c mut Vec<String>,
+}
+
 #[derive(Debug)]
 struct CompiledTerm {
     sense: Sense,
@@ -307,8 +277,13 @@ impl CompiledTerm {
 }
 
 impl Condition {
-    /// Compiles the words `if ...` or `unless ...`.
-    pub fn parse(words: &[Word<'_>], acls: &Acls, registry: &Registry) -> Result<Self, ConditionError> {
+    /// Compiles the words `if ...` or `unless ...`; what the writer may not have meant goes to `advice`.
+    pub fn parse(
+        words: &[Word<'_>],
+        acls: &mut Acls,
+        registry: &Registry,
+        advice: &mut Vec<String>,
+    ) -> Result<Self, ConditionError> {
         let Some((first, words)) = words.split_first() else {
             return Err(ConditionError::new(Span::at(0), "condition expected"));
         };
@@ -316,9 +291,10 @@ impl Condition {
             .ok_or_else(|| ConditionError::new(first.span(), "'if' or 'unless' expected"))?;
         let tree = condition::parse(words).map_err(|e| ConditionError::new(e.span, e.message))?;
         let mut alternatives = Vec::with_capacity(tree.alternatives.len());
+        let mut compiler = Compiler { words, acls, registry, advice };
         for terms in &tree.alternatives {
-            let compiled = terms.iter().map(|t| compile_term(t, words, acls, registry));
-            alternatives.push(compiled.collect::<Result<Vec<_>, _>>()?);
+            let terms = terms.iter().map(|term| compiler.term(term));
+            alternatives.push(terms.collect::<Result<Vec<_>, _>>()?);
         }
         Ok(Self { when, alternatives })
     }
@@ -390,31 +366,39 @@ fn any_holds(tests: &[Arc<Test>], scene: &Scene<'_>) -> Truth {
     result
 }
 
-fn compile_term(
-    term: &Term,
-    words: &[Word<'_>],
-    acls: &Acls,
-    registry: &Registry,
-) -> Result<CompiledTerm, ConditionError> {
-    let (name, tests) = match &term.test {
-        condition::Test::Named(name) => {
-            let tests = match acls.get(name) {
-                Some(tests) => tests,
-                None => predefined(name, term.span, registry)?,
-            };
-            (Some(Box::from(&**name)), tests)
-        }
-        condition::Test::Anonymous(range) => {
-            let inner: Vec<&[u8]> = words[range.clone()].iter().map(Word::bytes).collect();
-            let test = Test::parse(&inner, registry).map_err(|e| {
-                let word = words.get(range.start + e.word);
-                let span = word.map_or(term.span, |w| e.part.map_or(w.span(), |p| w.source(p)));
-                ConditionError::new(span, e.message)
-            })?;
-            (None, vec![Arc::new(test)])
-        }
-    };
-    Ok(CompiledTerm { sense: term.sense, name, tests })
+impl Compiler<'_, '_> {
+    fn term(&mut self, term: &Term) -> Result<CompiledTerm, ConditionError> {
+        let (name, tests) = match &term.test {
+            condition::Test::Named(name) => {
+                let tests = match self.acls.get(name) {
+                    Some(tests) => tests,
+                    None => self.predefined(name, term.span)?,
+                };
+                (Some(Box::from(&**name)), tests)
+            }
+            condition::Test::Anonymous(range) => {
+                let inner: Vec<&[u8]> = self.words[range.clone()].iter().map(Word::bytes).collect();
+                let test = Test::parse(&inner, self.registry, self.advice).map_err(|e| {
+                    let word = self.words.get(range.start + e.word);
+                    let span = word.map_or(term.span, |w| e.part.map_or(w.span(), |p| w.source(p)));
+                    ConditionError::new(span, e.message)
+                })?;
+                (None, vec![Arc::new(test)])
+            }
+        };
+        Ok(CompiledTerm { sense: term.sense, name, tests })
+    }
+
+    fn predefined(&mut self, name: &str, span: Span) -> Result<Vec<Arc<Test>>, ConditionError> {
+        let Some(acl) = self.registry.find::<PredefinedAcl>(name) else {
+            return Err(ConditionError::new(span, format!("no such ACL : '{name}'")));
+        };
+        let words: Vec<&[u8]> = acl.words.iter().map(|w| w.as_bytes()).collect();
+        let test = Test::parse(&words, self.registry, self.advice);
+        // From here on the proxy has it, as if it had defined it here.
+        self.acls.define(name, test.map_err(|e| ConditionError::new(span, e.message))?);
+        Ok(self.acls.get(name).unwrap_or_default())
+    }
 }
 
 /// What the names of ACLs mean in expressions.
@@ -441,14 +425,13 @@ fn named(draft: &Draft, target: Target, registry: &Registry, name: &str) -> Opti
         Target::Proxy(i) => draft.proxies[i].slots.get::<Acls>().and_then(|acls| acls.get(name)),
         Target::Global | Target::Section(_) => None,
     };
-    let tests = own.or_else(|| predefined(name, Span::at(0), registry).ok())?;
-    Some(Found::Thing(Arc::new(Criterion(Box::new(Named(tests))))))
-}
-
-fn predefined(name: &str, span: Span, registry: &Registry) -> Result<Vec<Arc<Test>>, ConditionError> {
-    let Some(acl) = registry.find::<PredefinedAcl>(name) else {
-        return Err(ConditionError::new(span, format!("no such ACL : '{name}'")));
+    let tests = match (own, registry.find::<PredefinedAcl>(name)) {
+        (Some(tests), _) => tests,
+        (None, Some(acl)) => {
+            let words: Vec<&[u8]> = acl.words.iter().map(|w| w.as_bytes()).collect();
+            vec![Arc::new(Test::parse(&words, registry, &mut Vec::new()).ok()?)]
+        }
+        (None, None) => return None,
     };
-    let words: Vec<&[u8]> = acl.words.iter().map(|w| w.as_bytes()).collect();
-    Test::parse(&words, registry).map(|t| vec![Arc::new(t)]).map_err(|e| ConditionError::new(span, e.message))
+    Some(Found::Thing(Arc::new(conditions::Criterion(Box::new(Named(tests))))))
 }

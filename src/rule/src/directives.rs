@@ -46,6 +46,17 @@ pub static DIRECTIVES: &[Directive] = &[
         manual: "4.2",
         parse: acl,
     },
+    Directive {
+        name: "tune.pattern.cache-size",
+        section: Section::Global,
+        prefix: Prefix::None,
+        arity: Arity::Exactly(1),
+        manual: "3.2",
+        parse: |s| {
+            pattern::set_cache_size(s.integer(0, 0..=1 << 24)? as usize);
+            Ok(())
+        },
+    },
     rules("http-request", ANY, "4.2", |s| rule(s, RuleSets::HTTP_REQUEST)),
     rules("http-response", ANY, "4.2", |s| rule(s, RuleSets::HTTP_RESPONSE)),
     rules("http-after-response", ANY, "4.2", |s| rule(s, RuleSets::HTTP_AFTER)),
@@ -120,11 +131,15 @@ fn acl(s: &mut Statement<'_>) -> Result<(), Refusal> {
         ));
     }
     let words: Vec<&[u8]> = s.rest(1).iter().map(Word::bytes).collect();
-    let test = Test::parse(&words, s.registry).map_err(|e| Refusal {
+    let mut advice = Vec::new();
+    let test = Test::parse(&words, s.registry, &mut advice).map_err(|e| Refusal {
         message: format!("error detected while parsing ACL '{name}' : {}.", e.message),
         word: Some(s.keyword_words + 1 + e.word),
         part: e.part,
     })?;
+    for text in advice {
+        s.warn(text);
+    }
     s.slot::<Acls>().define(&name, test);
     Ok(())
 }
@@ -193,9 +208,13 @@ pub fn condition_after(
     }
     let registry = s.registry;
     let keyword = s.keyword();
-    let acls: &Acls = s.slot();
-    match Condition::parse(words, acls, registry) {
+    let acls: &mut Acls = s.slot();
+    let mut advice = Vec::new();
+    match Condition::parse(words, acls, registry, &mut advice) {
         Ok(condition) => {
+            for text in advice {
+                s.warn(text);
+            }
             if let Some(conflict) = condition.conflict(within, point) {
                 s.warn(format!("{conflict}."));
             }

@@ -216,7 +216,8 @@ mod tests {
         registry.add(crate::PREDEFINED_ACLS);
         let place = grammar::line::Place { file: "a.cfg", line: 1 };
         let words = split(text.as_bytes(), place, &NoVariables).unwrap();
-        (!words.is_empty()).then(|| Condition::parse(&words, &Acls::default(), &registry).unwrap())
+        (!words.is_empty())
+            .then(|| Condition::parse(&words, &mut Acls::default(), &registry, &mut Vec::new()).unwrap())
     }
 
     fn rule(text: &str, says: Decide) -> Rule {

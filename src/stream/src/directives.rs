@@ -12,6 +12,7 @@ use config::{
 use grammar::time::Unit;
 use lang::Contexts;
 use lang::logformat::LogFormat;
+use pattern::{HostNames, Network};
 use rule::condition_after;
 
 use crate::settings::{
@@ -403,7 +404,7 @@ fn forwardfor(s: &mut Statement<'_>) -> Result<(), Refusal> {
         match s.arg(at).as_ref() {
             "except" => {
                 at += 1;
-                let network = pattern::Network::parse(s.bytes(at));
+                let network = Network::parse(s.bytes(at), HostNames::Resolved);
                 let refusal = || s.refuse(at, "'option forwardfor' : 'except' expects <address>[/mask].");
                 option.except = Some(network.ok_or_else(refusal)?);
             }

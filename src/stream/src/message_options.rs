@@ -6,6 +6,7 @@ use config::directive::{Arity, Switch};
 use config::{Directive, Prefix, Refusal, Section, Sections, Setting, Statement};
 use h1::CaseMap;
 use lang::Contexts;
+use pattern::{HostNames, Network};
 use rule::Condition;
 
 use crate::settings::{ForwardedFor, IfNone};
@@ -172,7 +173,7 @@ fn original_to(s: &mut Statement<'_>) -> Result<(), Refusal> {
         match s.arg(at).as_ref() {
             "except" => {
                 at += 1;
-                let network = pattern::Network::parse(s.bytes(at));
+                let network = Network::parse(s.bytes(at), HostNames::Resolved);
                 let refusal =
                     || s.refuse(at, "'option originalto except' expects <address>[/mask] as argument.");
                 option.except = Some(network.ok_or_else(refusal)?);

@@ -24,6 +24,8 @@ pub(crate) struct Terms {
     pub(crate) strictness: Strictness,
     /// Whose order of suites counts.
     pub(crate) order: Order,
+    /// How much is kept of what clients offer.
+    pub(crate) capture: usize,
     /// How many sessions are kept for those who come back; none for no cache.
     pub(crate) cache: usize,
 }
@@ -44,6 +46,7 @@ pub struct Acceptor {
     /// For clients that speak none of the application protocols: they get none, rather than an error.
     without_protocols: Arc<ServerConfig>,
     resolver: Arc<Resolver>,
+    capture: usize,
 }
 
 impl std::fmt::Debug for Acceptor {
@@ -88,7 +91,7 @@ impl Acceptor {
         let mut config = terms.config(resolver.clone())?;
         let without_protocols = Arc::new(config.clone());
         config.alpn_protocols = terms.profile.protocol_list();
-        Ok(Self { config: Arc::new(config), without_protocols, resolver })
+        Ok(Self { config: Arc::new(config), without_protocols, resolver, capture: terms.capture })
     }
 
     /// Begins a session with what a client has sent; none as long as its first message is not complete.
@@ -101,7 +104,12 @@ impl Acceptor {
             Opening::Hello(hello) => (self.config_for(&hello), hello),
         };
         let certificate = self.certificate_for(&hello);
-        Some(Session::accept(config.clone(), came, hello.server_name, certificate))
+        let offer = (self.capture > 0).then(|| hello.offer(self.capture));
+        let mut begun = Session::accept(config.clone(), came, hello.server_name, certificate);
+        if let (Ok(session), Some(offer)) = (&mut begun, offer) {
+            session.keep_offer(offer);
+        }
+        Some(begun)
     }
 
     /// The certificate that the client gets, unless it takes up an earlier session.

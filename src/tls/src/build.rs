@@ -174,6 +174,7 @@ fn acceptor(
         authorities: authorities.map_err(|e| format!("'ca-file' : {e}"))?,
         strictness: settings.strictness.unwrap_or(defaults.bind_strictness),
         order: settings.order.unwrap_or(defaults.bind_order),
+        capture: defaults.capture,
         cache: defaults.cache.unwrap_or(CACHE),
     };
     Acceptor::new(&terms, &filed)

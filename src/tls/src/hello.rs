@@ -1,6 +1,8 @@
 //! A client's first message, read before the session begins: it chooses the certificate and the rules of the session
 //! (RFC 8446, section 4.1.2; RFC 6066, section 3; RFC 7301).
 
+use lang::tls_facts::Offer;
+
 /// What a client offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hello {
@@ -24,6 +26,33 @@ pub struct Hello {
     pub version: u16,
     /// The session that it would resume.
     pub session_id: Vec<u8>,
+}
+
+impl Hello {
+    /// What is kept of it in `room` bytes, the lists one after the other.
+    pub(crate) fn offer(&self, mut room: usize) -> Offer {
+        let suites = bytes(&self.suites);
+        let suites_hash = xxhash_rust::xxh64::xxh64(&suites, 0);
+        let mut keep = |list: Vec<u8>, width: usize| {
+            let kept = list.len().min(room / width * width);
+            room -= kept;
+            list[..kept].into()
+        };
+        Offer {
+            version: self.version,
+            suites: keep(suites, 2),
+            suites_hash,
+            extensions: keep(bytes(&self.extensions), 2),
+            groups: keep(bytes(&self.groups), 2),
+            formats: keep(self.formats.clone(), 1),
+            signatures: keep(bytes(&self.signatures), 2),
+            versions: keep(bytes(&self.versions), 2),
+        }
+    }
+}
+
+fn bytes(numbers: &[u16]) -> Vec<u8> {
+    numbers.iter().flat_map(|n| n.to_be_bytes()).collect()
 }
 
 /// What the bytes that came make up.

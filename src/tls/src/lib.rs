@@ -17,6 +17,7 @@ mod profile;
 mod session;
 mod settings;
 mod verify;
+mod x509;
 
 pub use acceptor::{Acceptor, Order};
 pub use build::{CHECKS, ConnectorMaker};
@@ -24,7 +25,7 @@ pub use certificate::{Certificate, KeyKind};
 pub use connector::{Connector, SessionReuse};
 pub use directory::Strictness;
 pub use fault::Fault;
-pub use fetches::FETCHES;
+pub use fetches::{CLIENT_FETCHES, FETCHES, OWN_FETCHES, SERVER_FETCHES};
 pub use hello::{Hello, Opening};
 pub use names::Version;
 pub use profile::Profile;

@@ -100,6 +100,45 @@ pub(crate) fn suite_name(suite: CipherSuite) -> &'static str {
     new.or_else(|| SUITES_12.iter().find(|s| s.suite == suite).map(|s| s.name)).unwrap_or("(NONE)")
 }
 
+/// Suites that clients offer and that do not exist here.
+const FOREIGN: &[(u16, &str)] = &[
+    (0x000a, "DES-CBC3-SHA"),
+    (0x002f, "AES128-SHA"),
+    (0x0033, "DHE-RSA-AES128-SHA"),
+    (0x0035, "AES256-SHA"),
+    (0x0039, "DHE-RSA-AES256-SHA"),
+    (0x003c, "AES128-SHA256"),
+    (0x003d, "AES256-SHA256"),
+    (0x0067, "DHE-RSA-AES128-SHA256"),
+    (0x006b, "DHE-RSA-AES256-SHA256"),
+    (0x009c, "AES128-GCM-SHA256"),
+    (0x009d, "AES256-GCM-SHA384"),
+    (0x009e, "DHE-RSA-AES128-GCM-SHA256"),
+    (0x009f, "DHE-RSA-AES256-GCM-SHA384"),
+    (0x00ff, "TLS_EMPTY_RENEGOTIATION_INFO_SCSV"),
+    (0xc009, "ECDHE-ECDSA-AES128-SHA"),
+    (0xc00a, "ECDHE-ECDSA-AES256-SHA"),
+    (0xc013, "ECDHE-RSA-AES128-SHA"),
+    (0xc014, "ECDHE-RSA-AES256-SHA"),
+    (0xc023, "ECDHE-ECDSA-AES128-SHA256"),
+    (0xc024, "ECDHE-ECDSA-AES256-SHA384"),
+    (0xc027, "ECDHE-RSA-AES128-SHA256"),
+    (0xc028, "ECDHE-RSA-AES256-SHA384"),
+    (0xccaa, "DHE-RSA-CHACHA20-POLY1305"),
+];
+
+/// What OpenSSL calls a suite that was offered, whether it exists here or not.
+pub(crate) fn offered_name(number: [u8; 2]) -> String {
+    let wanted = u16::from_be_bytes(number);
+    match suite_name(CipherSuite::from(wanted)) {
+        "(NONE)" => FOREIGN.iter().find(|(n, _)| *n == wanted).map_or_else(
+            || format!("UNKNOWN({:02x},{:02x})", number[0], number[1]),
+            |(_, name)| (*name).to_owned(),
+        ),
+        name => name.to_owned(),
+    }
+}
+
 /// The bits of a suite's key.
 pub(crate) fn key_bits(suite: CipherSuite) -> u32 {
     if suite_name(suite).contains("128") && !suite_name(suite).contains("CHACHA20") { 128 } else { 256 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use base::buffer::Buffer;
-use lang::tls_facts::{Resumption, TlsFacts};
+use lang::tls_facts::{Offer, Resumption, TlsFacts};
 use net::{More, Socket};
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
@@ -48,6 +48,8 @@ struct Inner {
     facts: OnceCell<Arc<TlsFacts>>,
     /// The name of the server that was asked for.
     name: Option<Box<str>>,
+    /// What the client offered, where that is kept.
+    offer: Option<Box<Offer>>,
     /// The certificate that was presented.
     own: Option<Arc<Certificate>>,
 }
@@ -123,10 +125,26 @@ impl Session {
         Ok(Self::new(Core::Client(core), told, None))
     }
 
+    /// Keeps what the client offered, for fetches.
+    pub(crate) fn keep_offer(&mut self, offer: Offer) {
+        self.0.offer = Some(Box::new(offer));
+    }
+
     fn new(core: Core, name: Option<Box<str>>, own: Option<Arc<Certificate>>) -> Self {
         let (incoming, plain, outgoing) = (Buffer::new(), Buffer::new(), Buffer::new());
         let (facts, fault) = (OnceCell::new(), None);
-        Self(Box::new(Inner { core, incoming, plain, outgoing, input: Input::Open, fault, facts, name, own }))
+        Self(Box::new(Inner {
+            core,
+            incoming,
+            plain,
+            outgoing,
+            input: Input::Open,
+            fault,
+            facts,
+            name,
+            offer: None,
+            own,
+        }))
     }
 
     /// What both sides agreed on, once the handshake is over.
@@ -270,6 +288,7 @@ impl Inner {
             resumption: if resumed { Resumption::Resumed } else { Resumption::New },
             peer: common.peer_certificates().unwrap_or_default().iter().map(|c| Box::from(&**c)).collect(),
             error: None,
+            offer: self.offer.clone(),
             own: self.own.as_ref().map(|certificate| certificate.der().into()),
         }
     }

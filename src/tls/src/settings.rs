@@ -116,6 +116,7 @@ pub(crate) struct Defaults {
     pub(crate) authorities: Option<PathBuf>,
     pub(crate) extras: Extras,
     pub(crate) cache: Option<usize>,
+    pub(crate) capture: usize,
 }
 
 impl Setting for BindSettings {}
@@ -413,6 +414,11 @@ pub static DIRECTIVES: &[Directive] = &[
         let verify = server_verify(&s.arg(0))
             .ok_or_else(|| s.refuse(0, "'ssl-server-verify' expects 'none' or 'required' as argument."))?;
         s.slot::<Defaults>().server_verify = Some(verify);
+        Ok(())
+    }),
+    global("tune.ssl.capture-buffer-size", Arity::Exactly(1), |s| {
+        let size = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Defaults>().capture = size as usize;
         Ok(())
     }),
     global("tune.ssl.cachesize", Arity::Exactly(1), |s| {

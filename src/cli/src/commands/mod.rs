@@ -8,6 +8,7 @@ mod human;
 mod info;
 mod limits;
 mod listener;
+mod lists;
 mod proxy;
 mod server;
 mod sess;
@@ -21,9 +22,27 @@ pub(crate) mod vars;
 pub use events::Sinks;
 use keyword::Command;
 use keyword::command::Level::{Admin, Operator, User};
+use pattern::Role::{Acl, Map};
 
 /// The commands of this room.
 pub static COMMANDS: &[Command] = &[
+    Command::new(
+        "add acl",
+        "add acl [@<ver>] <acl> <pattern>",
+        "add a pattern to an ACL",
+        Admin,
+        lists::add_acl,
+    ),
+    Command::new(
+        "add map",
+        "add map [@<ver>] <map> <key> <val>",
+        "add an entry to a map, or those of a payload",
+        Admin,
+        lists::add_map,
+    ),
+    Command::new("clear acl", "clear acl [@<ver>] <acl>", "remove all patterns of an ACL", Admin, |cx| {
+        lists::clear(cx, Acl)
+    }),
     Command::new(
         "clear counters",
         "clear counters [all|server <bk>/<srv> [force]]",
@@ -31,6 +50,25 @@ pub static COMMANDS: &[Command] = &[
         Operator,
         stat::clear_counters,
     ),
+    Command::new("clear map", "clear map [@<ver>] <map>", "remove all entries of a map", Admin, |cx| {
+        lists::clear(cx, Map)
+    }),
+    Command::new("commit acl", "commit acl @<ver> <acl>", "let a version of an ACL match", Admin, |cx| {
+        lists::commit(cx, Acl)
+    }),
+    Command::new(
+        "commit map",
+        "commit map @<ver> <map>",
+        "let a version of a map be looked up",
+        Admin,
+        |cx| lists::commit(cx, Map),
+    ),
+    Command::new("del acl", "del acl <acl> [<key>|#<ref>]", "remove patterns of an ACL", Admin, |cx| {
+        lists::del(cx, Acl)
+    }),
+    Command::new("del map", "del map <map> [<key>|#<ref>]", "remove entries of a map", Admin, |cx| {
+        lists::del(cx, Map)
+    }),
     Command::new(
         "disable frontend",
         "disable frontend <frontend>",
@@ -77,6 +115,16 @@ pub static COMMANDS: &[Command] = &[
     Command::new("experimental-mode", "", "", Admin, session::experimental_mode).everywhere(),
     Command::new("expert-mode", "", "", Admin, session::expert_mode).everywhere(),
     Command::new(
+        "get acl",
+        "get acl <acl> <value>",
+        "tell which patterns of an ACL match this",
+        Admin,
+        |cx| lists::get(cx, Acl),
+    ),
+    Command::new("get map", "get map <map> <value>", "tell what a map holds for this", Admin, |cx| {
+        lists::get(cx, Map)
+    }),
+    Command::new(
         "get var",
         "get var <name>",
         "tell the value of a variable of the process",
@@ -91,6 +139,19 @@ pub static COMMANDS: &[Command] = &[
         server::get_weight,
     ),
     Command::new("operator", "operator", "give up being an admin", Operator, session::operator).everywhere(),
+    Command::new("prepare acl", "prepare acl <acl>", "make a new version of an ACL", Admin, |cx| {
+        lists::prepare(cx, Acl)
+    }),
+    Command::new("prepare map", "prepare map <map>", "make a new version of a map", Admin, |cx| {
+        lists::prepare(cx, Map)
+    }),
+    Command::new(
+        "set map",
+        "set map <map> [<key>|#<ref>] <value>",
+        "change the value of entries of a map",
+        Admin,
+        lists::set_map,
+    ),
     Command::new(
         "set maxconn frontend",
         "set maxconn frontend <frontend> <value>",
@@ -156,6 +217,13 @@ pub static COMMANDS: &[Command] = &[
         server::set_weight,
     ),
     Command::new(
+        "show acl",
+        "show acl [@<ver>] <acl>",
+        "list the ACLs, or the patterns of one",
+        Admin,
+        |cx| lists::show(cx, Acl),
+    ),
+    Command::new(
         "show activity",
         "show activity [-1|0|thread_num]",
         "what the worker threads have done",
@@ -212,6 +280,13 @@ pub static COMMANDS: &[Command] = &[
         descriptors::show_libs,
     )
     .everywhere(),
+    Command::new(
+        "show map",
+        "show map [@<ver>] [map]",
+        "list the maps, or the entries of one",
+        Admin,
+        |cx| lists::show(cx, Map),
+    ),
     Command::new("show schema json", "show schema json", "the schema of the JSON forms", User, stat::schema),
     Command::new(
         "show servers conn",

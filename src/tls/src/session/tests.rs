@@ -58,6 +58,7 @@ fn acceptor(profile: Profile, strictness: Strictness, certificates: &[Arc<Certif
         authorities: None,
         strictness,
         order: Order::Own,
+        capture: 0,
         cache: 100,
     };
     Acceptor::new(&terms, &filed).unwrap()
