@@ -53,10 +53,12 @@ pub(crate) const ROOMS: &[Tables] = &[
         bind_options: tls::BIND_OPTIONS,
         server_options: tls::SERVER_OPTIONS,
         fetches: tls::FETCHES,
+        converters: tls::CONVERTERS,
         checks: tls::CHECKS,
         ..Tables::NONE
     },
     Tables { fetches: tls::CLIENT_FETCHES, ..Tables::NONE },
+    Tables { fetches: tls::ROOT_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::OWN_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::SERVER_FETCHES, ..Tables::NONE },
     Tables {

@@ -11,6 +11,7 @@ use backend::connection::{Particulars, Surroundings, source, spec};
 use backend::dial::{HeaderSettings, ServerNamespace, ServerPort, Shown};
 use base::addr::{Addr, Family};
 use base::ration::Claim;
+use lang::facts::Encryption;
 use net::Namespace;
 use net::connect::{Connecting, start};
 use net::{Deadline, More, Switch};
@@ -224,7 +225,10 @@ pub(crate) async fn dial(
         let name = told_name(story, server);
         let secured =
             Box::pin(secure::with_server(&mut conn, &tls.connector, name.as_deref(), story.deadline));
-        secured.await.map_err(|fault| if fault.is_late() { DialError::Late } else { DialError::Refused })?;
+        if let Err(fault) = secured.await {
+            story.facts.server_tls = Encryption::Tls(Arc::new(fault.facts()));
+            return Err(if fault.is_late() { DialError::Late } else { DialError::Refused });
+        }
     }
     story.note_server(&conn, Some(to));
     if traits != Traits::default() {
