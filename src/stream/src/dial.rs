@@ -15,6 +15,7 @@ use lang::facts::Encryption;
 use net::Namespace;
 use net::connect::{Connecting, start};
 use net::{Deadline, More, Switch};
+use tls::Fault;
 use wire::proxy::{self, Origin, Tlv};
 use wire::{Parsed, socks4};
 
@@ -223,12 +224,17 @@ pub(crate) async fn dial(
     }
     if let Some(tls) = &server.tls {
         let name = told_name(story, server);
+        if story.site.rates.is_crowded() {
+            story.facts.server_tls = Encryption::Tls(Arc::new(Fault::crowded().facts()));
+            return Err(DialError::Refused);
+        }
         let secured =
             Box::pin(secure::with_server(&mut conn, &tls.connector, name.as_deref(), story.deadline));
         if let Err(fault) = secured.await {
             story.facts.server_tls = Encryption::Tls(Arc::new(fault.facts()));
             return Err(if fault.is_late() { DialError::Late } else { DialError::Refused });
         }
+        secure::count_key(story, &conn);
     }
     story.note_server(&conn, Some(to));
     if traits != Traits::default() {

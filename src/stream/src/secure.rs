@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use lang::facts::Encryption;
+use lang::tls_facts::Resumption;
 use net::Deadline;
 use tls::{Acceptor, Connector, Fault, Session};
 use tokio::sync::Semaphore;
@@ -77,6 +78,11 @@ pub(crate) async fn with_client(
     conn: &mut Conn,
     acceptor: &Acceptor,
 ) -> Result<(), Fault> {
+    let counters = &story.site.counters.tls;
+    counters.rate_max.raise(u64::from(counters.rate.hit(story.now())));
+    if story.site.rates.is_crowded() {
+        return Err(Fault::crowded());
+    }
     let timeouts = &story.frontend.common.timeouts;
     let (since, limit) = (timeouts.handshake.or(timeouts.client), story.site.tuning.buffer_size);
     story.expire(story.session.accepted.0, since);
@@ -92,7 +98,11 @@ pub(crate) async fn with_client(
         })
         .await?;
     }
-    story.session.tls = Encryption::Tls(session.facts());
+    let facts = session.facts();
+    if facts.resumption == Resumption::New {
+        counters.client_keys_max.raise(u64::from(counters.client_keys.hit(story.now())));
+    }
+    story.session.tls = Encryption::Tls(facts);
     conn.tls = Some(session);
     story.handshake = story.now();
     Ok(())
@@ -147,4 +157,12 @@ pub(crate) async fn with_server(
 /// What is known of how a connection to a server is encrypted.
 pub(crate) fn facts(conn: &Conn) -> Encryption {
     conn.tls.as_ref().map_or(Encryption::Clear, |session| Encryption::Tls(session.facts()))
+}
+
+/// Counts a connection to a server that did not take up an earlier session.
+pub(crate) fn count_key(story: &Story<'_>, conn: &Conn) {
+    let counters = &story.site.counters.tls;
+    if facts(conn).tls().is_some_and(|t| t.resumption == Resumption::New) {
+        counters.server_keys_max.raise(u64::from(counters.server_keys.hit(story.now())));
+    }
 }

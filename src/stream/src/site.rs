@@ -483,11 +483,18 @@ fn backend_side(
 pub struct Rates {
     connections: AtomicU32,
     sessions: AtomicU32,
+    handshakes: AtomicU32,
+    encrypted: u32,
 }
 
 impl Rates {
     fn new(limits: RateLimits) -> Self {
-        Self { connections: AtomicU32::new(limits.connections), sessions: AtomicU32::new(limits.sessions) }
+        Self {
+            connections: AtomicU32::new(limits.connections),
+            sessions: AtomicU32::new(limits.sessions),
+            handshakes: AtomicU32::new(limits.handshakes),
+            encrypted: limits.encrypted,
+        }
     }
 
     /// `maxconnrate`.
@@ -498,6 +505,26 @@ impl Rates {
     /// `maxsessrate`.
     pub fn sessions(&self) -> u32 {
         self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// `maxsslrate`.
+    pub fn handshakes(&self) -> u32 {
+        self.handshakes.load(Ordering::Relaxed)
+    }
+
+    /// `maxsslconn`.
+    pub fn encrypted(&self) -> u32 {
+        self.encrypted
+    }
+
+    /// Whether no more connections may be encrypted.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.encrypted > 0 && tls::figures().current() >= u64::from(self.encrypted)
+    }
+
+    /// Changes `maxsslrate`.
+    pub fn limit_handshakes(&self, rate: u32) {
+        self.handshakes.store(rate, Ordering::Relaxed);
     }
 
     /// Changes `maxconnrate`.
@@ -512,7 +539,7 @@ impl Rates {
 
     /// Whether there is a limit at all.
     pub(crate) fn any(&self) -> bool {
-        self.connections() > 0 || self.sessions() > 0
+        self.connections() > 0 || self.sessions() > 0 || self.handshakes() > 0
     }
 }
 

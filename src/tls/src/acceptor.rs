@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use config::directive::Switch;
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{DistinguishedName, ServerConfig, SignatureScheme};
 
@@ -12,6 +12,7 @@ use crate::certificate::Certificate;
 use crate::directory::{Directory, Strictness};
 use crate::fault::Fault;
 use crate::hello::{Hello, Opening};
+use crate::memory::Memory;
 use crate::pki::chain::Trust;
 use crate::pki::error::Ignored;
 use crate::profile::Profile;
@@ -171,7 +172,7 @@ impl Terms {
         config.ignore_client_order = self.order == Order::Own;
         config.session_storage = match self.cache {
             0 => Arc::new(NoServerSessionStorage {}),
-            size => ServerSessionMemoryCache::new(size),
+            size => Memory::new(size),
         };
         if self.profile.tickets != Some(Switch::Off) {
             config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()

@@ -34,6 +34,7 @@ const EMPTY: ConnFault =
 const ABORT: ConnFault =
     ConnFault { id: 25, name: "SSL_ABORT", message: "Connection error during SSL handshake" };
 const TIMEOUT: ConnFault = ConnFault { id: 26, name: "SSL_TIMEOUT", message: "Timeout during SSL handshake" };
+const CROWDED: ConnFault = ConnFault { id: 27, name: "SSL_TOO_MANY", message: "Too many SSL connections" };
 const CA: ConnFault =
     ConnFault { id: 30, name: "SSL_CA_FAIL", message: "SSL client CA chain cannot be verified" };
 const CERTIFICATE: ConnFault =
@@ -69,6 +70,11 @@ impl Fault {
     /// The handshake took too long.
     pub fn late() -> Self {
         Self { conn: TIMEOUT, reason: "timeout".into(), code: 0, known: None }
+    }
+
+    /// There are too many sessions already (`maxsslconn`).
+    pub fn crowded() -> Self {
+        Self { conn: CROWDED, reason: "too many sessions".into(), code: 0, known: None }
     }
 
     /// Whether it took too long.

@@ -19,6 +19,7 @@ use rustls::{ClientConfig, CommonState, HandshakeKind, ServerConfig};
 
 use crate::certificate::Certificate;
 use crate::fault::Fault;
+use crate::figures::Counted;
 use crate::names::{self, Version};
 use crate::verify::{self, OfClients, Outcome};
 
@@ -53,6 +54,7 @@ struct Inner {
     known: Option<Box<Known>>,
     /// The certificate that was presented.
     own: Option<Arc<Certificate>>,
+    _counted: Counted,
 }
 
 /// What is known of few sessions.
@@ -158,6 +160,7 @@ impl Session {
             name,
             known: None,
             own,
+            _counted: Counted::new(),
         }))
     }
 
