@@ -6,6 +6,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::reference::{self, Found, Reference, User};
+use base::registry::Registry;
+
 use crate::regex::Regex;
 
 /// What an argument must be. The names are those that `-dK` prints.
@@ -47,15 +50,43 @@ pub enum ArgKind {
     Hex,
     /// `s`, `ms` or `us`.
     SecondUnit,
+    /// The name of an ACL.
+    Acl,
+    /// The scope of variables, or nothing for all scopes.
+    Scope,
+    /// `with_qm`.
+    QueryOption,
     /// The way to a field of a Protocol Buffers message: numbers with dots between them.
     FieldPath,
 }
 
 impl ArgKind {
+    /// Whether nothing at all is one empty text.
+    fn may_be_empty(self) -> bool {
+        self == Self::Str || self.reference().is_some()
+    }
+
+    /// What it names, if that is looked up once the whole configuration is known.
+    fn reference(self) -> Option<reference::Kind> {
+        match self {
+            Self::Frontend => Some(reference::Kind::Frontend),
+            Self::Backend => Some(reference::Kind::Backend),
+            Self::Server => Some(reference::Kind::Server),
+            Self::Acl => Some(reference::Kind::Acl),
+            _ => None,
+        }
+    }
+
     /// The word for error messages and listings.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Str | Self::Hex | Self::SecondUnit => "string",
+            Self::Str
+            | Self::Hex
+            | Self::SecondUnit
+            | Self::QueryOption
+            | Self::Scope
+            | Self::Acl
+            | Self::Var => "string",
             Self::Int => "integer",
             Self::Time => "delay",
             Self::Size => "size",
@@ -69,7 +100,6 @@ impl ArgKind {
             Self::Server => "server",
             Self::Userlist => "user list",
             Self::Regex => "regex",
-            Self::Var => "variable",
             Self::Delimiter => "delimiter",
             Self::FieldPath => "Protocol buffers field number",
         }
@@ -140,6 +170,8 @@ pub enum Arg {
     Ipv6(Ipv6Addr),
     /// A regular expression, made by the check of the converter that takes it.
     Regex(Regex),
+    /// A name that is looked up once the whole configuration is known.
+    Reference(Reference),
     /// One of the words that a converter knows, by its place among them; made by the converter's check.
     Choice(usize),
     /// What another room made of it.
@@ -209,11 +241,45 @@ impl Args {
         }
     }
 
+    /// What the name at `i` means, once that is known.
+    pub fn found(&self, i: usize) -> Option<&Found> {
+        match self.0.get(i) {
+            Some(Arg::Reference(reference)) => reference.found(),
+            _ => None,
+        }
+    }
+
     /// What another room made of argument `i`.
     pub fn made<T: Any>(&self, i: usize) -> Option<&T> {
         match self.0.get(i) {
             Some(Arg::Made(made)) => made.0.downcast_ref(),
             _ => None,
+        }
+    }
+
+    /// The names that are looked up once the whole configuration is known.
+    pub(crate) fn references(&self) -> impl Iterator<Item = &Reference> {
+        self.0.iter().filter_map(|arg| match arg {
+            Arg::Reference(reference) => Some(reference),
+            _ => None,
+        })
+    }
+
+    /// Turns names into references, which the registry is told of.
+    pub(crate) fn refer(
+        &mut self,
+        signature: &Signature,
+        registry: &Registry,
+        what: &'static str,
+        keyword: &'static str,
+    ) {
+        for (argument, (arg, kind)) in self.0.iter_mut().zip(signature.kinds).enumerate() {
+            let Some(kind) = kind.reference() else { continue };
+            let Arg::Str(name) = arg else { continue };
+            let user = User { keyword, what, argument };
+            let reference = Reference::new(kind, &String::from_utf8_lossy(name), user);
+            registry.refer(reference.clone());
+            *arg = Arg::Reference(reference);
         }
     }
 
@@ -227,7 +293,7 @@ impl Args {
         // A fetch without parentheses and one with empty ones are the same.
         let written = if written.len() == 1 && written[0].is_empty() && signature.required == 0 {
             &[]
-        } else if written.is_empty() && signature.required > 0 && signature.kinds[0] == ArgKind::Str {
+        } else if written.is_empty() && signature.required > 0 && signature.kinds[0].may_be_empty() {
             // Nothing at all is one empty text.
             &[&[] as &[u8]]
         } else {
@@ -290,6 +356,7 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         ArgKind::Str
         | ArgKind::Frontend
         | ArgKind::Backend
+        | ArgKind::Acl
         | ArgKind::Table
         | ArgKind::Server
         | ArgKind::Regex
@@ -297,6 +364,12 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         ArgKind::Userlist => Ok(Arg::Users(crate::users::Reference::new(&word))),
         ArgKind::SecondUnit if matches!(text, b"s" | b"ms" | b"us") => Ok(Arg::Str(text.into())),
         ArgKind::SecondUnit => Err(format!("expects 's', 'ms' or 'us', got '{word}'")),
+        ArgKind::Scope if matches!(text, b"" | b"sess" | b"txn" | b"req" | b"res" | b"proc") => {
+            Ok(Arg::Str(text.into()))
+        }
+        ArgKind::Scope => Err(format!("invalid scope '{word}', must be one of: sess, txn, req, res, proc")),
+        ArgKind::QueryOption if matches!(text, b"" | b"with_qm") => Ok(Arg::Str(text.into())),
+        ArgKind::QueryOption => Err("supported options are: 'with_qm'".into()),
         ArgKind::Hex => unhex(text).map(|bytes| Arg::Str(bytes.into())).ok_or_else(bad),
         ArgKind::FieldPath => match crate::converters::protobuf::field_path(text) {
             Some(_) => Ok(Arg::Str(text.into())),

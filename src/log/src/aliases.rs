@@ -47,7 +47,7 @@ pub static ALIASES: &[Alias] = &[
     any("Td", PLAIN, END, |s, f| f.integer(timer(s, Timers::data_ms))),
     any("Th", PLAIN, END, |s, f| f.integer(timer(s, Timers::handshake_ms))),
     http("Ti", PLAIN, END, |s, f| f.integer(timer(s, Timers::idle_ms))),
-    http("Tq", PLAIN, END, |s, f| f.integer(timer(s, until_request))),
+    http("Tq", PLAIN, END, |s, f| f.integer(timer(s, Timers::until_request_ms))),
     http("TR", PLAIN, END, |s, f| f.integer(timer(s, Timers::request_ms))),
     http("Tr", PLAIN, END, |s, f| f.integer(timer(s, Timers::response_ms))),
     any("Tt", PLAIN, END, |s, f| f.growing(timer(s, Timers::total_ms))),
@@ -158,11 +158,6 @@ fn timer(s: &Scene<'_>, of: fn(&Timers) -> i64) -> i64 {
 }
 
 /// From the beginning to the complete request, of which no part may be missing.
-fn until_request(t: &Timers) -> i64 {
-    let parts = [t.handshake_ms(), t.idle_ms(), t.request_ms()];
-    if parts.iter().any(|p| *p < 0) { -1 } else { parts.iter().sum() }
-}
-
 fn figure(s: &Scene<'_>, of: fn(&StreamFacts) -> u64) -> i64 {
     s.stream.map_or(0, |x| of(x) as i64)
 }

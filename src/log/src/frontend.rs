@@ -147,7 +147,7 @@ impl FrontendLog {
         }
         let mut text = Vec::with_capacity(128);
         self.0.failure.render(scene, &mut text);
-        match &scene.session.listener_name {
+        match scene.session.listener_name() {
             Some(name) => text.extend_from_slice(name.as_bytes()),
             None => text.extend_from_slice(scene.session.listener_id.to_string().as_bytes()),
         }

@@ -98,6 +98,9 @@ impl Part {
         if value.len() > self.of(head).len() + room {
             return txn.rewrite_failed(REQUEST);
         }
+        if let (Self::Method, Some(stream)) = (self, txn.stream.as_deref_mut()) {
+            stream.first_method.get_or_insert_with(|| Box::new(head.method.clone()));
+        }
         self.set(head, value);
         if self == Self::Target && !name_host(head) {
             return txn.rewrite_failed(REQUEST);

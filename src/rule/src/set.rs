@@ -1,5 +1,6 @@
 //! Rule sets: lists of rules and how they are run.
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +85,7 @@ impl RuleList {
         if let Some(stream) = txn.stream.as_deref_mut().filter(|_| start == 0) {
             stream.rewrites.strictness = RewriteStrictness::default();
         }
+        waits(txn, None);
         for (i, rule) in self.0.iter().enumerate().skip(start) {
             let applies = match &rule.condition {
                 None => Truth::True,
@@ -92,14 +94,31 @@ impl RuleList {
             match applies {
                 Truth::False => continue,
                 // What comes may also change what the rules before this one say.
-                Truth::NotYet => return Outcome::Waiting(Wait::Data, 0),
+                Truth::NotYet => {
+                    waits(txn, Some(rule));
+                    return Outcome::Waiting(Wait::Data, 0);
+                }
                 Truth::True => {}
             }
-            match rule.action.act(txn) {
+            // Nearly all rules let the next one follow: a verdict that holds nothing need not be dropped.
+            let verdict = ManuallyDrop::new(rule.action.act(txn));
+            if matches!(*verdict, Verdict::Continue) {
+                continue;
+            }
+            match ManuallyDrop::into_inner(verdict) {
                 Verdict::Continue => {}
-                Verdict::NotYet => return Outcome::Waiting(Wait::Data, i),
-                Verdict::WaitForBody(body) => return Outcome::Waiting(Wait::Body(body), i + 1),
-                Verdict::Pause(time) => return Outcome::Waiting(Wait::Pause(time), i + 1),
+                Verdict::NotYet => {
+                    waits(txn, Some(rule));
+                    return Outcome::Waiting(Wait::Data, i);
+                }
+                Verdict::WaitForBody(body) => {
+                    waits(txn, Some(rule));
+                    return Outcome::Waiting(Wait::Body(body), i + 1);
+                }
+                Verdict::Pause(time) => {
+                    waits(txn, Some(rule));
+                    return Outcome::Waiting(Wait::Pause(time), i + 1);
+                }
                 Verdict::Accept => {
                     remember(txn, rule);
                     return Outcome::Done;
@@ -111,6 +130,14 @@ impl RuleList {
             }
         }
         Outcome::Done
+    }
+}
+
+/// Notes which rule waits for more, if one does.
+fn waits(txn: &mut Txn<'_>, rule: Option<&Rule>) {
+    let Some(stream) = txn.stream.as_deref_mut() else { return };
+    if rule.is_some() || stream.waiting_rule.is_some() {
+        stream.waiting_rule = rule.map(|rule| (rule.place.file.clone(), rule.place.line));
     }
 }
 
@@ -273,8 +300,9 @@ mod tests {
 
     fn condition(text: &str) -> Option<Condition> {
         let mut registry = Registry::default();
-        registry.add(lang::fetches::FETCHES);
-        registry.add(lang::fetches::content::FETCHES);
+        for table in lang::fetches::TABLES {
+            registry.add(table);
+        }
         registry.add(crate::PREDEFINED_ACLS);
         let place = grammar::line::Place { file: "a.cfg", line: 1 };
         let words = split(text.as_bytes(), place, &NoVariables).unwrap();

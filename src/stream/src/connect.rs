@@ -12,7 +12,7 @@ use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
 
-use lang::facts::{Persistence, Priority, ServerConnection};
+use lang::facts::{Outgoing, Persistence, Priority, ServerConnection};
 use pool::Turn;
 use queue::{Order, Outcome};
 
@@ -376,11 +376,14 @@ async fn connect(
     story.expire(now, story.connect_timeout(backend));
     let conn = dial(story, backend, server, traits).await.map_err(|e| {
         let cause = match e {
-            DialError::Refused => Cause::ServerAbort,
+            DialError::Refused(fault) => {
+                story.facts.outgoing = Outgoing::Failed(fault);
+                Cause::ServerAbort
+            }
             DialError::Late => Cause::ServerTimeout,
         };
         // A server that refuses at once is given a moment.
-        let pause = if e == DialError::Refused { Pause::Short } else { Pause::No };
+        let pause = if matches!(e, DialError::Refused(_)) { Pause::Short } else { Pause::No };
         Missed { failure: Failure::new(503, Termination::new(cause, Phase::Connect)), pause }
     })?;
     let side = Owned::new(seat, H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response));

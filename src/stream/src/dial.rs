@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,9 +12,9 @@ use backend::connection::{Particulars, Surroundings, source, spec};
 use backend::dial::{HeaderSettings, ServerNamespace, ServerPort, Shown};
 use base::addr::{Addr, Family};
 use base::ration::Claim;
-use lang::facts::Encryption;
+use lang::facts::{ConnFault, Encryption};
 use net::Namespace;
-use net::connect::{Connecting, start};
+use net::connect::{ConnectError, ConnectErrorKind, Connecting, start};
 use net::{Deadline, More, Switch};
 use tls::Fault;
 use wire::proxy::{self, Origin, Tlv};
@@ -188,7 +189,7 @@ fn tlvs<'a>(story: &'a Story<'_>, settings: &HeaderSettings, values: &'a [(u8, V
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DialError {
     /// The server, or the proxy before it, did not let us in.
-    Refused,
+    Refused(ConnFault),
     /// It took too long.
     Late,
 }
@@ -201,11 +202,12 @@ pub(crate) async fn dial(
     traits: Traits,
 ) -> Result<Conn, DialError> {
     let to = traits.to.clone().unwrap_or_else(|| Addr::clone(&server.address.load()));
+    story.note_target(&to);
     let first = server.dial.socks4.as_ref().unwrap_or(&to);
     let around = surroundings(story.site, backend);
-    let (spec, lease) =
-        spec(&backend.core, server, first, &around, &traits.particulars()).map_err(|_| DialError::Refused)?;
-    let mut connecting = start(&spec).map_err(|_| DialError::Refused)?;
+    let (spec, lease) = spec(&backend.core, server, first, &around, &traits.particulars())
+        .map_err(|_| DialError::Refused(ConnFault::PORT_RANGE))?;
+    let mut connecting = start(&spec).map_err(|e| DialError::Refused(fault(&e)))?;
     established(&mut connecting, story.deadline).await?;
     let mut conn = Conn::new(connecting.into_socket());
     conn.claim = Claim::Reserved;
@@ -225,14 +227,15 @@ pub(crate) async fn dial(
     if let Some(tls) = &server.tls {
         let name = told_name(story, server);
         if story.site.rates.is_crowded() {
-            story.facts.server_tls = Encryption::Tls(Arc::new(Fault::crowded().facts()));
-            return Err(DialError::Refused);
+            let fault = Fault::crowded();
+            story.facts.server_tls = Encryption::Tls(Arc::new(fault.facts()));
+            return Err(DialError::Refused(fault.conn));
         }
         let secured =
             Box::pin(secure::with_server(&mut conn, &tls.connector, name.as_deref(), story.deadline));
         if let Err(fault) = secured.await {
             story.facts.server_tls = Encryption::Tls(Arc::new(fault.facts()));
-            return Err(if fault.is_late() { DialError::Late } else { DialError::Refused });
+            return Err(if fault.is_late() { DialError::Late } else { DialError::Refused(fault.conn) });
         }
         secure::count_key(story, &conn);
     }
@@ -255,10 +258,33 @@ pub(crate) fn surroundings(site: &Site, backend: &BackendSide) -> Surroundings {
 
 async fn established(connecting: &mut Connecting, deadline: &mut Deadline) -> Result<(), DialError> {
     poll_fn(|cx| match connecting.poll_established(cx) {
-        Poll::Ready(done) => Poll::Ready(done.map_err(|_| DialError::Refused)),
+        Poll::Ready(done) => Poll::Ready(done.map_err(|e| DialError::Refused(fault(&e)))),
         Poll::Pending => late(cx, deadline),
     })
     .await
+}
+
+/// Why the system says that there is no connection.
+fn fault(e: &ConnectError) -> ConnFault {
+    match e.kind() {
+        ConnectErrorKind::Refused => ConnFault::REFUSED,
+        ConnectErrorKind::Unreachable => ConnFault::UNREACHABLE,
+        ConnectErrorKind::NoPorts => ConnFault::NO_PORTS,
+        ConnectErrorKind::BadSource => ConnFault::CANNOT_BIND,
+        ConnectErrorKind::NoProcessFds => ConnFault::PROCESS_FDS,
+        ConnectErrorKind::NoSystemFds => ConnFault::SYSTEM_FDS,
+        _ => ConnFault::SOCKET,
+    }
+}
+
+/// Why nothing can be said to a server.
+fn broken(e: &io::Error) -> ConnFault {
+    match e.kind() {
+        ErrorKind::ConnectionRefused => ConnFault::REFUSED,
+        ErrorKind::ConnectionReset => ConnFault::RESET,
+        ErrorKind::BrokenPipe => ConnFault::PIPE,
+        _ => ConnFault::SOCKET,
+    }
 }
 
 /// Sends what comes before everything else.
@@ -266,7 +292,7 @@ async fn send(conn: &mut Conn, bytes: &[u8], deadline: &mut Deadline) -> Result<
     conn.output.ensure_capacity(bytes.len());
     conn.output.extend(bytes);
     poll_fn(|cx| match conn.poll_flush(cx, More::No) {
-        Poll::Ready(done) => Poll::Ready(done.map_err(|_| DialError::Refused)),
+        Poll::Ready(done) => Poll::Ready(done.map_err(|e| DialError::Refused(broken(&e)))),
         Poll::Pending => late(cx, deadline),
     })
     .await
@@ -275,7 +301,7 @@ async fn send(conn: &mut Conn, bytes: &[u8], deadline: &mut Deadline) -> Result<
 /// Asks a SOCKS4 proxy for a connection.
 async fn ask_for(conn: &mut Conn, to: &Addr, deadline: &mut Deadline) -> Result<(), DialError> {
     // The protocol knows no other addresses.
-    let Addr::Inet(SocketAddr::V4(to)) = to else { return Err(DialError::Refused) };
+    let Addr::Inet(SocketAddr::V4(to)) = to else { return Err(DialError::Refused(ConnFault::SOCKS4_SEND)) };
     let mut request = Vec::with_capacity(32);
     socks4::encode_request(*to, &mut request);
     send(conn, &request, deadline).await?;
@@ -290,11 +316,11 @@ fn poll_reply(cx: &mut Context<'_>, conn: &mut Conn, deadline: &mut Deadline) ->
                 return Poll::Ready(Ok(()));
             }
             Ok(Parsed::Partial) => {}
-            Err(_) => return Poll::Ready(Err(DialError::Refused)),
+            Err(_) => return Poll::Ready(Err(DialError::Refused(ConnFault::SOCKS4_DENY))),
         }
         match conn.poll_fill(cx, socks4::REPLY_LEN) {
             Poll::Ready(Ok(Filled::Bytes(_))) => {}
-            Poll::Ready(_) => return Poll::Ready(Err(DialError::Refused)),
+            Poll::Ready(_) => return Poll::Ready(Err(DialError::Refused(ConnFault::SOCKS4_RECV))),
             Poll::Pending => return late(cx, deadline),
         }
     }

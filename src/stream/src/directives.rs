@@ -320,6 +320,7 @@ pub static CHECKS: &[Check] = &[
     Check { name: "use-server", run: switching::check_servers },
     Check { name: "file sizes", run: check_sizes },
     Check { name: "profiles of rules", run: check_profiles },
+    Check { name: "references", run: crate::references::resolve },
     Check { name: "listeners", run: crate::listeners::complete },
 ];
 

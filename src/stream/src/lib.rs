@@ -27,6 +27,7 @@ mod listeners;
 pub mod live;
 pub mod message_options;
 mod meter;
+mod references;
 mod reserve;
 mod rest;
 mod run;
@@ -40,6 +41,7 @@ mod story;
 pub mod switching;
 mod tcp;
 mod worker;
+mod world;
 
 pub use actions::ACTIONS;
 pub use crew::Crew;

@@ -162,7 +162,7 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, listener: &ListenerFacts)
 
 fn facts(
     site: &Site,
-    listener: &ListenerFacts,
+    listener: &Arc<ListenerFacts>,
     socket: &Socket,
     source: Addr,
     now: (Tick, WallTime),
@@ -177,7 +177,7 @@ fn facts(
         source: Some(source.unmapped()),
         destination,
         socket: Some(socket.number()),
-        listener_name: listener.name.clone(),
+        entrance: Some(listener.clone()),
         listener_id: listener.id,
         expected: listener.expected,
         accepted: now,
@@ -193,7 +193,7 @@ fn refuses(story: &mut Story<'_>, rules: &RuleList) -> bool {
 impl Session {
     fn open(worker: Rc<Worker>, permit: Permit, accepted: Accepted) -> (Self, Conn) {
         worker.begin_run();
-        let (site, listener) = (&*worker.site, &*permit.listener);
+        let (site, listener) = (&*worker.site, &permit.listener);
         let (socket, source) = (accepted.socket.attach(), accepted.source);
         let facts = facts(site, listener, &socket, source, (worker.now(), worker.date()));
         let mut conn = Conn::new(socket);
@@ -305,6 +305,7 @@ async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend
     story.facts.bytes_in += relayed.bytes_in;
     story.facts.bytes_out += relayed.bytes_out;
     story.sent += relayed.bytes_out;
+    story.part_from_server();
     story.facts.termination = relayed.termination;
     Ok(lease.held.0.clone())
 }
@@ -322,7 +323,7 @@ async fn content(story: &mut Story<'_>, client: &mut Conn, rules: &Rules) -> Res
 fn route<'s>(story: &mut Story<'s>, client: &Conn) -> Option<&'s BackendSide> {
     let looks = !story.frontend.routes.is_empty() || !story.frontend.switching.force.is_empty();
     let stage = if looks { recognise(story, client) } else { Stage::Connection };
-    switching::backend(story, &story.raw_scene(stage, client))
+    switching::backend(story, || story.raw_scene(stage, client))
 }
 
 /// Chooses the server, where rules do that.

@@ -15,11 +15,11 @@ use config::diagnostic::Message;
 use config::directive::Switch;
 use config::draft::{Resolution, Showing, Speech};
 use config::global::{CloseSpread, EventLoop, ProcessLimits, SocketBuffers};
-use config::{Draft, Mode, ProxyDraft, Severity};
-use lang::Scene;
+use config::{Draft, Mode, ProxyDraft, ProxyKind, Severity};
 use lang::facts::{
     Authentication, Expected, LevelOverride, ProcessFacts, ProxyFacts, ProxyLimits, ServerFacts,
 };
+use lang::{Scene, Wishes};
 use log::Step;
 use net::{AcceptProxy, ListenerSettings};
 use rule::{Pages, Recorder, RuleSets, Rules};
@@ -70,6 +70,8 @@ pub struct Site {
     /// How client connections end when the process stops.
     pub close_spread: CloseSpread,
     speech: Speech,
+    /// What expressions want kept.
+    pub(crate) wishes: Wishes,
     /// Whether streams show what happens on standard output.
     pub(crate) events: Showing,
     /// The frontends, `listen` sections among them, in the order of the configuration.
@@ -249,7 +251,7 @@ impl Site {
     /// Builds the site of a checked draft, for that many worker threads.
     pub fn build(
         draft: &Draft,
-        process: ProcessFacts,
+        mut process: ProcessFacts,
         clock: Clock,
         workers: usize,
     ) -> Result<Self, Vec<BuildError>> {
@@ -260,6 +262,7 @@ impl Site {
             backends_by_name.insert(proxy.name.clone(), backends.len());
             backends.push(backend_side(index, proxy, draft, (workers, clock.now()), &mut errors));
         }
+        process.variables = draft.global::<rule::GlobalVariables>().start();
         let mut site = Self {
             counters: ProcessCounters::default(),
             live: StreamCounters::new(workers),
@@ -276,6 +279,7 @@ impl Site {
             close_spread: draft.global(),
             speech: draft.readings.speech,
             events: draft.readings.showing,
+            wishes: Wishes(draft.wishes),
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -414,12 +418,15 @@ fn facts(proxy: &ProxyDraft) -> ProxyFacts {
         retries: proxy.slots.get_or_default::<BackendSettings>().retries,
     };
     let proxied = proxy.slots.get_or_default::<HttpOptions>().proxy_header.is_on();
+    let routes: Routes = proxy.slots.get_or_default();
+    let own = (proxy.kind == ProxyKind::Listen).then(|| proxy.name.clone());
     ProxyFacts {
         name: proxy.name.clone(),
         id: proxy.id.unwrap_or(0),
         http: proxy.mode == Mode::Http,
         limits,
         authentication: if proxied { Authentication::Proxy } else { Authentication::Server },
+        default_backend: routes.default.map(|(name, _)| name).or(own),
     }
 }
 

@@ -8,7 +8,8 @@ use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::Termination;
 use http::{RequestHead, ResponseHead};
-use lang::facts::{Buffered, Hope, Payload, Scene, SessionFacts, StreamFacts, Timers};
+use lang::Wishes;
+use lang::facts::{Buffered, Hope, Outgoing, Payload, Scene, SessionFacts, StreamFacts, Timers};
 use lang::logformat::Needs;
 use net::Deadline;
 use rule::Txn;
@@ -364,12 +365,34 @@ impl<'s> Story<'s> {
         Scene { stream: None, ..self.scene(Stage::Connection, None) }
     }
 
+    /// Remembers where the connection to the server is to go, which it may never reach.
+    pub(crate) fn note_target(&mut self, to: &Addr) {
+        self.facts.outgoing = Outgoing::Open;
+        if self.site.wishes.contains(Wishes::SERVER_ADDRESSES) {
+            self.facts.server_addr = Some(to.clone());
+            self.facts.server_source = Some(Addr::any(to.family()));
+        }
+    }
+
     /// Remembers the two ends of the connection to the server, where somebody logs them.
+    #[inline]
     pub(crate) fn note_server(&mut self, conn: &Conn, to: Option<Addr>) {
         self.facts.server_tls = secure::facts(conn);
-        if self.frontend.log.needs().contains(Needs::SERVER_ADDRESSES) {
+        self.facts.outgoing = Outgoing::Open;
+        if self.site.wishes.contains(Wishes::ROUND_TRIPS) {
+            self.facts.server_socket = Some(conn.socket.number());
+        }
+        let wanted = self.site.wishes.contains(Wishes::SERVER_ADDRESSES);
+        if wanted || self.frontend.log.needs().contains(Needs::SERVER_ADDRESSES) {
             self.facts.server_addr = to.or_else(|| conn.socket.peer_addr().ok());
             self.facts.server_source = conn.socket.local_addr().ok();
+        }
+    }
+
+    /// The stream and its connection to the server part.
+    pub(crate) fn part_from_server(&mut self) {
+        if let Some(socket) = self.facts.server_socket.take() {
+            self.facts.server_round_trip = net::round_trip(socket);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use lang::arg::{ArgKind, Args, Signature};
-use lang::expr::{Converter, Cursor, Fetch, FetchFn, Fetched, Outlook, Values, unchecked};
+use lang::expr::{Cursor, Fetch, FetchFn, Fetched, Values};
 use lang::facts::Scene;
 use lang::tls_facts::{Offer, Resumption, TlsFacts, Verification};
 use lang::{Contexts, Sample, Type};
@@ -105,26 +105,6 @@ pub static ROOT_FETCHES: &[Fetch] = &[Fetch {
 fn root<'a>(scene: &Scene<'a>) -> Option<&'a [u8]> {
     client(scene)?.verification.as_ref()?.root.as_deref()
 }
-
-/// The converter of this room.
-pub static CONVERTERS: &[Converter] =
-    &[Converter {
-        name: "x509_v_err_str",
-        args: Signature::NONE,
-        input: Type::Int,
-        out: Type::Str,
-        manual: "7.3.1",
-        outlook: Outlook::AsInput,
-        check: unchecked,
-        eval: |sample, _, _| {
-            let Sample::Int(number) = sample else { return None };
-            let name = crate::pki::error::name(number);
-            Some(name.map_or_else(
-                |n| Sample::Str(n.to_string().into_bytes().into()),
-                |n| Sample::text(n.as_bytes()),
-            ))
-        },
-    }];
 
 /// The fetches on the certificate that was shown to the client.
 pub static OWN_FETCHES: &[Fetch] = &certificate!(CLIENT own:

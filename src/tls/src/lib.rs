@@ -28,7 +28,7 @@ pub use certificate::{Certificate, KeyKind};
 pub use connector::{Connector, SessionReuse};
 pub use directory::Strictness;
 pub use fault::Fault;
-pub use fetches::{CLIENT_FETCHES, CONVERTERS, FETCHES, OWN_FETCHES, ROOT_FETCHES, SERVER_FETCHES};
+pub use fetches::{CLIENT_FETCHES, FETCHES, OWN_FETCHES, ROOT_FETCHES, SERVER_FETCHES};
 pub use figures::{Figures, figures};
 pub use hello::{Hello, Opening};
 pub use names::Version;

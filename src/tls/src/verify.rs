@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lang::converters::x509::NAMES;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -163,7 +164,7 @@ fn error(refusal: Refusal) -> Error {
         Code::NOT_YET_VALID | Code::HOST => CertificateError::NotValidForName,
         _ if is_of_chain(code) => CertificateError::UnknownIssuer,
         _ => {
-            let name = crate::pki::error::name(code.0.into()).unwrap_or("X509_V_ERR_UNSPECIFIED");
+            let name = NAMES.get(usize::from(code.0)).copied().unwrap_or_default();
             CertificateError::Other(OtherError(Arc::new(std::io::Error::other(name))))
         }
     };

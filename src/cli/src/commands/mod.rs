@@ -17,6 +17,7 @@ mod stat;
 #[cfg(test)]
 mod tests;
 mod threads;
+pub(crate) mod vars;
 
 pub use events::Sinks;
 use keyword::Command;
@@ -124,6 +125,13 @@ pub static COMMANDS: &[Command] = &[
         lists::get(cx, Map)
     }),
     Command::new(
+        "get var",
+        "get var <name>",
+        "tell the value of a variable of the process",
+        Operator,
+        vars::get,
+    ),
+    Command::new(
         "get weight",
         "get weight <bk>/<srv>",
         "tell a server's weight, now and at first",
@@ -138,18 +146,18 @@ pub static COMMANDS: &[Command] = &[
         lists::prepare(cx, Map)
     }),
     Command::new(
-        "set map",
-        "set map <map> [<key>|#<ref>] <value>",
-        "change the value of entries of a map",
-        Admin,
-        lists::set_map,
-    ),
-    Command::new(
         "publish backend",
         "publish backend <backend>",
         "let frontends choose a backend",
         Operator,
         proxy::publish_backend,
+    ),
+    Command::new(
+        "set map",
+        "set map <map> [<key>|#<ref>] <value>",
+        "change the value of entries of a map",
+        Admin,
+        lists::set_map,
     ),
     Command::new(
         "set maxconn frontend",
@@ -200,6 +208,14 @@ pub static COMMANDS: &[Command] = &[
         User,
         session::timeout,
     ),
+    Command::new(
+        "set var",
+        "set var <name> [fmt|expr] {<fmt>|<expr>}",
+        "set a variable of the process",
+        Operator,
+        vars::set,
+    )
+    .of_maturity(keyword::command::Maturity::Experimental),
     Command::new(
         "set weight",
         "set weight <bk>/<srv> <weight>",

@@ -11,7 +11,7 @@ use crate::sample::{Sample, Type};
 const FRONTEND: Contexts = Contexts::of("YYYYYYYYYYYYYYYYYYY...");
 const CONTENT: Contexts = Contexts::of(".YYYYYYYYYYYYYYYYYY...");
 const BACKEND: Contexts = Contexts::of("......YYYYYYYYYYYYYY..");
-const SERVER: Contexts = Contexts::of("...........YYYYYYYYY..");
+const SERVER: Contexts = Contexts::of("..........YYYYYYYYYY..");
 
 const AUTHORITY: u8 = 0x02;
 const UNIQUE_ID: u8 = 0x05;
@@ -89,7 +89,7 @@ pub static FETCHES: &[Fetch] = &[
         single(c, || Some(Sample::Int(s.session.listener_id.into())))
     }),
     one("so_name", NONE, Type::Str, FRONTEND, "7.3.3", |s, _, c| {
-        single(c, || s.session.listener_name.as_ref().map(|name| Sample::text(name.as_bytes())))
+        single(c, || s.session.listener_name().map(|name| Sample::text(name.as_bytes())))
     }),
     one("srv_id", NONE, Type::Int, SERVER, "7.3.3", |s, _, c| {
         single(c, || s.server.map(|server| Sample::Int(server.id.into())))

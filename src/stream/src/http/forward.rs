@@ -604,6 +604,7 @@ impl Connected<'_> {
     /// Keeps the connection for later, or closes it.
     fn release(&self, story: &mut Story<'_>, lease: Lease) {
         let Lease { side, held, .. } = lease;
+        story.part_from_server();
         let clean = side.has_all() && side.conn.input.is_empty() && side.conn.output.is_empty();
         if self.keep == Persistence::KeepAlive && clean {
             let limit = story.frontend.limits.session_connections;

@@ -8,6 +8,7 @@ use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Progress, RequestInfo, Side, Strictness};
 use http::{BodyLength, Method};
+use lang::Wishes;
 use lang::logformat::Needs;
 
 use crate::captures::{self, Fault};
@@ -241,7 +242,8 @@ fn keep_request_line(story: &mut Story<'_>) {
     }
     let (facts, request) = (&mut story.facts, &story.request);
     facts.http_version = if request.version.is_at_least_11() { 11 } else { 10 };
-    if story.frontend.log.needs().contains(Needs::REQUEST_LINE) {
+    let wanted = story.site.wishes.contains(Wishes::REQUEST_LINE);
+    if wanted || story.frontend.log.needs().contains(Needs::REQUEST_LINE) {
         let line = &mut facts.request_line;
         line.extend_from_slice(request.method.as_bytes());
         line.push(b' ');
