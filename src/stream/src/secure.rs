@@ -80,14 +80,15 @@ pub(crate) async fn with_client(
 ) -> Result<(), Fault> {
     let counters = &story.site.counters.tls;
     counters.rate_max.raise(u64::from(counters.rate.hit(story.now())));
-    if story.site.rates.is_crowded() {
-        return Err(Fault::crowded());
-    }
     let timeouts = &story.frontend.common.timeouts;
     let (since, limit) = (timeouts.handshake.or(timeouts.client), story.site.tuning.buffer_size);
     story.expire(story.session.accepted.0, since);
     let mut session = poll_fn(|cx| poll_opening(cx, conn, acceptor, story.deadline, limit)).await?;
     conn.input.clear();
+    // It is counted itself from here on.
+    if story.site.rates.is_crowded_by(tls::figures().current().saturating_sub(1)) {
+        return Err(Fault::crowded());
+    }
     let begun = story.worker.handshakes.pass(story.deadline, || {
         session.poll_handshake(&mut Context::from_waker(Waker::noop()), &conn.socket)
     });

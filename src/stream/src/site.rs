@@ -524,9 +524,9 @@ impl Rates {
         self.encrypted
     }
 
-    /// Whether no more connections may be encrypted.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.encrypted > 0 && tls::figures().current() >= u64::from(self.encrypted)
+    /// Whether so many encrypted connections leave no room for another.
+    pub(crate) fn is_crowded_by(&self, others: u64) -> bool {
+        self.encrypted > 0 && others >= u64::from(self.encrypted)
     }
 
     /// Changes `maxsslrate`.
