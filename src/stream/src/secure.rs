@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
 use lang::facts::Encryption;
+use lang::tls_facts::Resumption;
 use net::{Deadline, Socket};
 use tls::{Acceptor, Connector, Fault, Session};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -92,13 +93,23 @@ pub(crate) async fn with_client(
     conn: &mut Conn,
     acceptor: &Acceptor,
 ) -> Result<(), Fault> {
+    let counters = &story.site.counters.tls;
+    counters.rate_max.raise(u64::from(counters.rate.hit(story.now())));
     let timeouts = &story.frontend.common.timeouts;
     let (since, limit) = (timeouts.handshake.or(timeouts.client), story.site.tuning.buffer_size);
     story.expire(story.session.accepted.0, since);
     let mut session = poll_fn(|cx| poll_opening(cx, conn, acceptor, story.deadline, limit)).await?;
     conn.input.clear();
+    // It is counted itself from here on.
+    if story.site.rates.is_crowded_by(tls::figures().current().saturating_sub(1)) {
+        return Err(Fault::crowded());
+    }
     story.worker.handshakes.shake(&mut session, &conn.socket, story.deadline).await?;
-    story.session.tls = Encryption::Tls(session.facts());
+    let facts = session.facts();
+    if facts.resumption == Resumption::New {
+        counters.client_keys_max.raise(u64::from(counters.client_keys.hit(story.now())));
+    }
+    story.session.tls = Encryption::Tls(facts);
     conn.tls = Some(session);
     story.handshake = story.now();
     Ok(())
@@ -153,4 +164,12 @@ pub(crate) async fn with_server(
 /// What is known of how a connection to a server is encrypted.
 pub(crate) fn facts(conn: &Conn) -> Encryption {
     conn.tls.as_ref().map_or(Encryption::Clear, |session| Encryption::Tls(session.facts()))
+}
+
+/// Counts a connection to a server that did not take up an earlier session.
+pub(crate) fn count_key(story: &Story<'_>, conn: &Conn) {
+    let counters = &story.site.counters.tls;
+    if facts(conn).tls().is_some_and(|t| t.resumption == Resumption::New) {
+        counters.server_keys_max.raise(u64::from(counters.server_keys.hit(story.now())));
+    }
 }

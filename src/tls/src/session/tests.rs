@@ -55,7 +55,7 @@ fn acceptor(profile: Profile, strictness: Strictness, certificates: &[Arc<Certif
     let terms = acceptor::Terms {
         profile,
         verify: Verify::None,
-        authorities: None,
+        clients: acceptor::Clients::default(),
         strictness,
         order: Order::Own,
         capture: 0,
@@ -65,13 +65,8 @@ fn acceptor(profile: Profile, strictness: Strictness, certificates: &[Arc<Certif
 }
 
 fn connector(profile: Profile) -> Connector {
-    let terms = connector::Terms {
-        profile,
-        authorities: None,
-        host: None,
-        certificate: None,
-        reuse: SessionReuse::On,
-    };
+    let terms =
+        connector::Terms { profile, trust: None, host: None, certificate: None, reuse: SessionReuse::On };
     Connector::new(terms).unwrap()
 }
 
