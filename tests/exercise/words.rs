@@ -236,6 +236,8 @@ pub(crate) const GLOBAL: &[Words] = &[
     words("maxconnrate", "10", "x"),
     words("maxpipes", "10", "x"),
     words("maxsessrate", "10", "x"),
+    words("maxsslconn", "10", "x"),
+    words("maxsslrate", "10", "x"),
     words("mworker-max-reloads", "1", "x"),
     refused("nbproc", "2"),
     words("nbthread", "2", "x"),
@@ -434,11 +436,19 @@ pub(crate) const BIND: &[Words] = &[
     words("alpn", "http/1.1", ""),
     words("backlog", "10", "x"),
     late("ca-file", "@FOLDER@/pem", "@FOLDER@/none verify required"),
+    words("ca-ignore-err", "all", "x"),
+    late("ca-verify-file", "@FOLDER@/pem", "@FOLDER@/none verify required"),
     words("cc", "cubic", ""),
     words("ciphers", "ECDHE-RSA-AES128-GCM-SHA256", ""),
     words("ciphersuites", "TLS_AES_128_GCM_SHA256", ""),
     late("crt", "@FOLDER@/pem", "@FOLDER@/none"),
     late("crt-list", "@FOLDER@/list", "@FOLDER@/none"),
+    late(
+        "crl-file",
+        "@FOLDER@/crl ca-file @FOLDER@/pem verify required",
+        "@FOLDER@/none ca-file @FOLDER@/pem verify required",
+    ),
+    words("crt-ignore-err", "all", "x"),
     words("curves", "X25519", ""),
     late("default-crt", "@FOLDER@/pem", "@FOLDER@/none"),
     words("ecdhe", "prime256v1", ""),
@@ -485,6 +495,7 @@ pub(crate) const SERVER: &[Words] = &[
     words("ciphers", "ECDHE-RSA-AES128-GCM-SHA256", ""),
     words("ciphersuites", "TLS_AES_128_GCM_SHA256", ""),
     late("crt", "@FOLDER@/pem", "@FOLDER@/none"),
+    words("crl-file", "@FOLDER@/crl", ""),
     words("curves", "X25519", ""),
     words("downinter", "1s", "x"),
     words("fall", "1", "x"),
@@ -528,6 +539,17 @@ pub(crate) fn prepare(folder: &Path, maps: impl Iterator<Item = &'static str>) {
     let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     put("pem", &format!("{}{}", made.cert.pem(), made.signing_key.serialize_pem()));
+    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let crl = rcgen::CertificateRevocationListParams {
+        this_update: rcgen::date_time_ymd(2026, 1, 1),
+        next_update: rcgen::date_time_ymd(2100, 1, 1),
+        crl_number: rcgen::SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    };
+    let issuer = rcgen::Issuer::from_params(&params, &made.signing_key);
+    put("crl", &crl.signed_by(&issuer).unwrap().pem().unwrap());
     put("list", &format!("{}/pem\n", folder.display()));
     put("503", "HTTP/1.0 503 x\r\n\r\n");
     put("case", "y Y\n");
