@@ -106,12 +106,7 @@ pub(crate) const ROOMS: &[Tables] = &[
         checks: rule::PAGE_CHECKS,
         ..Tables::NONE
     },
-    Tables {
-        actions: rule::REDIRECT,
-        directives: rule::REDIRECT_DIRECTIVES,
-        checks: rule::REDIRECT_CHECKS,
-        ..Tables::NONE
-    },
+    Tables { actions: rule::REDIRECT, directives: rule::REDIRECT_DIRECTIVES, ..Tables::NONE },
     Tables {
         fetches: lang::users::FETCHES,
         directives: rule::USER_DIRECTIVES,

@@ -201,6 +201,7 @@ pub(crate) const ACTIONS: &[Words] = &[
     words("set-var-fmt", "(sess.x) x", "(none.x) x"),
     words("silent-drop", "rst-ttl 1", "rst-ttl x"),
     words("strict-mode", "on", "x"),
+    words("switch-mode", "http proto h1", "tcp"),
     words("tarpit", "deny_status 404", "deny_status x"),
     words("unset-var", "(sess.x)", "(none.x)"),
     words("wait-for-body", "time 1s at-least 1k", "time x"),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use base::registry::Registry;
 use config::directive::Arity;
 use config::{
-    Check, Diagnostics, Directive, Draft, Mode, Prefix, ProxyKind, Refusal, Section, Sections, Statement,
+    Check, Diagnostics, Directive, Draft, Mode, Prefix, ProxyDraft, ProxyKind, Refusal, Section, Sections,
+    Statement,
 };
 use grammar::line::Word;
 use grammar::time::Unit;
@@ -126,21 +127,31 @@ fn check_rules(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
                     proxy.name, place.file, place.line
                 ));
             }
-            continue;
+        } else if proxy.kind == ProxyKind::Backend {
+            // What comes to others may turn out to be HTTP.
+            ignored_rules(proxy).for_each(|warning| diagnostics.warning(warning));
         }
-        let lists = [
+    }
+}
+
+/// Warnings on the rules of a proxy that have no meaning as it carries no HTTP.
+pub fn ignored_rules(proxy: &ProxyDraft) -> impl Iterator<Item = String> {
+    let rules = proxy.slots.get::<Rules>();
+    let lists = rules.map(|rules| {
+        [
             ("http-request", &rules.http_request),
             ("http-response", &rules.http_response),
             ("http-after-response", &rules.http_after),
-        ];
-        for (keyword, _) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
-            diagnostics.warning(format!(
-                "'{keyword}' rules ignored for {} '{}' as they require HTTP mode.",
-                proxy.kind.title(),
-                proxy.name
-            ));
-        }
-    }
+            ("redirect", &rules.redirects),
+        ]
+    });
+    lists.into_iter().flatten().filter(|(_, list)| !list.is_empty()).map(|(keyword, _)| {
+        format!(
+            "'{keyword}' rules ignored for {} '{}' as they require HTTP mode.",
+            proxy.kind.title(),
+            proxy.name
+        )
+    })
 }
 
 /// A delay of 0 is none.

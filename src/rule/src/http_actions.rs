@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use config::Refusal;
+use config::{ProxyKind, Refusal};
 use http::FixedField;
 use lang::logformat::LogFormat;
 
 use crate::action::{Act, Action, ActionCx, RuleSets};
 use crate::rewrite::made;
+use crate::set::{Rules, Upgrade};
 use crate::txn::{FIELD_OVERHEAD, Txn};
 use crate::verdict::{Ending, Verdict};
 
@@ -28,11 +29,41 @@ pub static ACTIONS: &[Action] = &[
         manual: "4.4.1",
         parse: reject,
     },
+    Action { name: "switch-mode", sets: RuleSets::TCP_CONTENT, manual: "4.4.1", parse: switch_mode },
     Action { name: "set-header", sets: ALL, manual: "4.4.1", parse: |cx| header(cx, HeaderEdit::Set) },
 ];
 
 fn accept(_: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
     Ok(Box::new(Accept))
+}
+
+/// `switch-mode http [proto h1]`.
+fn switch_mode(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
+    let (kind, name) = (cx.statement.proxy().kind, cx.statement.proxy().name.clone());
+    if kind == ProxyKind::Backend {
+        return Err(Refusal::new(format!(
+            "'tcp-request switch-mode' not allowed because {} '{name}' has no frontend capability.",
+            kind.name()
+        )));
+    }
+    match cx.take().as_deref() {
+        None => return Err(Refusal::new("'tcp-request switch-mode' expects a mode as argument.")),
+        Some("http") => {}
+        Some(other) => {
+            return Err(cx.refuse_last(format!("switch-mode expects a valid mode (got '{other}')")));
+        }
+    }
+    if cx.peek().as_deref() == Some("proto") {
+        cx.take();
+        let protocol = cx.expect("the name of a protocol behind 'proto'")?;
+        if protocol != "h1" {
+            return Err(cx.refuse_last(format!(
+                "'proto' of switch-mode expects a protocol that requests come in, which is 'h1' (got '{protocol}')"
+            )));
+        }
+    }
+    cx.statement.slot::<Rules>().upgrade = Upgrade::ByRule;
+    Ok(Box::new(SwitchMode))
 }
 
 fn reject(_: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
@@ -49,6 +80,19 @@ struct Accept;
 impl Act for Accept {
     fn act(&self, _: &mut Txn<'_>) -> Verdict {
         Verdict::Accept
+    }
+
+    fn is_final(&self) -> bool {
+        true
+    }
+}
+
+#[derive(Debug)]
+struct SwitchMode;
+
+impl Act for SwitchMode {
+    fn act(&self, _: &mut Txn<'_>) -> Verdict {
+        Verdict::End(Ending::Http)
     }
 
     fn is_final(&self) -> bool {

@@ -1,8 +1,7 @@
 //! Redirections: an action, and a directive of its own.
 
-use base::registry::Registry;
 use config::directive::Arity;
-use config::{Check, Diagnostics, Directive, Draft, Prefix, Refusal, Section, Sections, Statement};
+use config::{Directive, Prefix, Refusal, Section, Sections, Statement};
 use http::RequestHead;
 use lang::Scene;
 use lang::logformat::LogFormat;
@@ -31,20 +30,6 @@ pub static REDIRECT_DIRECTIVES: &[Directive] = &[Directive {
     manual: "4.2",
     parse: directive,
 }];
-
-/// The checks of this file.
-pub static REDIRECT_CHECKS: &[Check] = &[Check { name: "redirects", run: check }];
-
-/// Redirections have no meaning where there is no HTTP.
-fn check(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
-    for proxy in draft.proxies.iter().filter(|p| p.mode != config::Mode::Http) {
-        if proxy.slots.get::<Rules>().is_some_and(|rules| !rules.redirects.is_empty()) {
-            let (kind, name) = (proxy.kind.title(), &proxy.name);
-            diagnostics
-                .warning(format!("'redirect' rules ignored for {kind} '{name}' as they require HTTP mode."));
-        }
-    }
-}
 
 fn directive(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let place = s.place.clone();

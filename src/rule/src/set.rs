@@ -177,10 +177,22 @@ pub struct Rules {
     pub http_after: RuleList,
     /// Whether rules on where the request goes stand here, which are looked at behind all on what it is.
     pub routed: Option<Routed>,
+    /// Whether a session may become one of HTTP.
+    pub upgrade: Upgrade,
     /// `tcp-request inspect-delay`: how long content rules may wait; not at all without.
     pub request_delay: Option<Duration>,
     /// `tcp-response inspect-delay`.
     pub response_delay: Option<Duration>,
+}
+
+/// Whether a session that begins with bytes may become one of HTTP by a rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Upgrade {
+    /// No rule says so.
+    #[default]
+    Never,
+    /// `switch-mode` does.
+    ByRule,
 }
 
 impl Rules {

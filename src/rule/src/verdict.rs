@@ -36,6 +36,8 @@ pub enum Ending {
     Reject,
     /// `close`: the server's connection is closed as if the server had done it.
     CloseServer,
+    /// `switch-mode http`: what came are requests, and rules go on with the first of them.
+    Http,
     /// `silent-drop`: the connection is left without a word to the client.
     SilentDrop,
 }

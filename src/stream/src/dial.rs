@@ -157,7 +157,8 @@ fn header(story: &Story<'_>, server: &Server) -> Vec<u8> {
 }
 
 fn tlv_values(story: &Story<'_>, server: &Server, settings: &HeaderSettings) -> Vec<(u8, Vec<u8>)> {
-    let stage = if story.frontend.common.facts.http { Stage::Request } else { Stage::Connection };
+    let http = story.backend.is_some_and(|backend| backend.common.facts.http);
+    let stage = if http { Stage::Request } else { Stage::Connection };
     let scene = story.scene(stage, Some(server));
     let render = |format: &Option<Arc<lang::LogFormat>>| {
         let mut value = Vec::new();

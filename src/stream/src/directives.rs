@@ -14,6 +14,7 @@ use lang::Contexts;
 use lang::logformat::LogFormat;
 use pattern::{HostNames, Network};
 use rule::condition_after;
+use rule::set::Upgrade;
 
 use crate::settings::{
     AbortOnClose, ConnectionMode, ForwardedFor, HttpOptions, IdleTuning, IfNone, Limits, LogOptions,
@@ -484,6 +485,20 @@ fn check_routes(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) 
                     ),
                 ),
                 Some(_) => {}
+            }
+        }
+        if proxy.mode != Mode::Http {
+            let chosen = routes.rules.iter().map(|route| &route.target);
+            let chosen = chosen.filter_map(|target| match target {
+                RouteTarget::Name(name) => Some(name),
+                RouteTarget::Format(_) => None,
+            });
+            let chosen = chosen.chain(routes.default.iter().map(|(name, _)| name));
+            let http =
+                |name: &Arc<str>| draft.backend(name).is_some_and(|i| draft.proxies[i].mode == Mode::Http);
+            let upgrade = proxy.slots.get::<rule::Rules>().map_or(Upgrade::Never, |rules| rules.upgrade);
+            if upgrade == Upgrade::Never && !chosen.into_iter().any(http) {
+                rule::ignored_rules(proxy).for_each(|warning| diagnostics.warning(warning));
             }
         }
         let bytes = |r: &&Arc<Route>| r.condition.as_ref().is_some_and(rule::Condition::looks_at_bytes);

@@ -232,7 +232,10 @@ pub(crate) fn step(story: &mut Story<'_>, server: Option<&Server>, stage: Stage,
         Due::Once(due) => {
             let asap = story.frontend.log_options.as_soon_as_possible.is_on();
             // As soon as possible is when the response is there, or in TCP mode the connection.
-            let reached = if story.frontend.common.facts.http { Step::Response } else { Step::Connect };
+            let http = story.frontend.common.facts.http || stage != Stage::Connection;
+            let reached = if http { Step::Response } else { Step::Connect };
+            // What turned out to be HTTP has its line when other HTTP has.
+            let due = if due == Step::Connect { reached } else { due };
             match (due == step, asap && reached == step) {
                 (true, false) => Completeness::Final,
                 (_, true) if story.logged == Logged::No => Completeness::Growing,

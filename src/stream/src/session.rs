@@ -13,7 +13,7 @@ use config::draft::Showing;
 use lang::facts::{Encryption, LocalAddr, SessionFacts};
 use net::{Accepted, Deadline, Socket};
 use rule::set::Outcome;
-use rule::{RuleList, Rules};
+use rule::{Ending, RuleList, Rules};
 
 use crate::accept::Permit;
 use crate::conn::{Closing, Conn};
@@ -21,7 +21,7 @@ use crate::connect::{Reuse, lease};
 use crate::continuous;
 use crate::events::Events;
 use crate::finish;
-use crate::inspect::{self, Arriving, Head, Inspection};
+use crate::inspect::{self, Arriving, Head, Inspection, Stop};
 use crate::introduction;
 use crate::live::unless_condemned;
 use crate::meter::Meter;
@@ -113,11 +113,13 @@ async fn serve_streams(session: &mut Session, mut conn: Conn, start: Start) -> O
     if let Start::Accepted(_) = start {
         count(&story);
     }
-    if frontend.common.mode != Mode::Http {
-        tcp(&mut story, conn).await;
-        return None;
-    }
-    let silent = crate::http::serve(&mut story, conn).await;
+    // Only what turned out to be requests falls silent in between.
+    let silent = if frontend.common.mode != Mode::Http && matches!(start, Start::Accepted(_)) {
+        let conn = tcp(&mut story, conn).await?;
+        Box::pin(crate::http::upgraded(&mut story, conn)).await
+    } else {
+        crate::http::serve(&mut story, conn).await
+    };
     session.progress = story.pause();
     silent
 }
@@ -251,8 +253,16 @@ impl Drop for Session {
     }
 }
 
-/// A session in TCP mode.
-async fn tcp(story: &mut Story<'_>, mut client: Conn) {
+/// What became of a session in TCP mode.
+enum Ended {
+    /// Its bytes were relayed to a server.
+    Relayed(Arc<backend::Server>),
+    /// What comes are requests.
+    Upgraded,
+}
+
+/// A session in TCP mode; gives the connection back if it goes on as one in HTTP mode.
+async fn tcp(story: &mut Story<'_>, mut client: Conn) -> Option<Conn> {
     story.begin();
     story.prepare_captures();
     story.identify(Stage::Connection);
@@ -270,22 +280,29 @@ async fn tcp(story: &mut Story<'_>, mut client: Conn) {
     };
     let server = match outcome {
         None => finish::killed_tcp(story),
-        Some(Ok(server)) => Some(server),
+        Some(Ok(Ended::Upgraded)) => return Some(client),
+        Some(Ok(Ended::Relayed(server))) => Some(server),
         Some(Err((failure, server))) => {
             story.facts.termination = failure.termination;
             server
         }
     };
     finish::tcp(story, server.as_deref());
+    None
 }
 
 /// A failure, and the server that it happened at.
 type Failed = (Failure, Option<Arc<backend::Server>>);
 
-async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend::Server>, Failed> {
-    content(story, client, &story.frontend.common.rules).await?;
+async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Ended, Failed> {
+    if content(story, client, &story.frontend.common.rules).await? == Bytes::Requests {
+        return Ok(Ended::Upgraded);
+    }
     let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
     let backend: &BackendSide = route(story, client).ok_or((no_backend, None))?;
+    if backend.common.mode == Mode::Http {
+        return Ok(Ended::Upgraded);
+    }
     story.enter_backend(backend);
     if backend.common.facts.id != story.frontend.common.facts.id {
         content(story, client, &backend.common.rules).await?;
@@ -307,14 +324,23 @@ async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend
     story.sent += relayed.bytes_out;
     story.part_from_server();
     story.facts.termination = relayed.termination;
-    Ok(lease.held.0.clone())
+    Ok(Ended::Relayed(lease.held.0.clone()))
+}
+
+/// What the bytes of a session are, by its content rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bytes {
+    Any,
+    /// Of HTTP (`switch-mode http`).
+    Requests,
 }
 
 /// Runs the content rules of a proxy on a TCP session; a rule may end it.
-async fn content(story: &mut Story<'_>, client: &mut Conn, rules: &Rules) -> Result<(), Failed> {
+async fn content(story: &mut Story<'_>, client: &mut Conn, rules: &Rules) -> Result<Bytes, Failed> {
     let inspection = Inspection::of_request(rules, story.client_timeout());
     match inspection.run(story, Arriving::Session(client)).await {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(Bytes::Any),
+        Err(Stop::Rule(Ending::Http)) => Ok(Bytes::Requests),
         Err(stop) => Err((inspect::refused(story, &stop), None)),
     }
 }

@@ -90,6 +90,8 @@ pub(crate) struct Awaited {
 pub(crate) enum Beginning {
     New,
     Resumed,
+    /// It began with other bytes in mind.
+    Upgraded,
 }
 
 /// Whether the line of a stream has been written before its end.

@@ -54,9 +54,14 @@ pub static FETCHES: &[Fetch] = &[
     }),
     timer!("fc.timer.handshake", SESSION, "7.3.3", Timers::handshake_ms),
     timer!("fc.timer.total", ACCEPTED, "7.3.3", Timers::total_ms),
+    one("internal.strm.is_htx", NONE, Type::Bool, INTERNAL, "7.3.2", |s, _, c| {
+        single(c, || Some(Sample::Bool(s.stream?.timers.request.is_set())))
+    }),
     one("last_entity", NONE, Type::Str, INTERNAL, "7.3.2", |s, _, c| {
         single(c, || place(s.stream?.last_rule.as_ref()))
     }),
+    stream!("prio_class", INTERNAL, "7.3.2", |f| f.overrides.priority.class.into()),
+    stream!("prio_offset", INTERNAL, "7.3.2", |f| f.overrides.priority.offset.into()),
     stream!("req.bytes_in", REQUEST_KEPT, "7.3.3", |f| f.bytes_in as i64),
     stream!("req.bytes_out", REQUEST_KEPT, "7.3.3", |f| f.passed_on as i64),
     timer!("req.timer.hdr", REQUEST, "7.3.6", Timers::request_ms),

@@ -78,7 +78,7 @@ pub(super) async fn stop(
             After::Abandon
         }
         // Rules on requests have no server to close.
-        Stop::Rule(Ending::SilentDrop | Ending::CloseServer) => {
+        Stop::Rule(Ending::SilentDrop | Ending::CloseServer | Ending::Http) => {
             story.facts.timers.request = Tick::NEVER;
             story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
             After::Abandon

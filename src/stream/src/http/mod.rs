@@ -23,6 +23,7 @@ pub(crate) use receive::options;
 
 use std::pin::pin;
 
+use base::termination::{Cause, Phase, Termination};
 use h1::{Persistence, RequestInfo};
 
 use crate::conn::Conn;
@@ -30,7 +31,8 @@ use crate::continuous;
 use crate::finish;
 use crate::h1_side::{H1Side, Reading};
 use crate::live::unless_condemned;
-use crate::story::{Beginning, Stage, Story};
+use crate::meter::Meter;
+use crate::story::{Beginning, Failure, Stage, Story};
 use log::Step;
 use request::Stop;
 
@@ -56,12 +58,22 @@ pub(crate) enum Left {
 /// Serves a client's connection until it ends, or until its client has been silent for a while: then it is given
 /// back.
 pub(crate) async fn serve(story: &mut Story<'_>, conn: Conn) -> Option<Conn> {
+    let beginning = story.begin();
+    serve_from(story, conn, beginning).await
+}
+
+/// Serves a connection on which other rules found that requests come, in the stream that they were run in.
+pub(crate) async fn upgraded(story: &mut Story<'_>, mut conn: Conn) -> Option<Conn> {
+    conn.meter = Some(Meter::new(story.frontend.counters.h1.here()));
+    serve_from(story, conn, Beginning::Upgraded).await
+}
+
+async fn serve_from(story: &mut Story<'_>, conn: Conn, mut beginning: Beginning) -> Option<Conn> {
     let mut client = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Request);
     if story.frontend.common.messages.adjust_for_client.is_on() {
         client.adjust_names(&story.site.cases);
     }
     loop {
-        let beginning = story.begin();
         match one(story, &mut client, beginning).await {
             Next::Silence => return Some(client.conn),
             Next::Served(After::KeepAlive) => story.served += 1,
@@ -71,6 +83,7 @@ pub(crate) async fn serve(story: &mut Story<'_>, conn: Conn) -> Option<Conn> {
             }
             Next::Served(After::Abandon) => return None,
         }
+        beginning = story.begin();
     }
 }
 
@@ -94,13 +107,23 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side, beginning: Beginning) -
         Ok(received) => received,
         Err(receive::NoRequest::Silent) => return Next::Silence,
         Err(receive::NoRequest::Idle) => return Next::Served(After::Close),
+        Err(receive::NoRequest::Failed(failure)) if beginning == Beginning::Upgraded => {
+            // The client is told, but it is the proxy that found no request where it expected one.
+            let failure = Failure { termination: Termination::new(Cause::Proxy, Phase::Request), ..failure };
+            let after = Box::pin(answer::failure(story, client, None, failure)).await;
+            story.facts.status = 0;
+            finish::unparsed(story);
+            return Next::Served(after);
+        }
         Err(receive::NoRequest::Failed(failure)) => {
             let after = Box::pin(answer::failure(story, client, None, failure)).await;
             finish::unparsed(story);
             return Next::Served(after);
         }
     };
-    story.enlist();
+    if beginning != Beginning::Upgraded {
+        story.enlist();
+    }
     finish::step(story, None, Stage::Request, Step::Request);
     let live = story.live.share();
     let accounts = story.accounts();

@@ -64,8 +64,11 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
     story.identify(Stage::Request);
     // What there is nothing to do for is not even begun: a future costs as much as some rules.
     if !frontend.common.rules.tcp_content.is_empty() {
-        let inspected = inspect(story, client, &frontend.common).await;
-        inspected.map_err(|stop| if matches!(stop, Stop::Rule(_)) { Stop::Unasked } else { stop })?;
+        // The rules that said that requests come have been run on the first of them.
+        if frontend.common.mode == Mode::Http || story.served > 0 {
+            let inspected = inspect(story, client, &frontend.common).await;
+            inspected.map_err(|stop| if matches!(stop, Stop::Rule(_)) { Stop::Unasked } else { stop })?;
+        }
         // The request is there for the rest of the story from here on.
         story.facts.timers.request = story.now();
     }
@@ -114,8 +117,11 @@ fn looks_at_requests(proxy: &Common) -> bool {
 /// Runs the content rules of a proxy on the request.
 async fn inspect(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> Result<(), Stop> {
     let silence = story.client_timeout();
-    Inspection::of_request(&proxy.rules, silence).run(story, Arriving::Body(client)).await?;
-    Ok(())
+    match Inspection::of_request(&proxy.rules, silence).run(story, Arriving::Body(client)).await {
+        // They are requests already.
+        Ok(()) | Err(inspect::Stop::Rule(Ending::Http)) => Ok(()),
+        Err(stop) => Err(stop.into()),
+    }
 }
 
 /// Waits for the whole body where the proxy wants that (`option http-buffer-request`).
