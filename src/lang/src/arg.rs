@@ -58,12 +58,26 @@ pub enum ArgKind {
     QueryOption,
     /// The way to a field of a Protocol Buffers message: numbers with dots between them.
     FieldPath,
+    /// `true`, `false`, `0` or `1`.
+    Truth,
+    /// `us` or `ms`.
+    RoundTripUnit,
+    /// A version of UUIDs.
+    UuidVersion,
+    /// The type of a value in a PROXY header, by number or name.
+    TlvType,
+    /// The name of a token of distcc.
+    Token,
+    /// Where a value is, or how far behind its length with a sign.
+    Offset,
+    /// How a distinguished name is written: `rfc2253` or nothing.
+    NameFormat,
 }
 
 impl ArgKind {
     /// Whether nothing at all is one empty text.
     fn may_be_empty(self) -> bool {
-        self == Self::Str || self.reference().is_some()
+        matches!(self, Self::Str | Self::Truth | Self::TlvType | Self::Token) || self.reference().is_some()
     }
 
     /// What it names, if that is looked up once the whole configuration is known.
@@ -86,8 +100,14 @@ impl ArgKind {
             | Self::QueryOption
             | Self::Scope
             | Self::Acl
+            | Self::Truth
+            | Self::RoundTripUnit
+            | Self::TlvType
+            | Self::Token
+            | Self::Offset
+            | Self::NameFormat
             | Self::Var => "string",
-            Self::Int => "integer",
+            Self::Int | Self::UuidVersion => "integer",
             Self::Time => "delay",
             Self::Size => "size",
             Self::Ipv4 => "IPv4 address",
@@ -341,7 +361,11 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
     let word = String::from_utf8_lossy(text);
     let bad = || format!("failed to parse '{word}' as type '{}'", kind.name());
     match kind {
-        ArgKind::Int => word.trim().parse().map(Arg::Int).map_err(|_| bad()),
+        ArgKind::Int | ArgKind::UuidVersion => {
+            let number = word.trim().parse().map_err(|_| bad())?;
+            let known = kind == ArgKind::Int || matches!(number, 4 | 7);
+            if known { Ok(Arg::Int(number)) } else { Err(format!("Unsupported UUID version: '{number}'")) }
+        }
         ArgKind::Time => grammar::time::parse(text, grammar::time::Unit::Millisecond)
             .map(|time| Arg::Time(Duration::from_micros(time.micros)))
             .map_err(|e| format!("{}: {e}", bad())),
@@ -364,6 +388,12 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         ArgKind::Userlist => Ok(Arg::Users(crate::users::Reference::new(&word))),
         ArgKind::SecondUnit if matches!(text, b"s" | b"ms" | b"us") => Ok(Arg::Str(text.into())),
         ArgKind::SecondUnit => Err(format!("expects 's', 'ms' or 'us', got '{word}'")),
+        ArgKind::Truth
+        | ArgKind::RoundTripUnit
+        | ArgKind::TlvType
+        | ArgKind::Token
+        | ArgKind::Offset
+        | ArgKind::NameFormat => special(kind, text, &word).map_or(Ok(Arg::Str(text.into())), Err),
         ArgKind::Scope if matches!(text, b"" | b"sess" | b"txn" | b"req" | b"res" | b"proc") => {
             Ok(Arg::Str(text.into()))
         }
@@ -376,6 +406,34 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
             None => Err(bad()),
         },
     }
+}
+
+/// What is wrong with a text that must have a form of its own.
+fn special(kind: ArgKind, text: &[u8], word: &str) -> Option<String> {
+    let (right, message) = match kind {
+        ArgKind::Truth => (
+            matches!(text, b"true" | b"false" | b"0" | b"1"),
+            "Expects 'true', 'false', '0' or '1'".to_owned(),
+        ),
+        ArgKind::RoundTripUnit => {
+            (matches!(text, b"us" | b"ms"), format!("expects 'us' or 'ms', got '{word}'"))
+        }
+        ArgKind::TlvType => {
+            let known = text.is_empty() || crate::fetches::connection::tlv_kind(text).is_some();
+            let number = text.first().is_some_and(|b| b.is_ascii_digit() || *b == b'-');
+            let what = if number { "Invalid TLV Type" } else { "Could not convert type" };
+            (known, format!("{what} '{word}'"))
+        }
+        ArgKind::Token => (text.len() == 4, "token name must be exactly 4 characters".to_owned()),
+        ArgKind::Offset => {
+            (text.is_empty() || word.parse::<i64>().is_ok(), "payload offset2 is not a number".to_owned())
+        }
+        _ => (
+            matches!(text, b"" | b"rfc2253"),
+            "only rfc2253 or a blank value are currently supported as the format argument.".to_owned(),
+        ),
+    };
+    (!right).then_some(message)
 }
 
 fn unhex(text: &[u8]) -> Option<Vec<u8>> {
@@ -419,6 +477,24 @@ mod tests {
         let sig = Signature::all(&[ArgKind::Mask4]);
         assert_eq!(Args::parse(&sig, &[b"24"]), Args::parse(&sig, &[b"255.255.255.0"]));
         assert!(Args::parse(&sig, &[b"33"]).is_err());
+    }
+
+    #[test]
+    fn words_of_a_form_of_their_own_are_checked() {
+        type Texts = &'static [&'static [u8]];
+        let cases: [(ArgKind, Texts, Texts); 7] = [
+            (ArgKind::Truth, &[b"true", b"0"], &[b"yes", b""]),
+            (ArgKind::RoundTripUnit, &[b"us", b"ms"], &[b"s"]),
+            (ArgKind::UuidVersion, &[b"4", b"7"], &[b"1", b"x"]),
+            (ArgKind::TlvType, &[b"0x20", b"NOOP", b"255"], &[b"256", b"-1", b"x"]),
+            (ArgKind::Token, &[b"SOUT"], &[b"x", b""]),
+            (ArgKind::Offset, &[b"+1", b"-1", b"4"], &[b"x", b"-1x"]),
+            (ArgKind::NameFormat, &[b"", b"rfc2253"], &[b"x"]),
+        ];
+        for (kind, right, wrong) in cases {
+            assert!(right.iter().all(|text| parse_one(kind, text).is_ok()), "{kind:?}");
+            assert!(wrong.iter().all(|text| parse_one(kind, text).is_err()), "{kind:?}");
+        }
     }
 
     #[test]

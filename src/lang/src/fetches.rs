@@ -63,7 +63,7 @@ pub static FETCHES: &[Fetch] = &[
     one("bin", Signature::all(&[ArgKind::Hex]), Type::Bin, ANY, "7.3.2", |_, a, c| {
         single(c, || Some(Sample::Bin(Cow::Borrowed(a.str(0)))))
     }),
-    one("bool", Signature::all(&[ArgKind::Str]), Type::Bool, ANY, "7.3.2", |_, a, c| {
+    one("bool", Signature::all(&[ArgKind::Truth]), Type::Bool, ANY, "7.3.2", |_, a, c| {
         single(c, || Some(Sample::Bool(matches!(a.str(0), b"true" | b"1"))))
     }),
     one("dst", NONE, Type::Addr, SESSION, "7.3.3", |s, _, c| {

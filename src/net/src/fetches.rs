@@ -22,22 +22,26 @@ const fn local(name: &'static str, eval: FetchFn) -> Fetch {
     fetch(name, Signature::NONE, Type::Bool, eval)
 }
 
+const fn span(name: &'static str, eval: FetchFn) -> Fetch {
+    fetch(name, Signature::optional(&[ArgKind::RoundTripUnit]), Type::Int, eval)
+}
+
 const fn figure(name: &'static str, eval: FetchFn) -> Fetch {
     fetch(name, Signature::optional(&[ArgKind::Str]), Type::Int, eval)
 }
 
 /// The fetches of this room.
 pub static FETCHES: &[Fetch] = &[
-    figure("bc_rtt", |s, a, c| server_time(s, a, c, |(rtt, _)| rtt)),
-    figure("bc_rttvar", |s, a, c| server_time(s, a, c, |(_, variance)| variance)),
+    span("bc_rtt", |s, a, c| server_time(s, a, c, |(rtt, _)| rtt)),
+    span("bc_rttvar", |s, a, c| server_time(s, a, c, |(_, variance)| variance)),
     local("dst_is_local", |s, _, c| single(c, || is_local(s.destination()?))),
     local("fc_dst_is_local", |s, _, c| single(c, || is_local(s.session.own_destination()?))),
     figure("fc_fackets", |s, _, c| count(s, c, |i| i.fackets)),
     figure("fc_lost", |s, _, c| count(s, c, |i| i.lost)),
     figure("fc_reordering", |s, _, c| count(s, c, |i| i.reordering)),
     figure("fc_retrans", |s, _, c| count(s, c, |i| i.retrans)),
-    figure("fc_rtt", |s, a, c| time(s, a, c, |i| i.rtt_us)),
-    figure("fc_rttvar", |s, a, c| time(s, a, c, |i| i.rttvar_us)),
+    span("fc_rtt", |s, a, c| time(s, a, c, |i| i.rtt_us)),
+    span("fc_rttvar", |s, a, c| time(s, a, c, |i| i.rttvar_us)),
     figure("fc_sacked", |s, _, c| count(s, c, |i| i.sacked)),
     fetch("fc_saved_syn", Signature::NONE, Type::Bin, |s, _, c| {
         single(c, || {

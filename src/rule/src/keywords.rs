@@ -36,6 +36,7 @@ pub static ACL_KEYWORDS: &[AclKeyword] = family! {
     "shdr" "shdr_beg" "shdr_dir" "shdr_dom" "shdr_end" "shdr_len" "shdr_reg" "shdr_sub" => "res.hdr",
     "url" "url_beg" "url_dir" "url_dom" "url_end" "url_len" "url_reg" "url_sub" => "url",
     "urlp" "urlp_beg" "urlp_dir" "urlp_dom" "urlp_end" "urlp_len" "urlp_reg" "urlp_sub" => "urlp";
+    "http_auth_group" => "http_auth_group" by Str,
     "method" => "method" by Str,
     "payload" => "req.payload" by Bin,
     "payload_lv" => "req.payload_lv" by Bin,

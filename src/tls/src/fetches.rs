@@ -57,7 +57,7 @@ fn servers<'a>(scene: &Scene<'a>) -> Option<&'a [u8]> {
     server(scene)?.peer.first().map(|certificate| &**certificate)
 }
 
-const NAME: Signature = Signature::optional(&[ArgKind::Str, ArgKind::Int, ArgKind::Str]);
+const NAME: Signature = Signature::optional(&[ArgKind::Str, ArgKind::Int, ArgKind::NameFormat]);
 
 /// What is read from the certificates of one family of fetches.
 macro_rules! certificate {

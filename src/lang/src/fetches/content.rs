@@ -15,7 +15,7 @@ const ANSWER: Contexts = Contexts::of("...........YYYYYYY.Y..");
 const CONTENT: Contexts = Contexts::of("..YYYYYYYYYYYYYYYY.Y..");
 
 const OFFSET_LENGTH: Signature = Signature::all(&[ArgKind::Int, ArgKind::Int]);
-const LENGTH_VALUE: Signature = Signature::some(2, &[ArgKind::Int, ArgKind::Int, ArgKind::Str]);
+const LENGTH_VALUE: Signature = Signature::some(2, &[ArgKind::Int, ArgKind::Int, ArgKind::Offset]);
 
 /// The fetches on contents.
 pub static FETCHES: &[Fetch] = &[

@@ -12,7 +12,7 @@ use crate::sample::{Sample, Type};
 
 const LAYER_6: &str = "7.3.5";
 const NAME: Signature = Signature::optional(&[ArgKind::Str]);
-const TOKEN: Signature = Signature::some(1, &[ArgKind::Str, ArgKind::Int]);
+const TOKEN: Signature = Signature::some(1, &[ArgKind::Token, ArgKind::Int]);
 
 const fn on_hello(name: &'static str, out: Type, contexts: Contexts, eval: FetchFn) -> Fetch {
     one(name, NONE, out, contexts, LAYER_6, eval)
