@@ -200,7 +200,6 @@ const NEEDS_TLS: &[&str] = &[
     "client-sigalgs",
     "ktls",
     "no-check-sni-auto",
-    "no-verifyhost",
     "renegotiate",
     "sigalgs",
 ];

@@ -180,13 +180,13 @@ fn tlvs<'a>(
     if settings.checksum.is_on() {
         tlvs.push(Tlv::Checksum);
     }
-    let tls = story.session.tls.tls();
-    let protocol = tls.and_then(|t| t.protocol.as_deref());
+    let client = story.session.tls.tls();
+    let protocol = client.and_then(|t| t.protocol.as_deref());
     tlvs.extend(protocol.map(|p| Tlv::Value(proxy::kind::ALPN, p)));
     if settings.authority.is_on() {
         let received = story.session.introduction.as_deref();
         let received = received.and_then(|i| i.values(proxy::kind::AUTHORITY).next());
-        let authority = tls.and_then(|t| t.name.as_deref()).map(str::as_bytes).or(received);
+        let authority = client.and_then(|t| t.name.as_deref()).map(str::as_bytes).or(received);
         tlvs.extend(authority.map(|value| Tlv::Value(proxy::kind::AUTHORITY, value)));
     }
     if settings.unique_id.is_on() {

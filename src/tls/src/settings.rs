@@ -291,6 +291,7 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
     server("no-tlsv11", 0, |cx| ban::<ServerSettings>(cx, Version::Tls11)),
     server("no-tlsv12", 0, |cx| ban::<ServerSettings>(cx, Version::Tls12)),
     server("no-tlsv13", 0, |cx| ban::<ServerSettings>(cx, Version::Tls13)),
+    server("no-verifyhost", 0, set!(ServerSettings, host = None)),
     server("no-sni-auto", 0, set!(ServerSettings, naming = Naming::Off)),
     server("npn", 1, |cx| cx.take().map(drop)),
     server("sni", 1, name),
