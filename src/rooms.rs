@@ -76,6 +76,7 @@ pub(crate) const ROOMS: &[Tables] = &[
         ..Tables::NONE
     },
     Tables { fetches: tls::CLIENT_FETCHES, ..Tables::NONE },
+    Tables { fetches: tls::ROOT_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::OWN_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::SERVER_FETCHES, ..Tables::NONE },
     Tables {

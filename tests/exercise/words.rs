@@ -235,6 +235,8 @@ pub(crate) const GLOBAL: &[Words] = &[
     words("max-threads-per-group", "4", "x"),
     words("maxconn", "10", "x"),
     words("maxconnrate", "10", "x"),
+    words("maxsslconn", "10", "x"),
+    words("maxsslrate", "10", "x"),
     words("maxpipes", "10", "x"),
     words("maxsessrate", "10", "x"),
     words("mworker-max-reloads", "1", "x"),
@@ -440,6 +442,10 @@ pub(crate) const BIND: &[Words] = &[
     words("ciphersuites", "TLS_AES_128_GCM_SHA256", ""),
     late("crt", "@FOLDER@/pem", "@FOLDER@/none"),
     late("crt-list", "@FOLDER@/list", "@FOLDER@/none"),
+    words("ca-ignore-err", "all", ""),
+    words("ca-verify-file", "@FOLDER@/pem", ""),
+    words("crl-file", "@FOLDER@/crl", ""),
+    words("crt-ignore-err", "all", ""),
     words("curves", "X25519", ""),
     late("default-crt", "@FOLDER@/pem", "@FOLDER@/none"),
     words("ecdhe", "prime256v1", ""),
@@ -486,6 +492,7 @@ pub(crate) const SERVER: &[Words] = &[
     words("ciphers", "ECDHE-RSA-AES128-GCM-SHA256", ""),
     words("ciphersuites", "TLS_AES_128_GCM_SHA256", ""),
     late("crt", "@FOLDER@/pem", "@FOLDER@/none"),
+    words("crl-file", "@FOLDER@/crl", ""),
     words("curves", "X25519", ""),
     words("downinter", "1s", "x"),
     words("fall", "1", "x"),
@@ -524,12 +531,31 @@ pub(crate) const SERVER: &[Words] = &[
     words("weight", "1", "x"),
 ];
 
+/// A list of revoked certificates, of an authority that nobody else knows.
+fn revocations() -> String {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["authority".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.key_usages = vec![rcgen::KeyUsagePurpose::CrlSign];
+    let issuer = rcgen::Issuer::new(params, key);
+    let list = rcgen::CertificateRevocationListParams {
+        this_update: rcgen::date_time_ymd(2020, 1, 1),
+        next_update: rcgen::date_time_ymd(2100, 1, 1),
+        crl_number: rcgen::SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    };
+    list.signed_by(&issuer).unwrap().pem().unwrap()
+}
+
 /// Makes the files that words name.
 pub(crate) fn prepare(folder: &Path, maps: impl Iterator<Item = &'static str>) {
     let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     put("pem", &format!("{}{}", made.cert.pem(), made.signing_key.serialize_pem()));
     put("list", &format!("{}/pem\n", folder.display()));
+    put("crl", &revocations());
     put("503", "HTTP/1.0 503 x\r\n\r\n");
     put("case", "y Y\n");
     for name in maps {

@@ -37,6 +37,13 @@ pub struct Captures {
     pub cookie: Option<CapturedCookie>,
 }
 
+impl Captures {
+    /// Whether nothing is captured of headers.
+    pub fn is_empty(&self) -> bool {
+        self.request.is_empty() && self.response.is_empty()
+    }
+}
+
 /// A place for a text.
 #[derive(Clone, Debug)]
 pub struct Slot {

@@ -1,5 +1,6 @@
 //! Rule sets: lists of rules and how they are run.
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,7 +100,12 @@ impl RuleList {
                 }
                 Truth::True => {}
             }
-            match rule.action.act(txn) {
+            // Nearly all rules let the next one follow: a verdict that holds nothing need not be dropped.
+            let verdict = ManuallyDrop::new(rule.action.act(txn));
+            if matches!(*verdict, Verdict::Continue) {
+                continue;
+            }
+            match ManuallyDrop::into_inner(verdict) {
                 Verdict::Continue => {}
                 Verdict::NotYet => {
                     waits(txn, Some(rule));

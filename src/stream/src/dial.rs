@@ -12,11 +12,12 @@ use backend::connection::{Particulars, Surroundings, source, spec};
 use backend::dial::{HeaderSettings, ServerNamespace, ServerPort, Shown};
 use base::addr::{Addr, Family};
 use base::ration::Claim;
-use lang::facts::ConnFault;
+use lang::facts::{ConnFault, Encryption};
 use net::Namespace;
 use net::connect::{ConnectError, ConnectErrorKind, Connecting, start};
 use net::{Deadline, More, Switch};
-use wire::proxy::{self, Origin, Tlv};
+use tls::Fault;
+use wire::proxy::{self, Origin, SslTlv, Tlv};
 use wire::{Parsed, socks4};
 
 use crate::conn::{Closing, Conn, Filled};
@@ -25,6 +26,7 @@ use crate::secure;
 use crate::settings::SmartAck;
 use crate::site::{BackendSide, Site};
 use crate::story::{Stage, Story};
+use crate::told;
 
 /// What sets a connection apart from others to the same server: it serves only streams that would have
 /// made the same one.
@@ -150,7 +152,8 @@ fn header(story: &Story<'_>, server: &Server) -> Vec<u8> {
         _ => Origin::Unknown,
     };
     let values = if settings.v2.is_on() { tlv_values(story, server, settings) } else { Vec::new() };
-    settings.encode(&origin, &tlvs(story, settings, &values))
+    let session = settings.tells_of_tls().then(|| told::session(story.session.tls.tls(), settings));
+    settings.encode(&origin, &tlvs(story, settings, &values, session.as_ref()))
 }
 
 fn tlv_values(story: &Story<'_>, server: &Server, settings: &HeaderSettings) -> Vec<(u8, Vec<u8>)> {
@@ -167,20 +170,30 @@ fn tlv_values(story: &Story<'_>, server: &Server, settings: &HeaderSettings) -> 
     settings.tlvs.iter().map(|(kind, format)| (*kind, render(format))).collect()
 }
 
-fn tlvs<'a>(story: &'a Story<'_>, settings: &HeaderSettings, values: &'a [(u8, Vec<u8>)]) -> Vec<Tlv<'a>> {
+fn tlvs<'a>(
+    story: &'a Story<'_>,
+    settings: &HeaderSettings,
+    values: &'a [(u8, Vec<u8>)],
+    session: Option<&'a SslTlv>,
+) -> Vec<Tlv<'a>> {
     let mut tlvs: Vec<Tlv<'a>> = values.iter().map(|(kind, value)| Tlv::Value(*kind, value)).collect();
     if settings.checksum.is_on() {
         tlvs.push(Tlv::Checksum);
     }
+    let encryption = story.session.tls.tls();
+    let protocol = encryption.and_then(|t| t.protocol.as_deref());
+    tlvs.extend(protocol.map(|p| Tlv::Value(proxy::kind::ALPN, p)));
     if settings.authority.is_on() {
         let received = story.session.introduction.as_deref();
-        let authority = received.and_then(|i| i.values(proxy::kind::AUTHORITY).next());
+        let received = received.and_then(|i| i.values(proxy::kind::AUTHORITY).next());
+        let authority = encryption.and_then(|t| t.name.as_deref()).map(str::as_bytes).or(received);
         tlvs.extend(authority.map(|value| Tlv::Value(proxy::kind::AUTHORITY, value)));
     }
     if settings.unique_id.is_on() {
         let id = story.facts.unique_id.as_deref().unwrap_or_default();
         tlvs.push(Tlv::Value(proxy::kind::UNIQUE_ID, id));
     }
+    tlvs.extend(session.map(Tlv::Ssl));
     tlvs.extend(namespace(story).map(|n| Tlv::Value(proxy::kind::NETNS, n)));
     tlvs
 }
@@ -226,11 +239,18 @@ pub(crate) async fn dial(
     }
     if let Some(tls) = &server.tls {
         let name = told_name(story, server);
+        if story.site.rates.is_crowded_by(tls::figures().current()) {
+            let fault = Fault::crowded();
+            story.facts.server_tls = Encryption::Tls(Arc::new(fault.facts()));
+            return Err(DialError::Refused(fault.conn));
+        }
         let secured =
             Box::pin(secure::with_server(&mut conn, &tls.connector, name.as_deref(), story.deadline));
-        secured.await.map_err(|fault| {
-            if fault.is_late() { DialError::Late } else { DialError::Refused(fault.conn) }
-        })?;
+        if let Err(fault) = secured.await {
+            story.facts.server_tls = Encryption::Tls(Arc::new(fault.facts()));
+            return Err(if fault.is_late() { DialError::Late } else { DialError::Refused(fault.conn) });
+        }
+        secure::count_key(story, &conn);
     }
     story.note_server(&conn, Some(to));
     if traits != Traits::default() {

@@ -231,6 +231,16 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<RateLimits>().connections = value as u32;
         Ok(())
     }),
+    rate("maxsslconn", |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<RateLimits>().encrypted = value as u32;
+        Ok(())
+    }),
+    rate("maxsslrate", |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<RateLimits>().handshakes = value as u32;
+        Ok(())
+    }),
     rate("maxsessrate", |s| {
         let value = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<RateLimits>().sessions = value as u32;

@@ -30,18 +30,33 @@ impl Story<'_> {
     }
 
     /// Captures headers of the request.
+    #[inline]
     pub(crate) fn capture_request(&mut self) {
+        if self.frontend.captures.is_empty() {
+            return;
+        }
         self.prepare_captures();
         keep(&self.frontend.captures.request, &self.request.headers, &self.facts.request_captures);
     }
 
     /// Captures headers of the response.
+    #[inline]
     pub(crate) fn capture_response(&self) {
+        if self.frontend.captures.response.is_empty() {
+            return;
+        }
         keep(&self.frontend.captures.response, &self.response.headers, &self.facts.response_captures);
     }
 
     /// Captures the cookie of one side, where the frontend does that.
+    #[inline]
     pub(crate) fn capture_cookie(&mut self, side: CookieSide) {
+        if self.frontend.captures.cookie.is_some() {
+            self.keep_cookie(side);
+        }
+    }
+
+    fn keep_cookie(&mut self, side: CookieSide) {
         let Some(wanted) = &self.frontend.captures.cookie else { return };
         let (cookies, headers, kept) = match side {
             CookieSide::Request => {

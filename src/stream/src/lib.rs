@@ -40,6 +40,7 @@ mod splice;
 mod story;
 pub mod switching;
 mod tcp;
+mod told;
 mod worker;
 mod world;
 

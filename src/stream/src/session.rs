@@ -349,7 +349,7 @@ async fn content(story: &mut Story<'_>, client: &mut Conn, rules: &Rules) -> Res
 fn route<'s>(story: &mut Story<'s>, client: &Conn) -> Option<&'s BackendSide> {
     let looks = !story.frontend.routes.is_empty() || !story.frontend.switching.force.is_empty();
     let stage = if looks { recognise(story, client) } else { Stage::Connection };
-    switching::backend(story, &story.raw_scene(stage, client))
+    switching::backend(story, || story.raw_scene(stage, client))
 }
 
 /// Chooses the server, where rules do that.

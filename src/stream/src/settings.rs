@@ -113,6 +113,10 @@ pub struct RateLimits {
     pub connections: u32,
     /// `maxsessrate`.
     pub sessions: u32,
+    /// `maxsslrate`.
+    pub handshakes: u32,
+    /// `maxsslconn`: how many connections on both sides may be encrypted at once.
+    pub encrypted: u32,
 }
 
 impl Setting for RateLimits {}

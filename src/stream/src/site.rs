@@ -490,11 +490,18 @@ fn backend_side(
 pub struct Rates {
     connections: AtomicU32,
     sessions: AtomicU32,
+    handshakes: AtomicU32,
+    encrypted: u32,
 }
 
 impl Rates {
     fn new(limits: RateLimits) -> Self {
-        Self { connections: AtomicU32::new(limits.connections), sessions: AtomicU32::new(limits.sessions) }
+        Self {
+            connections: AtomicU32::new(limits.connections),
+            sessions: AtomicU32::new(limits.sessions),
+            handshakes: AtomicU32::new(limits.handshakes),
+            encrypted: limits.encrypted,
+        }
     }
 
     /// `maxconnrate`.
@@ -505,6 +512,26 @@ impl Rates {
     /// `maxsessrate`.
     pub fn sessions(&self) -> u32 {
         self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// `maxsslrate`.
+    pub fn handshakes(&self) -> u32 {
+        self.handshakes.load(Ordering::Relaxed)
+    }
+
+    /// `maxsslconn`.
+    pub fn encrypted(&self) -> u32 {
+        self.encrypted
+    }
+
+    /// Whether so many encrypted connections leave no room for another.
+    pub(crate) fn is_crowded_by(&self, others: u64) -> bool {
+        self.encrypted > 0 && others >= u64::from(self.encrypted)
+    }
+
+    /// Changes `maxsslrate`.
+    pub fn limit_handshakes(&self, rate: u32) {
+        self.handshakes.store(rate, Ordering::Relaxed);
     }
 
     /// Changes `maxconnrate`.
@@ -519,7 +546,7 @@ impl Rates {
 
     /// Whether there is a limit at all.
     pub(crate) fn any(&self) -> bool {
-        self.connections() > 0 || self.sessions() > 0
+        self.connections() > 0 || self.sessions() > 0 || self.handshakes() > 0
     }
 }
 

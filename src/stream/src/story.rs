@@ -377,6 +377,7 @@ impl<'s> Story<'s> {
     }
 
     /// Remembers the two ends of the connection to the server, where somebody logs them.
+    #[inline]
     pub(crate) fn note_server(&mut self, conn: &Conn, to: Option<Addr>) {
         self.facts.server_tls = secure::facts(conn);
         self.facts.outgoing = Outgoing::Open;

@@ -12,7 +12,7 @@ use lang::logformat::LogFormat;
 use rule::{Condition, Truth, condition_after};
 
 use crate::settings::RouteTarget;
-use crate::site::{BackendSide, Site};
+use crate::site::{BackendSide, Frontend, Site};
 use crate::story::Story;
 
 /// What a frontend says of backends that are not to be used.
@@ -178,8 +178,15 @@ fn any_holds(conditions: &[Arc<Condition>], scene: &Scene<'_>) -> bool {
 }
 
 /// The backend that the rules of the story's frontend choose, or else its default one.
-pub(crate) fn backend<'s>(story: &Story<'s>, scene: &Scene<'_>) -> Option<&'s BackendSide> {
+pub(crate) fn backend<'s, 'c>(
+    story: &Story<'s>,
+    scene: impl FnOnce() -> Scene<'c>,
+) -> Option<&'s BackendSide> {
     let (site, frontend) = (story.site, story.frontend);
+    if frontend.routes.is_empty() && frontend.switching.force.is_empty() {
+        return default_backend(site, frontend, |backend| backend.is_published());
+    }
+    let scene = &scene();
     let is_forced = || any_holds(&frontend.switching.force, scene);
     let admitted = |backend: &&BackendSide| backend.is_published() || is_forced();
     for compiled in &frontend.routes {
@@ -199,6 +206,15 @@ pub(crate) fn backend<'s>(story: &Story<'s>, scene: &Scene<'_>) -> Option<&'s Ba
             return Some(backend);
         }
     }
+    default_backend(site, frontend, admitted)
+}
+
+/// The backend of those for whom no rule chooses one.
+fn default_backend<'s>(
+    site: &'s Site,
+    frontend: &Frontend,
+    admitted: impl Fn(&&'s BackendSide) -> bool,
+) -> Option<&'s BackendSide> {
     let default = frontend.default_backend.map(|i| &site.backends[i]).filter(admitted);
     default.or_else(|| site.backends.get(frontend.own_backend?))
 }

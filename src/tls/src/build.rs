@@ -8,13 +8,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use base::registry::Registry;
 use config::{Check, Diagnostics, Draft};
 use net::BindDrafts;
-use rustls::pki_types::ServerName;
 
 use crate::acceptor::{self, Acceptor, Filed};
 use crate::certificate::{Certificate, Extras, LoadError};
 use crate::connector::{self, Connector};
 use crate::crt_list;
-use crate::settings::{BindSettings, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use};
+use crate::pki::chain::Trust;
+use crate::pki::store::Store;
+use crate::settings::{
+    BindSettings, CaNames, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use,
+};
 use crate::verify::{Authorities, Verify};
 
 /// The checks of this room.
@@ -167,17 +170,33 @@ fn acceptor(
         // Whoever is the default comes first.
         if one.role == Role::Default { filed.insert(0, filed_as) } else { filed.push(filed_as) }
     }
-    let authorities = settings.authorities.as_ref().map(Authorities::load).transpose();
     let terms = acceptor::Terms {
         profile: settings.profile.or(&defaults.bind),
         verify: settings.verify.unwrap_or(Verify::None),
-        authorities: authorities.map_err(|e| format!("'ca-file' : {e}"))?,
+        clients: clients(settings)?,
         strictness: settings.strictness.unwrap_or(defaults.bind_strictness),
         order: settings.order.unwrap_or(defaults.bind_order),
         capture: defaults.capture,
         cache: defaults.cache.unwrap_or(CACHE),
     };
     Acceptor::new(&terms, &filed)
+}
+
+/// What the certificates of a line's clients are held against.
+fn clients(settings: &BindSettings) -> Result<acceptor::Clients, String> {
+    let told = loaded("ca-file", settings.authorities.as_ref())?;
+    let others = loaded("ca-verify-file", settings.verify_authorities.as_ref())?;
+    let revocations = loaded("crl-file", settings.revocations.as_ref())?;
+    let names = match settings.names {
+        CaNames::Told => told.iter().flat_map(|store| store.names()).collect(),
+        CaNames::Kept => Vec::new(),
+    };
+    let trust = Trust { authorities: told.into_iter().chain(others).collect(), revocations };
+    Ok(acceptor::Clients { trust, ignored: settings.ignored, names })
+}
+
+fn loaded(option: &str, authorities: Option<&Authorities>) -> Result<Option<Arc<Store>>, String> {
+    authorities.map(Authorities::load).transpose().map_err(|e| format!("'{option}' : {e}"))
 }
 
 /// How many sessions a listener remembers (`tune.ssl.cachesize`).
@@ -216,24 +235,22 @@ impl ConnectorMaker {
 
 fn connector(settings: &ServerSettings, defaults: &Defaults) -> Result<Connector, String> {
     let verify = settings.verify.or(defaults.server_verify).unwrap_or(Verify::Required);
-    let authorities = match (verify, &settings.authorities) {
+    let authorities = loaded("ca-file", settings.authorities.as_ref())?;
+    let revocations = loaded("crl-file", settings.revocations.as_ref())?;
+    let trust = match (verify, authorities) {
         (Verify::None, _) => None,
-        (_, Some(authorities)) => Some(authorities.load().map_err(|e| format!("'ca-file' : {e}"))?),
+        (_, Some(store)) => Some(Trust { authorities: vec![store], revocations }),
         (_, None) => {
             return Err("verify is enabled by default but no CA file specified: give a 'ca-file', or 'verify none' where the server is certain to be the right one, or 'ssl-server-verify none' in the global section for all of them".to_owned());
         }
     };
-    let host = settings.host.as_ref().map(|host| {
-        ServerName::try_from(host.to_string())
-            .map_err(|_| format!("'verifyhost' : '{host}' is no name of a host"))
-    });
     let certificate = settings.certificate.as_ref().map(|named| {
         Certificate::load(&named.path, defaults.extras).map(Arc::new).map_err(|e| format!("'crt' : {e}"))
     });
     let terms = connector::Terms {
         profile: settings.profile.or(&defaults.server),
-        authorities,
-        host: host.transpose()?,
+        trust,
+        host: settings.host.clone(),
         certificate: certificate.transpose()?,
         reuse: settings.reuse,
     };

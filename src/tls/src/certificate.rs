@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{SignatureAlgorithm, SignatureScheme};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -151,16 +151,13 @@ impl Certificate {
             SignatureAlgorithm::ECDSA => KeyKind::Ecdsa,
             _ => KeyKind::Ed25519,
         };
-        let certified = CertifiedKey::new(chain, key);
-        match certified.keys_match() {
-            Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
-            Err(_) => {
-                return Err(LoadError::new(
-                    file,
-                    "inconsistencies between private key and certificate loaded from PEM file",
-                ));
-            }
+        if !belongs(key.as_ref(), &chain[0]) {
+            return Err(LoadError::new(
+                file,
+                "inconsistencies between private key and certificate loaded from PEM file",
+            ));
         }
+        let certified = CertifiedKey::new(chain, key);
         Ok(Self { file: file.to_owned(), names, kind, key: Arc::new(certified) })
     }
 
@@ -173,6 +170,13 @@ impl Certificate {
     pub fn der(&self) -> &[u8] {
         &self.key.cert[0]
     }
+}
+
+/// Whether a key is a certificate's, as far as the key tells.
+fn belongs(key: &dyn SigningKey, certificate: &[u8]) -> bool {
+    let Some(own) = key.public_key() else { return true };
+    let parsed = X509Certificate::from_der(certificate);
+    parsed.is_ok_and(|(_, parsed)| parsed.tbs_certificate.subject_pki.raw == &*own)
 }
 
 /// The certificates of a PEM text, in their order.

@@ -8,6 +8,7 @@ use x509_parser::asn1_rs::Oid;
 use x509_parser::der_parser::oid;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
@@ -59,6 +60,11 @@ impl<'c> Read<'c> {
 
     pub(crate) fn key_algorithm(&self) -> String {
         algorithm(&self.parsed.public_key().algorithm.algorithm)
+    }
+
+    /// What something makes of its key.
+    pub(crate) fn key<T>(&self, describe: impl FnOnce(&PublicKey<'_>) -> Option<T>) -> Option<T> {
+        describe(&self.parsed.public_key().parsed().ok()?)
     }
 
     fn name(&self, whose: Whose) -> &X509Name<'_> {

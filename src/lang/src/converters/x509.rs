@@ -14,7 +14,7 @@ pub static CONVERTERS: &[Converter] = &[plain("x509_v_err_str", Type::Int, Type:
 })];
 
 /// By number; empty where there is none.
-static NAMES: [&str; 95] = [
+pub static NAMES: [&str; 95] = [
     "OK",
     "ERR_UNSPECIFIED",
     "ERR_UNABLE_TO_GET_ISSUER_CERT",

@@ -185,7 +185,14 @@ fn complete(reply: Reply) -> (ResponseHead, Bytes) {
 }
 
 /// Tells the client what rules want it to know ahead of the response.
+#[inline]
 pub(super) fn send_hints(story: &mut Story<'_>, client: &mut H1Side) {
+    if !story.facts.hints.is_empty() {
+        send_them(story, client);
+    }
+}
+
+fn send_them(story: &mut Story<'_>, client: &mut H1Side) {
     let hints = std::mem::take(&mut story.facts.hints);
     if !story.request.version.is_at_least_11() {
         return;

@@ -62,23 +62,25 @@ impl From<inspect::Stop> for Stop {
 pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Result<Routed<'s>, Stop> {
     let frontend = story.frontend;
     story.identify(Stage::Request);
-    // The rules that said that requests come have been run on the first of them.
-    if frontend.common.mode == Mode::Http || story.served > 0 {
-        let inspected = inspect(story, client, &frontend.common).await;
-        inspected.map_err(|stop| if matches!(stop, Stop::Rule(_)) { Stop::Unasked } else { stop })?;
-    }
+    // What there is nothing to do for is not even begun: a future costs as much as some rules.
     if !frontend.common.rules.tcp_content.is_empty() {
+        // The rules that said that requests come have been run on the first of them.
+        if frontend.common.mode == Mode::Http || story.served > 0 {
+            let inspected = inspect(story, client, &frontend.common).await;
+            inspected.map_err(|stop| if matches!(stop, Stop::Rule(_)) { Stop::Unasked } else { stop })?;
+        }
         // The request is there for the rest of the story from here on.
         story.facts.timers.request = story.now();
     }
     if let Some(status) = edits::monitored(story) {
         return Err(Stop::Monitored(status));
     }
-    buffer(story, client, &frontend.common).await?;
-    run(story, client, &frontend.common.rules.http_request).await?;
-    run(story, client, &frontend.common.rules.redirects).await?;
+    if looks_at_requests(&frontend.common) {
+        buffer(story, client, &frontend.common).await?;
+        run_all(story, client, &frontend.common).await?;
+    }
     edits::restrict_names(&mut story.request, &frontend.common)?;
-    let backend = switching::backend(story, &story.scene(Stage::Request, None)).ok_or(Stop::NoBackend)?;
+    let backend = switching::backend(story, || story.scene(Stage::Request, None)).ok_or(Stop::NoBackend)?;
     story.enter_backend(backend);
     if backend.state == State::Disabled {
         return Err(Stop::NoBackend);
@@ -88,10 +90,11 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
     }
     // The two sides of a `listen` section have one list of rules, which has been run.
     if backend.common.facts.id != frontend.common.facts.id {
-        buffer(story, client, &backend.common).await?;
-        inspect(story, client, &backend.common).await?;
-        run(story, client, &backend.common.rules.http_request).await?;
-        run(story, client, &backend.common.rules.redirects).await?;
+        if looks_at_requests(&backend.common) || !backend.common.rules.tcp_content.is_empty() {
+            buffer(story, client, &backend.common).await?;
+            inspect(story, client, &backend.common).await?;
+            run_all(story, client, &backend.common).await?;
+        }
         edits::restrict_names(&mut story.request, &backend.common)?;
     }
     story.assign(backend, Stage::Request);
@@ -103,6 +106,12 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
         story.request.headers.push(header, id);
     }
     Ok(Routed { backend })
+}
+
+/// Whether a proxy wants to see requests before they go on.
+fn looks_at_requests(proxy: &Common) -> bool {
+    let rules = &proxy.rules;
+    proxy.http.buffer_request.is_on() || !rules.http_request.is_empty() || !rules.redirects.is_empty()
 }
 
 /// Runs the content rules of a proxy on the request.
@@ -125,11 +134,18 @@ async fn buffer(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> R
     Ok(())
 }
 
-/// Runs the rules of a proxy on the request.
-async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList) -> Result<(), Stop> {
-    if rules.is_empty() {
-        return Ok(());
+/// Runs the rules of a proxy on the request, and then its redirections.
+async fn run_all(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> Result<(), Stop> {
+    for rules in [&proxy.rules.http_request, &proxy.rules.redirects] {
+        if !rules.is_empty() {
+            run(story, client, rules).await?;
+        }
     }
+    Ok(())
+}
+
+/// Runs rules on the request.
+async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList) -> Result<(), Stop> {
     if !client.has_all() {
         body::keep(story, client);
     }
@@ -159,6 +175,9 @@ async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList)
 
 /// What has come of the body leaves less room for rewrites.
 fn hold(story: &mut Story<'_>) {
+    if story.body.is_empty() {
+        return;
+    }
     let (come, reserve) = (story.body.len(), story.site.tuning.max_rewrite);
     story.txn(Stage::Request, None).hold(RuleSets::HTTP_REQUEST, come, reserve);
 }
