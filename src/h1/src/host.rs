@@ -172,7 +172,8 @@ fn drop_port_of_host(head: &mut RequestHead, host: Option<usize>) {
     let Some(at) = host else { return };
     let value = head.headers.get(at).map(|field| field.value.to_vec()).unwrap_or_default();
     let parsed = Authority::parse(&value);
-    if parsed.port.is_some() {
+    // A colon without a port stays.
+    if parsed.port.is_some_and(|port| !port.is_empty()) {
         head.headers.replace_value(at, parsed.host);
     }
 }
@@ -305,6 +306,7 @@ mod tests {
     fn connect_needs_a_port() {
         assert_eq!(strict("CONNECT h:443", "h:443"), left("h:443", "h"));
         assert_eq!(strict("CONNECT h:80", "h"), left("h:80", "h"));
+        assert_eq!(strict("CONNECT h:80", "h:"), left("h:80", "h:"));
         assert_eq!(strict("CONNECT h:8080", "h:8080"), left("h:8080", "h:8080"));
         assert_eq!(strict("CONNECT u@h:443", "h:443"), left("u@h:443", "h"));
         assert_eq!(strict("CONNECT [::1]:443", "[::1]"), left("[::1]:443", "[::1]"));
