@@ -56,6 +56,7 @@ pub(crate) const ROOMS: &[Tables] = &[
         checks: tls::CHECKS,
         ..Tables::NONE
     },
+    Tables { directives: tls::STORE_DIRECTIVES, sections: tls::SECTIONS, ..Tables::NONE },
     Tables { fetches: tls::CLIENT_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::OWN_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::SERVER_FETCHES, ..Tables::NONE },

@@ -7,15 +7,17 @@ mod acceptor;
 mod build;
 mod certificate;
 mod connector;
-mod crt_list;
+mod crt_store;
 mod directory;
 mod fault;
 mod fetches;
 mod hello;
+mod line;
 mod names;
 mod profile;
 mod session;
 mod settings;
+mod store;
 mod verify;
 mod x509;
 
@@ -23,6 +25,7 @@ pub use acceptor::{Acceptor, Order};
 pub use build::{CHECKS, ConnectorMaker};
 pub use certificate::{Certificate, KeyKind};
 pub use connector::{Connector, SessionReuse};
+pub use crt_store::{SECTIONS, STORE_DIRECTIVES};
 pub use directory::Strictness;
 pub use fault::Fault;
 pub use fetches::{CLIENT_FETCHES, FETCHES, OWN_FETCHES, SERVER_FETCHES};
@@ -33,6 +36,7 @@ pub use session::Session;
 pub use settings::{
     BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, Named, SERVER_OPTIONS, ServerSettings, Use,
 };
+pub use store::{Expired, Numbers, Refused, SniWanted, Store};
 pub use verify::{Authorities, Verify};
 
 /// What does the cryptography, as the program says of itself.

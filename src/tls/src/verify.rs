@@ -7,11 +7,12 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use webpki::{EndEntityCert, KeyUsage};
+use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::certificate::{self, LoadError};
 
@@ -26,8 +27,22 @@ pub enum Verify {
     Required,
 }
 
+impl Verify {
+    /// By the argument of `verify` of those who have clients.
+    pub(crate) fn of_clients_named(name: &str) -> Result<Self, String> {
+        match name {
+            "none" => Ok(Self::None),
+            "optional" => Ok(Self::Optional),
+            "required" => Ok(Self::Required),
+            _ => Err(format!(
+                "unknown verify method '{name}', only 'none', 'optional', and 'required' are supported"
+            )),
+        }
+    }
+}
+
 /// Where the certificates of authorities are (`ca-file`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Authorities {
     /// A file, or a directory of files.
     Path(PathBuf),
@@ -35,11 +50,29 @@ pub enum Authorities {
     System,
 }
 
+impl std::fmt::Display for Authorities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::System => f.write_str("@system-ca"),
+        }
+    }
+}
+
 /// Where systems keep what they trust.
 const SYSTEM: &[&str] =
     &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 impl Authorities {
+    /// By the argument of `ca-file`.
+    pub(crate) fn named(written: &str, base: Option<&Path>) -> Self {
+        if written == "@system-ca" {
+            return Self::System;
+        }
+        let path = base.map_or_else(|| PathBuf::from(written), |base| base.join(written));
+        Self::Path(std::path::absolute(&path).unwrap_or(path))
+    }
+
     /// Reads them.
     pub(crate) fn load(&self) -> Result<Arc<RootCertStore>, LoadError> {
         let files = match self {
@@ -126,6 +159,36 @@ impl OfServers {
     }
 }
 
+impl OfServers {
+    /// Where nothing is asked of a certificate, one of the first version of the format, which the library does not
+    /// know, is as good as any: its key alone says whether a signature is right.
+    fn or_by_key(
+        &self,
+        checked: Result<HandshakeSignatureValid, Error>,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let unread =
+            matches!(EndEntityCert::try_from(certificate), Err(webpki::Error::UnsupportedCertVersion));
+        if checked.is_ok() || self.roots.is_some() || !unread {
+            return checked;
+        }
+        let (_, parsed) =
+            X509Certificate::from_der(certificate).map_err(|_| pki_error(&webpki::Error::BadDer))?;
+        let public = SubjectPublicKeyInfoDer::from(parsed.public_key().raw);
+        let key = RawPublicKeyEntity::try_from(&public).map_err(|e| pki_error(&e))?;
+        let algorithms = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == signed.scheme);
+        let fits = |a: &&&dyn rustls::pki_types::SignatureVerificationAlgorithm| {
+            key.verify_signature(**a, message, signed.signature()).is_ok()
+        };
+        match algorithms.and_then(|(_, all)| all.iter().find(fits)) {
+            Some(_) => Ok(HandshakeSignatureValid::assertion()),
+            None => checked,
+        }
+    }
+}
+
 fn pki_error(error: &webpki::Error) -> Error {
     use webpki::Error as Pki;
     let certificate = match error {
@@ -158,7 +221,8 @@ impl ServerCertVerifier for OfServers {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
+        let checked = verify_tls12_signature(message, cert, dss, &self.algorithms);
+        self.or_by_key(checked, message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -167,7 +231,8 @@ impl ServerCertVerifier for OfServers {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
+        let checked = verify_tls13_signature(message, cert, dss, &self.algorithms);
+        self.or_by_key(checked, message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
