@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
+use queue::Order;
 
 use crate::server::{Server, ServerQueue, Waiting};
 use crate::settings::{Algorithm, Role};
@@ -76,8 +77,8 @@ impl Balancer {
     }
 
     /// Waits for any server that may be chosen now.
-    pub(crate) fn wait(&self, queue: &Arc<ServerQueue>) -> Waiting {
-        queue.wait_for_any(&self.usable.load().servers)
+    pub(crate) fn wait(&self, queue: &Arc<ServerQueue>, order: Order) -> Waiting {
+        queue.wait_for_any(&self.usable.load().servers, order)
     }
 
     /// The next server that has room; not `avoid`, if there is another.

@@ -109,6 +109,16 @@ pub struct HeaderSettings {
     pub checksum: Sending,
     /// `proxy-v2-options authority`.
     pub authority: Sending,
+    /// `send-proxy-v2-ssl`, `proxy-v2-options ssl`.
+    pub tls: Sending,
+    /// `send-proxy-v2-ssl-cn`, `proxy-v2-options cert-cn`.
+    pub common_name: Sending,
+    /// `proxy-v2-options cert-key`.
+    pub key: Sending,
+    /// `proxy-v2-options cert-sig`.
+    pub signature: Sending,
+    /// `proxy-v2-options ssl-cipher`.
+    pub cipher: Sending,
     /// `proxy-v2-options unique-id`.
     pub unique_id: Sending,
     /// `set-proxy-v2-tlv-fmt`: types and values.
@@ -133,6 +143,11 @@ impl Sending {
 }
 
 impl HeaderSettings {
+    /// Whether it tells of the client's TLS session.
+    pub fn tells_of_tls(&self) -> bool {
+        [self.tls, self.common_name, self.key, self.signature, self.cipher].iter().any(|s| s.is_on())
+    }
+
     /// Whether a header of any version is sent.
     pub fn is_sent(&self) -> bool {
         self.v1.is_on() || self.v2.is_on()

@@ -11,7 +11,8 @@ use lang::{Contexts, Expr, LogFormat};
 use sys::namespace::Namespace;
 
 use crate::dial::{
-    DialSettings, FastOpen, PortPool, Sending, ServerNamespace, ServerPort, ServerTransport, Shown, Source,
+    DialSettings, FastOpen, HeaderSettings, PortPool, Sending, ServerNamespace, ServerPort, ServerTransport,
+    Shown, Source,
 };
 use crate::settings::BackendSettings;
 
@@ -62,6 +63,8 @@ pub static DIAL_OPTIONS: &[ServerOption] = &[
     }),
     option("no-send-proxy", 0, header!(v1 = Sending::No)),
     option("no-send-proxy-v2", 0, header!(v2 = Sending::No)),
+    option("no-send-proxy-v2-ssl", 0, |cx| tls_header(cx, Sending::No, |h| &mut h.tls)),
+    option("no-send-proxy-v2-ssl-cn", 0, |cx| tls_header(cx, Sending::No, |h| &mut h.common_name)),
     option("no-tfo", 0, set!(fast_open = FastOpen::Off)),
     option("pool-conn-name", 1, |cx| {
         let text = cx.take_bytes()?;
@@ -72,6 +75,8 @@ pub static DIAL_OPTIONS: &[ServerOption] = &[
     option("proxy-v2-options", 1, header_options),
     option("send-proxy", 0, header!(v1 = Sending::Yes)),
     option("send-proxy-v2", 0, header!(v2 = Sending::Yes)),
+    option("send-proxy-v2-ssl", 0, |cx| tls_header(cx, Sending::Yes, |h| &mut h.tls)),
+    option("send-proxy-v2-ssl-cn", 0, |cx| tls_header(cx, Sending::Yes, |h| &mut h.common_name)),
     option("set-proxy-v2-tlv-fmt(*)", 0, tlv_format),
     option("socks4", 1, |cx| {
         let written = cx.take_bytes()?;
@@ -118,12 +123,26 @@ fn header_options(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
             "authority" => header.authority = Sending::Yes,
             "crc32c" => header.checksum = Sending::Yes,
             "unique-id" => header.unique_id = Sending::Yes,
-            "cert-cn" | "cert-key" | "cert-sig" | "ssl" | "ssl-cipher" => {
-                return Err(cx.refuse(format!("'{name}' needs TLS, which this version does not support")));
-            }
+            "cert-cn" => header.common_name = Sending::Yes,
+            "cert-key" => header.key = Sending::Yes,
+            "cert-sig" => header.signature = Sending::Yes,
+            "ssl" => header.tls = Sending::Yes,
+            "ssl-cipher" => header.cipher = Sending::Yes,
             other => return Err(cx.refuse(format!("'{other}' : unknown proxy v2 option"))),
         }
     }
+    Ok(())
+}
+
+/// These options begin or end the header itself too.
+fn tls_header(
+    cx: &mut OptionCx<'_, '_>,
+    sending: Sending,
+    which: fn(&mut HeaderSettings) -> &mut Sending,
+) -> Result<(), Refusal> {
+    let header = &mut cx.slot::<DialSettings>().header;
+    header.v2 = sending;
+    *which(header) = sending;
     Ok(())
 }
 

@@ -198,15 +198,10 @@ const NEEDS_TLS: &[&str] = &[
     "check-alpn",
     "check-sni-auto",
     "client-sigalgs",
-    "crl-file",
     "ktls",
     "no-check-sni-auto",
-    "no-send-proxy-v2-ssl",
-    "no-send-proxy-v2-ssl-cn",
     "no-verifyhost",
     "renegotiate",
-    "send-proxy-v2-ssl",
-    "send-proxy-v2-ssl-cn",
     "sigalgs",
 ];
 

@@ -9,7 +9,7 @@ use base::addr::Addr;
 use base::clock::Tick;
 use base::worker::PerWorker;
 use lang::facts::{ProxyFacts, ServerFacts};
-use queue::{Desk, Queue, Slots, Ticket};
+use queue::{Desk, Order, Queue, Slots, Ticket};
 use stats::counters::H1Counters;
 use stats::{BackendCounters, ServerCounters};
 
@@ -336,8 +336,8 @@ impl Backend {
     }
 
     /// Waits for any server.
-    pub fn wait(&self) -> Waiting {
-        self.balancer.wait(&self.queue)
+    pub fn wait(&self, order: Order) -> Waiting {
+        self.balancer.wait(&self.queue, order)
     }
 
     /// Changes a server's limit (`set maxconn server`); those who now fit are let in.
@@ -500,7 +500,7 @@ mod tests {
         let backend = backend(vec![a.clone(), b.clone()]);
         assert!(backend.queue.enter(&a) && backend.queue.enter(&b));
         assert!(matches!(backend.balancer.choose(&backend.queue, None), Choice::AllFull));
-        let waiting = [backend.wait(), backend.wait()];
+        let waiting = [backend.wait(Order::default()), backend.wait(Order::default())];
         assert_eq!(backend.queue.waiting(), 2);
         backend.queue.leave(&b);
         assert_eq!((backend.queue.waiting(), b.slots.served()), (1, 1));
@@ -508,7 +508,7 @@ mod tests {
         backend.set_maxconn(&a, 2);
         assert_eq!((backend.queue.waiting(), a.slots.served()), (0, 2));
         backend.set_admin(&a, Admin::Maintenance, Tick(1));
-        let more = backend.wait();
+        let more = backend.wait(Order::default());
         backend.queue.leave(&a);
         assert_eq!(backend.queue.waiting(), 1);
         backend.set_admin(&a, Admin::Ready, Tick(2));
@@ -522,7 +522,7 @@ mod tests {
         let a = server("a", ServerSettings { maxconn: 1, ..ServerSettings::default() });
         let backend = backend(vec![a.clone()]);
         assert!(backend.queue.enter(&a));
-        let waiting = backend.wait();
+        let waiting = backend.wait(Order::default());
         assert_eq!(backend.set_status(&a, Status::Down, Tick(1)), Some(1));
         assert_eq!(backend.queue.waiting(), 0);
         assert_eq!(next(&backend), "Nobody");

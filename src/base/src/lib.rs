@@ -6,6 +6,7 @@ pub mod clock;
 pub mod counter;
 pub mod rate;
 pub mod ration;
+pub mod reference;
 pub mod registry;
 pub mod termination;
 pub mod text;

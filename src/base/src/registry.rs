@@ -5,8 +5,10 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::reference::Reference;
 
 /// One named entry of a table.
 pub trait Entry: Sync + 'static {
@@ -18,6 +20,8 @@ pub trait Entry: Sync + 'static {
 #[derive(Default)]
 pub struct Registry {
     tables: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    references: Mutex<Vec<Reference>>,
+    wishes: AtomicU32,
     layers: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     file: Mutex<Arc<str>>,
     line: AtomicUsize,
@@ -60,6 +64,33 @@ impl Registry {
     /// The name most like `word`, if one is close enough to be a slip of the keyboard.
     pub fn suggest<T: Entry>(&self, word: &str) -> Option<&'static str> {
         nearest(word, self.all::<T>().iter().map(|e| e.name()))
+    }
+
+    /// Adds the entries of one type to another registry.
+    pub fn copy_to<T: Entry + Send>(&self, other: &mut Self) {
+        let Some(table) = self.table::<T>() else { return };
+        let copy = Table::<T> { entries: table.entries.clone(), by_name: table.by_name.clone() };
+        other.tables.insert(TypeId::of::<T>(), Box::new(copy));
+    }
+
+    /// Leaves word that a name has to be looked up.
+    pub fn refer(&self, reference: Reference) {
+        self.references.lock().unwrap_or_else(PoisonError::into_inner).push(reference);
+    }
+
+    /// The names that were left to be looked up since this was asked last.
+    pub fn take_references(&self) -> Vec<Reference> {
+        std::mem::take(&mut *self.references.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Leaves word that something has to be kept while traffic is carried, as bits.
+    pub fn wish(&self, bits: u32) {
+        self.wishes.fetch_or(bits, Ordering::Relaxed);
+    }
+
+    /// All that was wished for since this was asked last.
+    pub fn take_wishes(&self) -> u32 {
+        self.wishes.swap(0, Ordering::Relaxed)
     }
 
     /// What a room keeps for the whole configuration: one value of each type.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
+use crate::commands::vars::Language;
 use base::clock::Clock;
 use base::registry::Registry;
 use config::Draft;
@@ -49,6 +50,7 @@ pub struct Api {
     commands: Vec<&'static Command>,
     lists: Arc<References>,
     max_line: usize,
+    language: Arc<Language>,
 }
 
 #[derive(Clone, Debug)]
@@ -109,7 +111,14 @@ impl Api {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(Self { sockets, settings, commands, lists: registry.layer(), max_line })
+        Ok(Self {
+            sockets,
+            settings,
+            commands,
+            lists: registry.layer(),
+            language: Arc::new(Language::of(registry)),
+            max_line,
+        })
     }
 
     /// The sockets, for whoever hands them over or stops them.
@@ -134,6 +143,7 @@ impl Api {
         let sockets = self.sockets.iter();
         let facts = sockets.map(|s| SocketFacts { address: name_of(&s.listener), level: s.settings.level });
         world.put(Arc::new(Sockets(facts.collect())));
+        world.put(self.language.clone());
         world.put(self.lists.clone());
         std::thread::Builder::new().name("api".to_owned()).spawn(move || self.run(world, clock))?;
         Ok(())

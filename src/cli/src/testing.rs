@@ -63,7 +63,7 @@ pub(crate) fn shared(text: &str) -> Shared {
     site.gate.set_limit(1000);
     let mut world = World::default();
     world.put(Arc::new(Traffic::new(site.frontends.len(), &[])));
-    world.put(Arc::new(site));
+    world.put(site.share());
     let environment = vec![("HOME".to_owned(), "/root".to_owned())];
     world.put(Arc::new(Program {
         version: "3.5.0-x".into(),
@@ -71,6 +71,11 @@ pub(crate) fn shared(text: &str) -> Shared {
         maxconn: 1000,
         ..Program::default()
     }));
+    let mut tables = registry();
+    for table in lang::fetches::TABLES {
+        tables.add(table);
+    }
+    world.put(Arc::new(crate::commands::vars::Language::of(&tables)));
     let mut commands = registry().all::<Command>().to_vec();
     commands.sort_by_key(|c| c.name);
     Shared { commands, world, clock, max_line: 1024 }

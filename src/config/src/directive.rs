@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use base::reference::{Found, Kind};
 use base::registry::{Entry, Registry};
 use grammar::line::Word;
 use grammar::span::Span;
@@ -124,6 +125,22 @@ pub struct Directive {
 }
 
 impl Entry for Directive {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// Who knows what names of a kind mean, as far as the configuration has been read.
+pub struct Lookup {
+    /// What the names are names of.
+    pub name: &'static str,
+    /// The kind of the names.
+    pub kind: Kind,
+    /// What a name means in a section.
+    pub find: fn(&Draft, Target, &Registry, &str) -> Option<Found>,
+}
+
+impl Entry for Lookup {
     fn name(&self) -> &'static str {
         self.name
     }

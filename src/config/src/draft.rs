@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use base::reference::Reference;
+
 use crate::diagnostic::Place;
+use crate::directive::Target;
 use crate::environment::Environment;
 use crate::slot::{Setting, Slots};
 
@@ -176,7 +179,22 @@ pub struct Draft {
     pub environment: Environment,
     /// The command line's say.
     pub readings: Readings,
+    /// The names in expressions that have to be looked up.
+    pub references: Vec<PlacedReference>,
+    /// What expressions want kept while traffic is carried, as bits of the room that compiles them.
+    pub wishes: u32,
     by_name: HashMap<Arc<str>, Vec<usize>>,
+}
+
+/// A name in an expression, and where it stands.
+#[derive(Debug)]
+pub struct PlacedReference {
+    /// The name.
+    pub reference: Reference,
+    /// The section that it stands in.
+    pub target: Target,
+    /// The line.
+    pub place: Place,
 }
 
 impl Draft {

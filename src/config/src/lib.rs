@@ -12,8 +12,8 @@ pub mod slot;
 
 pub use core::{CHECKS, DIRECTIVES, Notes, State};
 pub use diagnostic::{Diagnostics, Place, Severity};
-pub use directive::{Check, Directive, Prefix, Refusal, Section, Sections, Sense, Statement};
-pub use draft::{Draft, Mode, ProxyDraft, ProxyKind, Readings};
+pub use directive::{Check, Directive, Lookup, Prefix, Refusal, Section, Sections, Sense, Statement};
+pub use draft::{Draft, Mode, PlacedReference, ProxyDraft, ProxyKind, Readings};
 pub use environment::Environment;
 pub use options::{BindOption, LineOption, OptionCx, ServerOption};
 pub use reader::{Naming, Reader, SectionKind, Watcher};

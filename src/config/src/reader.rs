@@ -10,8 +10,8 @@ use grammar::line::{Line, Reader as Lines, Word};
 use grammar::span::SyntaxError;
 
 use crate::diagnostic::{Diagnostics, Excerpt, Message, Place, Severity};
-use crate::directive::{Arity, Directive, Prefix, Refusal, Section, Sense, Statement, Target};
-use crate::draft::{Draft, Mode, ProxyDraft, ProxyKind, SectionDraft};
+use crate::directive::{Arity, Directive, Lookup, Prefix, Refusal, Section, Sense, Statement, Target};
+use crate::draft::{Draft, Mode, PlacedReference, ProxyDraft, ProxyKind, SectionDraft};
 use crate::environment::Environment;
 use crate::slot::Slots;
 
@@ -104,6 +104,23 @@ impl Entry for SectionKind {
     }
 }
 
+/// Takes over the names that a line has left to be looked up, and looks up what is known already. Tells of one that
+/// should be known, and is not.
+fn look_up(draft: &mut Draft, registry: &Registry, target: Target, place: &Place) -> Option<String> {
+    let mut unknown = None;
+    for reference in registry.take_references() {
+        if let Some(lookup) = registry.all::<Lookup>().iter().find(|l| l.kind == reference.kind()) {
+            if let Some(found) = (lookup.find)(draft, target, registry, reference.name()) {
+                reference.resolve(found);
+            } else {
+                unknown = Some(format!("{} '{}' not found in {reference}.", lookup.name, reference.name()));
+            }
+        }
+        draft.references.push(PlacedReference { reference, target, place: place.clone() });
+    }
+    unknown
+}
+
 /// Reads configuration files, one after the other, into one draft.
 pub struct Reader<'r> {
     registry: &'r Registry,
@@ -184,6 +201,7 @@ impl<'r> Reader<'r> {
                 (check.run)(&mut self.draft, self.registry, &mut self.diagnostics);
             }
         }
+        self.draft.wishes = self.registry.take_wishes();
         (self.draft, self.diagnostics)
     }
 
@@ -397,9 +415,12 @@ impl<'r> Reader<'r> {
             diagnostics: &mut self.diagnostics,
         };
         let outcome = check_form(directive, &statement).and_then(|()| (directive.parse)(&mut statement));
+        let unknown = look_up(statement.draft, self.registry, target, &place);
         if let Err(refusal) = outcome {
             let excerpt = statement.excerpt(&refusal).or_else(|| excerpt_of(words.first(), source));
             self.push(Severity::Alert, place, refusal.message, excerpt);
+        } else if let Some(text) = unknown {
+            self.push(Severity::Alert, place, text, None);
         }
     }
 

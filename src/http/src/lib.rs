@@ -11,6 +11,7 @@ mod head;
 mod headers;
 mod list;
 mod method;
+pub mod normalize;
 mod status;
 pub mod token;
 pub mod uri;

@@ -4,7 +4,7 @@ pub mod command;
 pub mod listing;
 
 use base::registry::Registry;
-use config::{BindOption, Check, Directive, SectionKind, ServerOption};
+use config::{BindOption, Check, Directive, Lookup, SectionKind, ServerOption};
 use lang::expr::Finish;
 use lang::{Alias, Converter, Fetch};
 use rule::Action;
@@ -37,6 +37,8 @@ pub struct Tables {
     pub server_options: &'static [ServerOption],
     /// Sections.
     pub sections: &'static [SectionKind],
+    /// Who knows what names in expressions mean.
+    pub lookups: &'static [Lookup],
     /// Checks of the whole draft.
     pub checks: &'static [Check],
     /// Commands of the runtime API.
@@ -57,6 +59,7 @@ impl Tables {
         bind_options: &[],
         server_options: &[],
         sections: &[],
+        lookups: &[],
         checks: &[],
         commands: &[],
     };
@@ -77,6 +80,7 @@ pub fn registry(rooms: &[Tables]) -> Registry {
         registry.add(room.bind_options);
         registry.add(room.server_options);
         registry.add(room.sections);
+        registry.add(room.lookups);
         registry.add(room.checks);
         registry.add(room.commands);
     }

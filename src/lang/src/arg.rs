@@ -6,6 +6,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::reference::{self, Found, Reference, User};
+use base::registry::Registry;
+
 use crate::regex::Regex;
 
 /// What an argument must be. The names are those that `-dK` prints.
@@ -47,16 +50,64 @@ pub enum ArgKind {
     Hex,
     /// `s`, `ms` or `us`.
     SecondUnit,
+    /// The name of an ACL.
+    Acl,
+    /// The scope of variables, or nothing for all scopes.
+    Scope,
+    /// `with_qm`.
+    QueryOption,
     /// The way to a field of a Protocol Buffers message: numbers with dots between them.
     FieldPath,
+    /// `true`, `false`, `0` or `1`.
+    Truth,
+    /// `us` or `ms`.
+    RoundTripUnit,
+    /// A version of UUIDs.
+    UuidVersion,
+    /// The type of a value in a PROXY header, by number or name.
+    TlvType,
+    /// The name of a token of distcc.
+    Token,
+    /// Where a value is, or how far behind its length with a sign.
+    Offset,
+    /// How a distinguished name is written: `rfc2253` or nothing.
+    NameFormat,
 }
 
 impl ArgKind {
+    /// Whether nothing at all is one empty text.
+    fn may_be_empty(self) -> bool {
+        matches!(self, Self::Str | Self::Truth | Self::TlvType | Self::Token) || self.reference().is_some()
+    }
+
+    /// What it names, if that is looked up once the whole configuration is known.
+    fn reference(self) -> Option<reference::Kind> {
+        match self {
+            Self::Frontend => Some(reference::Kind::Frontend),
+            Self::Backend => Some(reference::Kind::Backend),
+            Self::Server => Some(reference::Kind::Server),
+            Self::Acl => Some(reference::Kind::Acl),
+            _ => None,
+        }
+    }
+
     /// The word for error messages and listings.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Str | Self::Hex | Self::SecondUnit => "string",
-            Self::Int => "integer",
+            Self::Str
+            | Self::Hex
+            | Self::SecondUnit
+            | Self::QueryOption
+            | Self::Scope
+            | Self::Acl
+            | Self::Truth
+            | Self::RoundTripUnit
+            | Self::TlvType
+            | Self::Token
+            | Self::Offset
+            | Self::NameFormat
+            | Self::Var => "string",
+            Self::Int | Self::UuidVersion => "integer",
             Self::Time => "delay",
             Self::Size => "size",
             Self::Ipv4 => "IPv4 address",
@@ -69,7 +120,6 @@ impl ArgKind {
             Self::Server => "server",
             Self::Userlist => "user list",
             Self::Regex => "regex",
-            Self::Var => "variable",
             Self::Delimiter => "delimiter",
             Self::FieldPath => "Protocol buffers field number",
         }
@@ -140,10 +190,14 @@ pub enum Arg {
     Ipv6(Ipv6Addr),
     /// A regular expression, made by the check of the converter that takes it.
     Regex(Regex),
+    /// A name that is looked up once the whole configuration is known.
+    Reference(Reference),
     /// One of the words that a converter knows, by its place among them; made by the converter's check.
     Choice(usize),
     /// What another room made of it.
     Made(Made),
+    /// A list of users.
+    Users(crate::users::Reference),
 }
 
 /// Something that another room made of an argument. It equals its copies only.
@@ -207,11 +261,45 @@ impl Args {
         }
     }
 
+    /// What the name at `i` means, once that is known.
+    pub fn found(&self, i: usize) -> Option<&Found> {
+        match self.0.get(i) {
+            Some(Arg::Reference(reference)) => reference.found(),
+            _ => None,
+        }
+    }
+
     /// What another room made of argument `i`.
     pub fn made<T: Any>(&self, i: usize) -> Option<&T> {
         match self.0.get(i) {
             Some(Arg::Made(made)) => made.0.downcast_ref(),
             _ => None,
+        }
+    }
+
+    /// The names that are looked up once the whole configuration is known.
+    pub(crate) fn references(&self) -> impl Iterator<Item = &Reference> {
+        self.0.iter().filter_map(|arg| match arg {
+            Arg::Reference(reference) => Some(reference),
+            _ => None,
+        })
+    }
+
+    /// Turns names into references, which the registry is told of.
+    pub(crate) fn refer(
+        &mut self,
+        signature: &Signature,
+        registry: &Registry,
+        what: &'static str,
+        keyword: &'static str,
+    ) {
+        for (argument, (arg, kind)) in self.0.iter_mut().zip(signature.kinds).enumerate() {
+            let Some(kind) = kind.reference() else { continue };
+            let Arg::Str(name) = arg else { continue };
+            let user = User { keyword, what, argument };
+            let reference = Reference::new(kind, &String::from_utf8_lossy(name), user);
+            registry.refer(reference.clone());
+            *arg = Arg::Reference(reference);
         }
     }
 
@@ -225,7 +313,7 @@ impl Args {
         // A fetch without parentheses and one with empty ones are the same.
         let written = if written.len() == 1 && written[0].is_empty() && signature.required == 0 {
             &[]
-        } else if written.is_empty() && signature.required > 0 && signature.kinds[0] == ArgKind::Str {
+        } else if written.is_empty() && signature.required > 0 && signature.kinds[0].may_be_empty() {
             // Nothing at all is one empty text.
             &[&[] as &[u8]]
         } else {
@@ -273,7 +361,11 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
     let word = String::from_utf8_lossy(text);
     let bad = || format!("failed to parse '{word}' as type '{}'", kind.name());
     match kind {
-        ArgKind::Int => word.trim().parse().map(Arg::Int).map_err(|_| bad()),
+        ArgKind::Int | ArgKind::UuidVersion => {
+            let number = word.trim().parse().map_err(|_| bad())?;
+            let known = kind == ArgKind::Int || matches!(number, 4 | 7);
+            if known { Ok(Arg::Int(number)) } else { Err(format!("Unsupported UUID version: '{number}'")) }
+        }
         ArgKind::Time => grammar::time::parse(text, grammar::time::Unit::Millisecond)
             .map(|time| Arg::Time(Duration::from_micros(time.micros)))
             .map_err(|e| format!("{}: {e}", bad())),
@@ -288,19 +380,60 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         ArgKind::Str
         | ArgKind::Frontend
         | ArgKind::Backend
+        | ArgKind::Acl
         | ArgKind::Table
         | ArgKind::Server
-        | ArgKind::Userlist
         | ArgKind::Regex
         | ArgKind::Delimiter => Ok(Arg::Str(text.into())),
+        ArgKind::Userlist => Ok(Arg::Users(crate::users::Reference::new(&word))),
         ArgKind::SecondUnit if matches!(text, b"s" | b"ms" | b"us") => Ok(Arg::Str(text.into())),
         ArgKind::SecondUnit => Err(format!("expects 's', 'ms' or 'us', got '{word}'")),
+        ArgKind::Truth
+        | ArgKind::RoundTripUnit
+        | ArgKind::TlvType
+        | ArgKind::Token
+        | ArgKind::Offset
+        | ArgKind::NameFormat => special(kind, text, &word).map_or(Ok(Arg::Str(text.into())), Err),
+        ArgKind::Scope if matches!(text, b"" | b"sess" | b"txn" | b"req" | b"res" | b"proc") => {
+            Ok(Arg::Str(text.into()))
+        }
+        ArgKind::Scope => Err(format!("invalid scope '{word}', must be one of: sess, txn, req, res, proc")),
+        ArgKind::QueryOption if matches!(text, b"" | b"with_qm") => Ok(Arg::Str(text.into())),
+        ArgKind::QueryOption => Err("supported options are: 'with_qm'".into()),
         ArgKind::Hex => unhex(text).map(|bytes| Arg::Str(bytes.into())).ok_or_else(bad),
         ArgKind::FieldPath => match crate::converters::protobuf::field_path(text) {
             Some(_) => Ok(Arg::Str(text.into())),
             None => Err(bad()),
         },
     }
+}
+
+/// What is wrong with a text that must have a form of its own.
+fn special(kind: ArgKind, text: &[u8], word: &str) -> Option<String> {
+    let (right, message) = match kind {
+        ArgKind::Truth => (
+            matches!(text, b"true" | b"false" | b"0" | b"1"),
+            "Expects 'true', 'false', '0' or '1'".to_owned(),
+        ),
+        ArgKind::RoundTripUnit => {
+            (matches!(text, b"us" | b"ms"), format!("expects 'us' or 'ms', got '{word}'"))
+        }
+        ArgKind::TlvType => {
+            let known = text.is_empty() || crate::fetches::connection::tlv_kind(text).is_some();
+            let number = text.first().is_some_and(|b| b.is_ascii_digit() || *b == b'-');
+            let what = if number { "Invalid TLV Type" } else { "Could not convert type" };
+            (known, format!("{what} '{word}'"))
+        }
+        ArgKind::Token => (text.len() == 4, "token name must be exactly 4 characters".to_owned()),
+        ArgKind::Offset => {
+            (text.is_empty() || word.parse::<i64>().is_ok(), "payload offset2 is not a number".to_owned())
+        }
+        _ => (
+            matches!(text, b"" | b"rfc2253"),
+            "only rfc2253 or a blank value are currently supported as the format argument.".to_owned(),
+        ),
+    };
+    (!right).then_some(message)
 }
 
 fn unhex(text: &[u8]) -> Option<Vec<u8>> {
@@ -344,6 +477,24 @@ mod tests {
         let sig = Signature::all(&[ArgKind::Mask4]);
         assert_eq!(Args::parse(&sig, &[b"24"]), Args::parse(&sig, &[b"255.255.255.0"]));
         assert!(Args::parse(&sig, &[b"33"]).is_err());
+    }
+
+    #[test]
+    fn words_of_a_form_of_their_own_are_checked() {
+        type Texts = &'static [&'static [u8]];
+        let cases: [(ArgKind, Texts, Texts); 7] = [
+            (ArgKind::Truth, &[b"true", b"0"], &[b"yes", b""]),
+            (ArgKind::RoundTripUnit, &[b"us", b"ms"], &[b"s"]),
+            (ArgKind::UuidVersion, &[b"4", b"7"], &[b"1", b"x"]),
+            (ArgKind::TlvType, &[b"0x20", b"NOOP", b"255"], &[b"256", b"-1", b"x"]),
+            (ArgKind::Token, &[b"SOUT"], &[b"x", b""]),
+            (ArgKind::Offset, &[b"+1", b"-1", b"4"], &[b"x", b"-1x"]),
+            (ArgKind::NameFormat, &[b"", b"rfc2253"], &[b"x"]),
+        ];
+        for (kind, right, wrong) in cases {
+            assert!(right.iter().all(|text| parse_one(kind, text).is_ok()), "{kind:?}");
+            assert!(wrong.iter().all(|text| parse_one(kind, text).is_err()), "{kind:?}");
+        }
     }
 
     #[test]

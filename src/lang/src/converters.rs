@@ -1,6 +1,7 @@
 //! Converters, by kind (configuration manual, section 7.3.1).
 
 pub mod address;
+pub mod aes;
 pub mod base64;
 pub mod dates;
 pub mod encodings;
@@ -8,13 +9,17 @@ pub mod fix;
 pub mod forwarded;
 pub mod hashes;
 pub mod json;
+pub mod jwt;
 pub mod lists;
 pub mod mqtt;
 pub mod numbers;
 pub mod packets;
 pub mod protobuf;
+pub mod state;
 mod strftime;
 pub mod texts;
+pub mod variables;
+pub mod x509;
 
 #[cfg(test)]
 mod probe;
@@ -28,8 +33,9 @@ use crate::sample::{Sample, Type};
 use crate::vars::{VarName, look_up};
 
 /// The tables of all kinds.
-pub const TABLES: [&[Converter]; 14] = [
+pub const TABLES: [&[Converter]; 19] = [
     address::CONVERTERS,
+    aes::CONVERTERS,
     base64::CONVERTERS,
     dates::CONVERTERS,
     encodings::CONVERTERS,
@@ -37,12 +43,16 @@ pub const TABLES: [&[Converter]; 14] = [
     forwarded::CONVERTERS,
     hashes::CONVERTERS,
     json::CONVERTERS,
+    jwt::CONVERTERS,
     lists::CONVERTERS,
     mqtt::CONVERTERS,
     numbers::CONVERTERS,
     packets::CONVERTERS,
     protobuf::CONVERTERS,
+    state::CONVERTERS,
     texts::CONVERTERS,
+    variables::CONVERTERS,
+    x509::CONVERTERS,
 ];
 
 const STR: ArgKind = ArgKind::Str;

@@ -99,6 +99,34 @@ impl fmt::Debug for Contexts {
     }
 }
 
+/// What fetches want kept while traffic is carried, beyond what log lines need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes(pub u32);
+
+impl Wishes {
+    /// The request line as it came.
+    pub const REQUEST_LINE: Self = Self(1);
+    /// The addresses of the connection to the server.
+    pub const SERVER_ADDRESSES: Self = Self(1 << 1);
+
+    /// How long packets take to the server.
+    pub const ROUND_TRIPS: Self = Self(1 << 2);
+
+    /// Whether all of these are among them.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    fn of(fetch: &str) -> Self {
+        match fetch {
+            "capture.req.method" | "capture.req.uri" => Self::REQUEST_LINE,
+            "bc_src" | "bc_src_port" | "bc_dst" | "bc_dst_port" => Self::SERVER_ADDRESSES,
+            "bc_rtt" | "bc_rttvar" => Self::ROUND_TRIPS,
+            _ => Self::default(),
+        }
+    }
+}
+
 /// The section of the manual on what looks at the bytes of a session.
 const BYTES: &str = "7.3.5";
 
@@ -278,12 +306,23 @@ impl Expr {
 
     /// Compiles an expression from its syntax tree.
     pub fn compile(tree: &Expression, registry: &Registry) -> Result<Self, CompileError> {
+        Self::compile_as("sample fetch", tree, registry)
+    }
+
+    /// Compiles an expression for a use whose keywords are called by this name in messages.
+    pub fn compile_as(
+        what: &'static str,
+        tree: &Expression,
+        registry: &Registry,
+    ) -> Result<Self, CompileError> {
         let call = &tree.fetch;
         let fetch = registry.find::<Fetch>(&call.name).ok_or_else(|| CompileError {
             span: call.span,
             message: unknown("fetch method", &call.name, registry.suggest::<Fetch>(&call.name)),
         })?;
-        let args = parse_args(&fetch.args, call, "fetch method")?;
+        let mut args = parse_args(&fetch.args, call, "fetch method")?;
+        args.refer(&fetch.args, registry, what, fetch.name);
+        registry.wish(Wishes::of(fetch.name).0);
         let mut converters = Vec::with_capacity(tree.converters.len());
         let mut kind = fetch.out;
         for call in &tree.converters {
@@ -315,6 +354,9 @@ impl Expr {
                 None => Ok(()),
             })
             .map_err(|e| fail(format!("invalid args in converter '{}' : {e}", call.name)))?;
+        for reference in args.references().filter(|r| r.found().is_none()) {
+            registry.refer(reference.clone());
+        }
         Ok((converter, args))
     }
 

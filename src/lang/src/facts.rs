@@ -3,14 +3,17 @@
 //! All of it is plain data that the rooms which carry traffic fill in. Nothing here knows where it
 //! comes from, so that fetches, log lines and rules are tested without a socket.
 
-use std::cell::OnceCell;
-use std::sync::Arc;
+use std::cell::{OnceCell, Ref, RefCell};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::Termination;
-use http::{RequestHead, ResponseHead};
+use http::{Method, RequestHead, ResponseHead};
+
+use crate::world::World;
 
 use crate::tls_facts::TlsFacts;
 
@@ -127,6 +130,17 @@ pub struct ProcessFacts {
     pub descriptors: u64,
     /// `proc.` variables.
     pub variables: crate::vars::ProcessVariables,
+    /// The environment, as the configuration has left it.
+    pub environment: HashMap<Box<str>, Box<str>>,
+    /// What is under way now, once traffic is carried.
+    pub world: OnceLock<Weak<dyn World>>,
+}
+
+impl ProcessFacts {
+    /// What is under way now.
+    pub fn world(&self) -> Option<Arc<dyn World>> {
+        self.world.get()?.upgrade()
+    }
 }
 
 /// A frontend, backend or listen section.
@@ -140,6 +154,20 @@ pub struct ProxyFacts {
     pub http: bool,
     /// Its timeouts and retries.
     pub limits: ProxyLimits,
+    /// As what clients that talk to a proxy prove who they are (`option http-use-proxy-header`).
+    pub authentication: Authentication,
+    /// The name of its `default_backend`; its own in a `listen` section.
+    pub default_backend: Option<Arc<str>>,
+}
+
+/// To whom a client proves who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Authentication {
+    /// To a server.
+    #[default]
+    Server,
+    /// To a proxy.
+    Proxy,
 }
 
 /// A server.
@@ -172,8 +200,8 @@ pub struct SessionFacts {
     pub introduction: Option<Box<Introduction>>,
     /// Why it failed before it could carry anything.
     pub fault: Option<Box<ConnFault>>,
-    /// The name of the listener (`bind ... name`), if it has one.
-    pub listener_name: Option<Arc<str>>,
+    /// The listener.
+    pub entrance: Option<Arc<dyn Entrance>>,
     /// The `id` of the listener.
     pub listener_id: u32,
     /// When the connection was accepted.
@@ -184,7 +212,20 @@ pub struct SessionFacts {
     pub variables: crate::vars::Variables,
 }
 
+/// A listener, as its connections see it.
+pub trait Entrance: std::fmt::Debug + Send + Sync {
+    /// Its name (`bind ... name`), if it has one.
+    fn name(&self) -> Option<&Arc<str>>;
+    /// How many connections it has now.
+    fn connections(&self) -> u64;
+}
+
 impl SessionFacts {
+    /// The name of the listener, if it has one.
+    pub fn listener_name(&self) -> Option<&Arc<str>> {
+        self.entrance.as_ref()?.name()
+    }
+
     /// Replaces the source for all that follows, keeping the connection's own.
     pub fn replace_source(&mut self, source: Addr) {
         let before = self.source.replace(source);
@@ -298,6 +339,32 @@ faults! {
     CIP_TRUNCATED = 21 "CIP_TRUNCATED" "Truncated NetScaler Client IP header received";
     /// The magic number is another one.
     CIP_MAGIC = 22 "CIP_BAD_MAGIC" "Received an invalid NetScaler Client IP magic number";
+    /// This process may open no more sockets.
+    PROCESS_FDS = 2 "PROC_FDLIM" "Too many sockets on the process";
+    /// The system may open no more sockets.
+    SYSTEM_FDS = 3 "SYS_FDLIM" "Too many sockets on the system";
+    /// No port of the configured range is left.
+    PORT_RANGE = 7 "PORT_RANGE" "Source port range exhausted";
+    /// The source address cannot be taken.
+    CANNOT_BIND = 8 "CANT_BIND" "Can't bind to source address";
+    /// No source port is left.
+    NO_PORTS = 9 "FREE_PORTS" "Out of local source ports on the system";
+    /// The system failed in some other way.
+    SOCKET = 6 "SOCK_ERR" "General socket error";
+    /// A SOCKS4 proxy did not take the request.
+    SOCKS4_SEND = 39 "SOCKS4_SEND" "SOCKS4 Proxy write error during handshake";
+    /// A SOCKS4 proxy did not answer.
+    SOCKS4_RECV = 40 "SOCKS4_RECV" "SOCKS4 Proxy read error during handshake";
+    /// A SOCKS4 proxy refused.
+    SOCKS4_DENY = 41 "SOCKS4_DENY" "SOCKS4 Proxy deny the request";
+    /// `ECONNREFUSED`.
+    REFUSED = 47 "EREFUSED" "ECONNREFUSED returned by OS";
+    /// `ECONNRESET`.
+    RESET = 48 "ERESET" "ECONNRESET returned by OS";
+    /// `ENETUNREACH`.
+    UNREACHABLE = 49 "EUNREACH" "ENETUNREACH returned by OS";
+    /// `EPIPE`.
+    PIPE = 57 "EPIPE" "EPIPE returned by OS";
     /// The client's address is of an unknown protocol.
     CIP_PROTOCOL = 23 "CIP_BAD_PROTO" "Received an unhandled protocol in the NetScaler Client IP header";
 }
@@ -369,6 +436,10 @@ pub struct StreamFacts {
     pub bytes_in: u64,
     /// Bytes to the client.
     pub bytes_out: u64,
+    /// Bytes of the request that went on to a server.
+    pub passed_on: u64,
+    /// Bytes that the client was sent, whoever made them.
+    pub sent: u64,
     /// How it ended.
     pub termination: Termination,
     /// What was seen of persistence cookies: the third and fourth letter of the log.
@@ -386,9 +457,9 @@ pub struct StreamFacts {
     /// The request line as it came, kept when a log line or a fetch will want it.
     pub request_line: Vec<u8>,
     /// Captured request headers by slot.
-    pub request_captures: Vec<Option<Box<[u8]>>>,
+    pub request_captures: Captured,
     /// Captured response headers by slot.
-    pub response_captures: Vec<Option<Box<[u8]>>>,
+    pub response_captures: Captured,
     /// `capture cookie`: as the client sent it.
     pub request_cookie: Option<Box<[u8]>>,
     /// `capture cookie`: as the server set it.
@@ -411,6 +482,8 @@ pub struct StreamFacts {
     pub destination: Option<Addr>,
     /// What rules said of this stream in place of its proxies.
     pub overrides: Overrides,
+    /// `early-hint`: what is to be told and has not been yet.
+    pub hints: Vec<Hint>,
     /// How rewrites by rules went.
     pub rewrites: Rewrites,
     /// The packet mark of its connection to the server (`set-bc-mark`).
@@ -421,12 +494,91 @@ pub struct StreamFacts {
     pub server_source: Option<Addr>,
     /// The address of the server that was connected to.
     pub server_addr: Option<Addr>,
+    /// What became of the attempts to connect to a server.
+    pub outgoing: Outgoing,
+    /// The method of the request, where a rule has replaced it.
+    pub first_method: Option<Box<Method>>,
+    /// The place of the rule that waits for more.
+    pub waiting_rule: Option<(Arc<str>, u32)>,
+    /// The number of the socket to the server, as long as it is the stream's.
+    pub server_socket: Option<i32>,
+    /// The round trip time of that connection and its variance when the stream left it, in microseconds, where
+    /// somebody wants to know.
+    pub server_round_trip: Option<(u32, u32)>,
     /// Which service answered, if one did (`<STATS>`), instead of a server's name.
     pub service: Option<&'static str>,
     /// The version of the client's side as `major * 10 + minor`; 0 in TCP mode.
     pub http_version: u8,
     /// The name of the rule that ended the stream with its place (`last_rule_file`, `last_rule_line`).
     pub last_rule: Option<(Arc<str>, u32)>,
+}
+
+/// Texts that are kept of a message, by slot. Expressions that are evaluated may add to them.
+#[derive(Debug, Default)]
+pub struct Captured(RefCell<Vec<CapturedText>>);
+
+/// A text that is kept.
+#[derive(Debug, Default)]
+pub struct CapturedText {
+    /// How many bytes are kept.
+    pub room: usize,
+    /// It, once there is one.
+    pub text: Option<Box<[u8]>>,
+}
+
+impl Captured {
+    /// Empty slots with so much room each.
+    pub fn new(rooms: impl Iterator<Item = usize>) -> Self {
+        Self(RefCell::new(rooms.map(|room| CapturedText { room, text: None }).collect()))
+    }
+
+    /// Whether there are no slots.
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    /// The slots.
+    pub fn slots(&self) -> Ref<'_, [CapturedText]> {
+        Ref::map(self.0.borrow(), Vec::as_slice)
+    }
+
+    /// What a slot holds.
+    pub fn get(&self, slot: usize) -> Option<Vec<u8>> {
+        self.0.borrow().get(slot)?.text.as_ref().map(|text| text.to_vec())
+    }
+
+    /// Keeps of a text what there is room for; tells whether there is such a slot.
+    pub fn set(&self, slot: usize, text: &[u8]) -> bool {
+        match self.0.borrow_mut().get_mut(slot) {
+            Some(kept) => {
+                kept.text = Some(text[..text.len().min(kept.room)].into());
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// What became of the attempts to connect to a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outgoing {
+    /// There was none.
+    #[default]
+    None,
+    /// There is a connection, or one is being made.
+    Open,
+    /// The last one failed.
+    Failed(ConnFault),
+}
+
+impl StreamFacts {
+    /// Whether something went wrong with it: a retry that helped counts, too.
+    pub fn failed(&self) -> bool {
+        !self.termination.is_normal()
+            || self.status >= 500
+            || self.retries > 0
+            || self.redispatch == Redispatch::Done
+    }
 }
 
 /// What came of the rewrites that rules wanted of a stream's messages.
@@ -473,14 +625,59 @@ pub struct Overrides {
     pub retries: Option<u32>,
     /// `disable-l7-retry`.
     pub replay: Replay,
+    /// `force-persist`.
+    pub persistence: Persistence,
+    /// `set-priority-class`, `set-priority-offset`.
+    pub priority: Priority,
+}
+
+/// Where a stream stands among those that wait for a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Priority {
+    /// The lower, the sooner.
+    pub class: i16,
+    /// By how many milliseconds later than it does it seems to come.
+    pub offset: i32,
+}
+
+/// Whether a hint goes with the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joining {
+    /// It has a response of its own.
+    Apart,
+    /// It does, if the rule before gave one.
+    Along,
+}
+
+/// A header field that the client is told ahead of the response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The place of its rule among those of its set.
+    pub rule: usize,
+    /// Whether it goes in one response with that of the rule before.
+    pub joining: Joining,
+    /// Its name.
+    pub name: Box<[u8]>,
+    /// Its value.
+    pub value: Box<[u8]>,
 }
 
 impl Overrides {
     /// What is left of them in another backend than the proxy whose rules set them.
     #[must_use]
     pub fn elsewhere(self) -> Self {
-        Self { client: self.client, replay: self.replay, ..Self::default() }
+        Self { client: self.client, tarpit: self.tarpit, replay: self.replay, ..Self::default() }
     }
+}
+
+/// Whether a server that was chosen by name is used although it is down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Persistence {
+    /// As its backend says.
+    #[default]
+    Usual,
+    /// It is, and no other.
+    Forced,
 }
 
 /// Whether a request that a server failed to answer may be sent again.
@@ -612,6 +809,12 @@ impl Timers {
     /// The time to receive the request (`%TR`); -1 when it never was complete.
     pub fn request_ms(&self) -> i64 {
         span(self.first_byte, self.request)
+    }
+
+    /// The time until the request was complete, idle time included (`%Tq`); -1 when it never was.
+    pub fn until_request_ms(&self) -> i64 {
+        let parts = [self.handshake_ms(), self.idle_ms(), self.request_ms()];
+        if parts.iter().any(|p| *p < 0) { -1 } else { parts.iter().sum() }
     }
 
     /// The time in queues (`%Tw`); -1 when none was left.

@@ -71,10 +71,10 @@ impl Type {
         use Type::{Addr, Any, Bin, Bool, Int, Ipv4, Ipv6, Method, Same, Str};
         let others: &[Self] = match self {
             Any | Same => return true,
-            Bool => &[Int, Str],
+            Bool => &[Int, Str, Bin],
             Int => &[Bool, Addr, Ipv4, Ipv6, Str, Bin],
             Addr => &[Ipv4, Ipv6, Str, Bin],
-            Ipv4 => &[Bool, Addr, Int, Ipv6, Str, Bin],
+            Ipv4 => &[Addr, Int, Ipv6, Str, Bin],
             Ipv6 => &[Addr, Ipv4, Str, Bin],
             Str => &[Bool, Int, Addr, Ipv4, Ipv6, Bin, Method],
             Bin => &[Str],
@@ -123,6 +123,8 @@ impl<'a> Sample<'a> {
         }
         match to {
             Type::Any | Type::Same => Some(self),
+            // An address is neither true nor false.
+            Type::Bool if matches!(self, Self::Ipv4(_)) => None,
             Type::Bool => self.to_int().map(|i| Self::Bool(i != 0)),
             Type::Int => self.to_int().map(Self::Int),
             Type::Addr => self.to_addr().map(Self::ip),
@@ -167,7 +169,7 @@ impl<'a> Sample<'a> {
     fn to_ipv4(&self) -> Option<Ipv4Addr> {
         match self.to_addr()? {
             IpAddr::V4(a) => Some(a),
-            IpAddr::V6(a) => a.to_ipv4_mapped(),
+            IpAddr::V6(a) => as_ipv4(a),
         }
     }
 
@@ -204,7 +206,7 @@ impl<'a> Sample<'a> {
             Self::Int(i) => Cow::Owned(i.to_be_bytes().to_vec()),
             Self::Ipv4(a) => Cow::Owned(a.octets().to_vec()),
             Self::Ipv6(a) => Cow::Owned(a.octets().to_vec()),
-            Self::Bool(_) => return None,
+            Self::Bool(b) => Cow::Owned(i64::from(b).to_be_bytes().to_vec()),
         })
     }
 
@@ -236,6 +238,17 @@ impl<'a> Sample<'a> {
     }
 }
 
+/// The IPv4 address that an IPv6 one stands for: mapped, compatible, or that of a 6to4 network.
+pub fn as_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let octets = address.octets();
+    let at = |start: usize| octets[start..].first_chunk::<4>().copied().map(Ipv4Addr::from);
+    match (&octets[..10], &octets[10..12]) {
+        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0] | [0xff, 0xff]) => at(12),
+        ([0x20, 0x02, ..], _) => at(2),
+        _ => None,
+    }
+}
+
 /// The integer at the start of a text, 0 when it starts with none; an empty text has no reading. Saturates.
 fn leading_int(s: &[u8]) -> Option<i64> {
     let (negative, digits) = match s.first()? {
@@ -244,9 +257,9 @@ fn leading_int(s: &[u8]) -> Option<i64> {
         _ => (false, s),
     };
     let len = digits.iter().take_while(|b| b.is_ascii_digit()).count();
-    let value =
-        digits[..len].iter().fold(0i64, |v, d| v.saturating_mul(10).saturating_add(i64::from(d - b'0')));
-    Some(if negative { -value } else { value })
+    let sign = if negative { -1 } else { 1 };
+    let step = |v: i64, d: &u8| v.saturating_mul(10).saturating_add(sign * i64::from(d - b'0'));
+    Some(digits[..len].iter().fold(0, step))
 }
 
 /// Upper-case hexadecimal digits of a block of bytes.
@@ -271,6 +284,7 @@ mod tests {
         assert_eq!(Sample::text(b"12abc").cast(Type::Int), Some(Sample::Int(12)));
         assert_eq!(Sample::text(b"-7").cast(Type::Int), Some(Sample::Int(-7)));
         assert_eq!(Sample::text(b"99999999999999999999").cast(Type::Int), Some(Sample::Int(i64::MAX)));
+        assert_eq!(Sample::text(b"-99999999999999999999").cast(Type::Int), Some(Sample::Int(i64::MIN)));
         assert_eq!(Sample::text(b"abc").cast(Type::Int), Some(Sample::Int(0)));
         assert_eq!(Sample::text(b"").cast(Type::Int), None);
     }
@@ -281,6 +295,27 @@ mod tests {
         assert_eq!(cast(b"\x01\xab"), Some(Sample::text(b"\x01\xab")));
         assert_eq!(cast(b"ab\0c"), Some(Sample::text(b"ab")));
         assert_eq!(Sample::Bin(Cow::Owned(b"ab\0c".to_vec())).cast(Type::Str), Some(Sample::text(b"ab")));
+    }
+
+    #[test]
+    fn truth_casts_to_numbers_and_addresses_do_not_to_truth() {
+        let bytes = Sample::Bin(Cow::Owned(vec![0, 0, 0, 0, 0, 0, 0, 1]));
+        assert_eq!(Sample::Bool(true).cast(Type::Bin), Some(bytes));
+        assert_eq!(Sample::Ipv4(Ipv4Addr::LOCALHOST).cast(Type::Bool), None);
+    }
+
+    #[test]
+    fn some_addresses_stand_for_others() {
+        for (v6, v4) in [
+            ("::ffff:1.2.3.4", Some("1.2.3.4")),
+            ("::1.2.3.4", Some("1.2.3.4")),
+            ("2002:102:304::1", Some("1.2.3.4")),
+            ("::ffff:0:1.2.3.4", None),
+            ("64:ff9b::1.2.3.4", None),
+            ("2001:db8::1", None),
+        ] {
+            assert_eq!(as_ipv4(v6.parse().unwrap()).map(|a| a.to_string()).as_deref(), v4, "{v6}");
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct TlsFacts {
     pub own: Option<Arc<[u8]>>,
     /// Why it failed.
     pub error: Option<TlsError>,
+    /// What came of looking at the peer's certificate; nothing where nobody looked.
+    pub verification: Option<Box<Verification>>,
     /// What the client offered, where that is kept (`tune.ssl.capture-buffer-size`).
     pub offer: Option<Box<Offer>>,
 }
@@ -48,6 +50,21 @@ pub struct Offer {
     pub signatures: Box<[u8]>,
     /// Versions.
     pub versions: Box<[u8]>,
+}
+
+/// What is wrong with a peer's certificate although it may have been accepted, by OpenSSL's numbers; 0 is nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// The last that was found.
+    pub result: u8,
+    /// The first of its own certificate.
+    pub leaf: u8,
+    /// The first of its issuers' certificates.
+    pub authority: u8,
+    /// Where in the chain that was.
+    pub depth: u8,
+    /// The certificate that an accepted chain leads to, in DER.
+    pub root: Option<Box<[u8]>>,
 }
 
 /// Why there was no agreement.

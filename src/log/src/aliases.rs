@@ -2,7 +2,7 @@
 
 use base::addr::Addr;
 use base::clock::WallTime;
-use lang::facts::{Redispatch, StreamFacts, Timers};
+use lang::facts::{Captured, Redispatch, StreamFacts, Timers};
 use lang::logformat::{AliasKind, AliasMode, Field, Map, Needs, Prefix};
 use lang::{Alias, Scene};
 
@@ -47,7 +47,7 @@ pub static ALIASES: &[Alias] = &[
     any("Td", PLAIN, END, |s, f| f.integer(timer(s, Timers::data_ms))),
     any("Th", PLAIN, END, |s, f| f.integer(timer(s, Timers::handshake_ms))),
     http("Ti", PLAIN, END, |s, f| f.integer(timer(s, Timers::idle_ms))),
-    http("Tq", PLAIN, END, |s, f| f.integer(timer(s, until_request))),
+    http("Tq", PLAIN, END, |s, f| f.integer(timer(s, Timers::until_request_ms))),
     http("TR", PLAIN, END, |s, f| f.integer(timer(s, Timers::request_ms))),
     http("Tr", PLAIN, END, |s, f| f.integer(timer(s, Timers::response_ms))),
     any("Tt", PLAIN, END, |s, f| f.growing(timer(s, Timers::total_ms))),
@@ -158,11 +158,6 @@ fn timer(s: &Scene<'_>, of: fn(&Timers) -> i64) -> i64 {
 }
 
 /// From the beginning to the complete request, of which no part may be missing.
-fn until_request(t: &Timers) -> i64 {
-    let parts = [t.handshake_ms(), t.idle_ms(), t.request_ms()];
-    if parts.iter().any(|p| *p < 0) { -1 } else { parts.iter().sum() }
-}
-
 fn figure(s: &Scene<'_>, of: fn(&StreamFacts) -> u64) -> i64 {
     s.stream.map_or(0, |x| of(x) as i64)
 }
@@ -208,32 +203,25 @@ fn letters(s: &Scene<'_>) -> [u8; 4] {
     [cause, phase, x.cookies.client, x.cookies.server]
 }
 
-/// A captured header, if there was one.
-type Capture = Option<Box<[u8]>>;
-
-fn captures<'a>(s: &Scene<'a>, of: fn(&StreamFacts) -> &Vec<Capture>) -> &'a [Capture] {
-    s.stream.map_or(&[], |x| of(x).as_slice())
+fn captures<'a>(s: &Scene<'a>, of: fn(&StreamFacts) -> &Captured) -> Option<&'a Captured> {
+    s.stream.map(of).filter(|captured| !captured.is_empty())
 }
 
 /// `{first|second|...}`, nothing when nothing is to be captured.
-fn braces(captures: &[Capture], f: &mut Field<'_>) {
-    if captures.is_empty() {
-        return f.null();
-    }
+fn braces(captured: Option<&Captured>, f: &mut Field<'_>) {
+    let Some(captured) = captured else { return f.null() };
     f.pieces(|p| {
-        for (i, capture) in captures.iter().enumerate() {
+        for (i, slot) in captured.slots().iter().enumerate() {
             p.plain(if i == 0 { b"{" } else { b"|" });
-            p.mapped(capture.as_deref().unwrap_or_default(), Map::Header);
+            p.mapped(slot.text.as_deref().unwrap_or_default(), Map::Header);
         }
         p.plain(b"}");
     });
 }
 
-fn list(captures: &[Capture], f: &mut Field<'_>) {
-    if captures.is_empty() {
-        return f.null();
-    }
-    f.list(captures.iter().map(|c| c.as_deref().unwrap_or_default()));
+fn list(captured: Option<&Captured>, f: &mut Field<'_>) {
+    let Some(captured) = captured else { return f.null() };
+    f.list(captured.slots().iter().map(|slot| slot.text.as_deref().unwrap_or_default()));
 }
 
 /// A request line taken apart.

@@ -1,6 +1,7 @@
 //! What the traffic engine calls: the loggers of one proxy, and those of the process.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use base::clock::WallTime;
@@ -12,7 +13,7 @@ use lang::{LogFormat, Scene};
 use crate::header::{Header, HeaderFormat};
 use crate::level::{Facility, Level};
 use crate::logger::Logger;
-use crate::profile::OnStep;
+use crate::profile::{OnStep, Profile};
 use crate::settings::{Resolved, ResolvedProxy};
 use crate::step::{Step, Steps};
 use crate::time;
@@ -35,6 +36,8 @@ pub(crate) struct Core {
     pub(crate) failure: LogFormat,
     pub(crate) due: Due,
     pub(crate) needs: Needs,
+    /// All sections `log-profile`, for rules that name one.
+    pub(crate) profiles: Arc<HashMap<Arc<str>, Arc<Profile>>>,
     pub(crate) lines: Counter,
 }
 
@@ -116,6 +119,12 @@ impl FrontendLog {
         self.line(&self.0.format, scene, level, step, Completeness::Final);
     }
 
+    /// Logs because a rule wants it, by this profile instead of those of the loggers if one is named.
+    pub fn emit_by_rule(&self, scene: &Scene<'_>, level: Level, step: Step, profile: Option<&str>) {
+        let profile = profile.and_then(|name| self.0.profiles.get(name));
+        self.line_by((&self.0.format, profile.map(|p| &**p)), scene, level, step, Completeness::Final);
+    }
+
     /// Logs a stream before its end because `option logasap` asks for it: a `+` says what will grow.
     pub fn emit_early(&self, scene: &Scene<'_>, level: Level, step: Step) {
         self.line(&self.0.format, scene, level, step, Completeness::Growing);
@@ -138,7 +147,7 @@ impl FrontendLog {
         }
         let mut text = Vec::with_capacity(128);
         self.0.failure.render(scene, &mut text);
-        match &scene.session.listener_name {
+        match scene.session.listener_name() {
             Some(name) => text.extend_from_slice(name.as_bytes()),
             None => text.extend_from_slice(scene.session.listener_id.to_string().as_bytes()),
         }
@@ -162,6 +171,17 @@ impl FrontendLog {
         step: Step,
         completeness: Completeness,
     ) {
+        self.line_by((format, None), scene, level, step, completeness);
+    }
+
+    fn line_by(
+        &self,
+        (format, profile): (&LogFormat, Option<&Profile>),
+        scene: &Scene<'_>,
+        level: Level,
+        step: Step,
+        completeness: Completeness,
+    ) {
         let core = &*self.0;
         if self.is_silent() {
             return;
@@ -170,7 +190,7 @@ impl FrontendLog {
         core.lines.inc();
         let event = Event { origin: step.origin(), number, completeness };
         BUFFERS.with_borrow_mut(|buffers| {
-            let mut line = Line { core, format, scene, event, level, step, shared: Shared::None };
+            let mut line = Line { core, format, profile, scene, event, level, step, shared: Shared::None };
             for logger in &core.loggers {
                 line.send(logger, buffers);
             }
@@ -189,6 +209,8 @@ enum Shared {
 struct Line<'l> {
     core: &'l Core,
     format: &'l LogFormat,
+    /// Instead of those of the loggers.
+    profile: Option<&'l Profile>,
     scene: &'l Scene<'l>,
     event: Event,
     level: Level,
@@ -198,7 +220,8 @@ struct Line<'l> {
 
 impl Line<'_> {
     fn send(&mut self, logger: &Logger, buffers: &mut Buffers) {
-        let on = logger.profile.as_ref().map_or(&OnStep::Unchanged, |p| p.on(self.step));
+        let profile = self.profile.or(logger.profile.as_deref());
+        let on = profile.map_or(&OnStep::Unchanged, |p| p.on(self.step));
         if matches!(on, OnStep::Drop) {
             return;
         }
@@ -210,7 +233,7 @@ impl Line<'_> {
         let Buffers { text, structured: data, own, own_structured, line } = buffers;
         let text = self.own(format, text, own);
         let data = self.own(structured, data, own_structured);
-        let tag = logger.profile.as_ref().and_then(|p| p.tag.as_ref()).unwrap_or(&self.core.identity.tag);
+        let tag = profile.and_then(|p| p.tag.as_ref()).unwrap_or(&self.core.identity.tag);
         let header = self.core.header(level, self.scene.now.1, self.scene.process.pid);
         logger.send(&Header { tag, structured: data, ..header }, text, line);
     }

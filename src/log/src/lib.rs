@@ -5,6 +5,7 @@
 //! without ever waiting.
 
 mod aliases;
+mod debug;
 mod directives;
 pub mod formats;
 mod frontend;
@@ -23,6 +24,7 @@ mod target;
 mod time;
 
 pub use aliases::ALIASES;
+pub use debug::CONVERTERS;
 pub use directives::DIRECTIVES;
 pub use frontend::{BackendLog, Due, FrontendLog, ProcessLog};
 pub use header::HeaderFormat;

@@ -23,7 +23,7 @@ pub(crate) enum OnStep {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Profile {
     pub(crate) tag: Option<Arc<[u8]>>,
-    steps: [OnStep; 6],
+    steps: [OnStep; 13],
     any: OnStep,
 }
 
@@ -84,6 +84,13 @@ fn index(step: Step) -> usize {
         Step::Response => 3,
         Step::Close => 4,
         Step::Error | Step::Killed => 5,
+        Step::ConnectionRule => 6,
+        Step::SessionRule => 7,
+        Step::ContentRule => 8,
+        Step::AnswerRule => 9,
+        Step::RequestRule => 10,
+        Step::ResponseRule => 11,
+        Step::AfterRule => 12,
     }
 }
 

@@ -56,7 +56,7 @@ struct Resolver<'r> {
     global: GlobalLogging,
     identity: Identity,
     rings: Vec<Arc<Ring>>,
-    profiles: HashMap<Arc<str>, Arc<Profile>>,
+    profiles: Arc<HashMap<Arc<str>, Arc<Profile>>>,
 }
 
 impl<'r> Resolver<'r> {
@@ -70,7 +70,7 @@ impl<'r> Resolver<'r> {
             tag: global.tag.clone().unwrap_or_else(program_name),
         };
         let rings = rings(draft, diagnostics);
-        let profiles = profiles(draft, diagnostics);
+        let profiles = Arc::new(profiles(draft, diagnostics));
         Self { registry, global, identity, rings, profiles }
     }
 
@@ -128,9 +128,12 @@ impl<'r> Resolver<'r> {
             tag: logging.tag.clone().unwrap_or(self.identity.tag.clone()),
             ..self.identity.clone()
         };
-        let mut core = Core { loggers, identity, ..Core::default() };
+        let mut core = Core { loggers, identity, profiles: self.profiles.clone(), ..Core::default() };
         if proxy.kind.has_frontend() {
             self.formats(proxy, &logging, &mut core, diagnostics);
+            // Rules may log by any profile.
+            let formats = self.profiles.values().flat_map(|p| p.formats()).filter_map(FormatText::compiled);
+            core.needs = formats.fold(core.needs, |all, format| all.or(format.needs()));
         }
         FrontendLog::new(core)
     }

@@ -19,11 +19,36 @@ pub enum Step {
     Error,
     /// A connection that was ended before it became a stream.
     Killed,
+    /// A rule of `tcp-request connection` wants it.
+    ConnectionRule,
+    /// A rule of `tcp-request session` wants it.
+    SessionRule,
+    /// A rule of `tcp-request content` wants it.
+    ContentRule,
+    /// A rule of `tcp-response content` wants it.
+    AnswerRule,
+    /// A rule of `http-request` wants it.
+    RequestRule,
+    /// A rule of `http-response` wants it.
+    ResponseRule,
+    /// A rule of `http-after-response` wants it.
+    AfterRule,
 }
 
 impl Step {
     /// The steps that `log-steps` knows, in the order in which they happen.
     pub const STORY: [Self; 5] = [Self::Accept, Self::Request, Self::Connect, Self::Response, Self::Close];
+
+    /// Where rules want it.
+    pub const RULES: [Self; 7] = [
+        Self::ConnectionRule,
+        Self::SessionRule,
+        Self::ContentRule,
+        Self::AnswerRule,
+        Self::RequestRule,
+        Self::ResponseRule,
+        Self::AfterRule,
+    ];
 
     /// The name by which `log-steps` and profiles know it.
     pub const fn name(self) -> &'static str {
@@ -34,6 +59,13 @@ impl Step {
             Self::Response => "response",
             Self::Close => "close",
             Self::Error | Self::Killed => "error",
+            Self::ConnectionRule => "tcp-req-conn",
+            Self::SessionRule => "tcp-req-sess",
+            Self::ContentRule => "tcp-req-cont",
+            Self::AnswerRule => "tcp-res-cont",
+            Self::RequestRule => "http-req",
+            Self::ResponseRule => "http-res",
+            Self::AfterRule => "http-after-res",
         }
     }
 
@@ -47,6 +79,7 @@ impl Step {
             Self::Close => "txn_close",
             Self::Error => "sess_error",
             Self::Killed => "sess_killed",
+            rule => rule.name(),
         }
     }
 }
@@ -55,7 +88,7 @@ impl FromStr for Step {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Self, ()> {
-        Self::STORY.into_iter().chain([Self::Error]).find(|s| s.name() == name).ok_or(())
+        Self::STORY.into_iter().chain([Self::Error]).chain(Self::RULES).find(|s| s.name() == name).ok_or(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whole configurations, and the lines that come of them. Expected lines are what HAProxy 3.5 logs.
 
 use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::addr::Addr;
@@ -10,8 +11,8 @@ use base::termination::{Cause, Phase, Termination};
 use config::{Directive, Draft, ProxyDraft, Severity};
 use grammar::conditional::Plain;
 use lang::facts::{
-    CookieLetters, Load, LocalAddr, Payload, ProcessFacts, ProxyFacts, Redispatch, Scene, ServerFacts,
-    SessionFacts, StreamFacts, Timers,
+    Captured, CookieLetters, Load, LocalAddr, Payload, ProcessFacts, ProxyFacts, Redispatch, Scene,
+    ServerFacts, SessionFacts, StreamFacts, Timers,
 };
 
 use crate::ring::{Position, Reading};
@@ -87,6 +88,20 @@ impl Receiver {
             lines.push(String::from_utf8_lossy(&room[..len]).into_owned());
         }
         lines
+    }
+}
+
+/// A listener of this name.
+#[derive(Debug)]
+struct Named(Arc<str>);
+
+impl lang::facts::Entrance for Named {
+    fn name(&self) -> Option<&Arc<str>> {
+        Some(&self.0)
+    }
+
+    fn connections(&self) -> u64 {
+        1
     }
 }
 
@@ -172,8 +187,10 @@ fn httplog() {
         )
     );
     let captured = |s: &mut StreamFacts, _: &mut SessionFacts| {
-        s.request_captures = vec![Some((*b"1wt.eu").into()), Some((*b"a{b|\"c\xe9").into())];
-        s.response_captures = vec![None];
+        s.request_captures = Captured::new([20, 20].into_iter());
+        s.request_captures.set(0, b"1wt.eu");
+        s.request_captures.set(1, b"a{b|\"c\xe9");
+        s.response_captures = Captured::new([10].into_iter());
         s.request_cookie = Some((*b"SID=1").into());
         s.redispatch = Redispatch::Done;
         s.retries = 3;
@@ -379,7 +396,9 @@ fn failures_before_there_is_a_stream() {
     let (f, g) = (log_of(&draft, "f"), log_of(&draft, "g"));
     let reason = "Received something which does not look like a PROXY protocol header";
     let fail = |log: &FrontendLog, name: Option<&str>| {
-        let named = |_: &mut StreamFacts, c: &mut SessionFacts| c.listener_name = name.map(Into::into);
+        let named = |_: &mut StreamFacts, c: &mut SessionFacts| {
+            c.entrance = name.map(|name| Arc::new(Named(name.into())) as Arc<dyn lang::facts::Entrance>);
+        };
         with_scene(named, |scene| log.emit_failure(&Scene { stream: None, ..*scene }, Level::Info, reason));
     };
     fail(&f, None);

@@ -22,20 +22,26 @@ const fn local(name: &'static str, eval: FetchFn) -> Fetch {
     fetch(name, Signature::NONE, Type::Bool, eval)
 }
 
+const fn span(name: &'static str, eval: FetchFn) -> Fetch {
+    fetch(name, Signature::optional(&[ArgKind::RoundTripUnit]), Type::Int, eval)
+}
+
 const fn figure(name: &'static str, eval: FetchFn) -> Fetch {
     fetch(name, Signature::optional(&[ArgKind::Str]), Type::Int, eval)
 }
 
 /// The fetches of this room.
 pub static FETCHES: &[Fetch] = &[
+    span("bc_rtt", |s, a, c| server_time(s, a, c, |(rtt, _)| rtt)),
+    span("bc_rttvar", |s, a, c| server_time(s, a, c, |(_, variance)| variance)),
     local("dst_is_local", |s, _, c| single(c, || is_local(s.destination()?))),
     local("fc_dst_is_local", |s, _, c| single(c, || is_local(s.session.own_destination()?))),
     figure("fc_fackets", |s, _, c| count(s, c, |i| i.fackets)),
     figure("fc_lost", |s, _, c| count(s, c, |i| i.lost)),
     figure("fc_reordering", |s, _, c| count(s, c, |i| i.reordering)),
     figure("fc_retrans", |s, _, c| count(s, c, |i| i.retrans)),
-    figure("fc_rtt", |s, a, c| time(s, a, c, |i| i.rtt_us)),
-    figure("fc_rttvar", |s, a, c| time(s, a, c, |i| i.rttvar_us)),
+    span("fc_rtt", |s, a, c| time(s, a, c, |i| i.rtt_us)),
+    span("fc_rttvar", |s, a, c| time(s, a, c, |i| i.rttvar_us)),
     figure("fc_sacked", |s, _, c| count(s, c, |i| i.sacked)),
     fetch("fc_saved_syn", Signature::NONE, Type::Bin, |s, _, c| {
         single(c, || {
@@ -76,13 +82,34 @@ fn count<'a>(scene: &Scene<'a>, cursor: Cursor, figure: fn(&TcpInfo) -> u32) -> 
     single(cursor, || info(scene).map(|i| Sample::Int(figure(&i).into())))
 }
 
+/// The round trip time of a connection and its variance, in microseconds.
+pub fn round_trip(socket: i32) -> Option<(u32, u32)> {
+    let fd = socket::existing(socket).ok()?;
+    options::tcp_info(fd.as_fd()).ok().map(|info| (info.rtt_us, info.rttvar_us))
+}
+
+/// The same for the connection to the server: as it is, or was when the stream left it.
+fn server_time<'a>(
+    scene: &Scene<'a>,
+    args: &'a Args,
+    cursor: Cursor,
+    figure: fn((u32, u32)) -> u32,
+) -> Fetched<'a> {
+    single(cursor, || {
+        let stream = scene.stream?;
+        let known = stream.server_socket.and_then(round_trip).or(stream.server_round_trip)?;
+        Some(in_unit(figure(known), args))
+    })
+}
+
 /// A time in milliseconds, or in microseconds when asked for.
+fn in_unit(micros: u32, args: &Args) -> Sample<'static> {
+    Sample::Int(i64::from(micros) / if args.str(0) == b"us" { 1 } else { 1000 })
+}
+
+/// The same for the connection of the client.
 fn time<'a>(scene: &Scene<'a>, args: &'a Args, cursor: Cursor, figure: fn(&TcpInfo) -> u32) -> Fetched<'a> {
-    let divisor = match args.str(0) {
-        b"us" => 1,
-        _ => 1000,
-    };
-    single(cursor, || info(scene).map(|i| Sample::Int(i64::from(figure(&i)) / divisor)))
+    single(cursor, || info(scene).map(|i| in_unit(figure(&i), args)))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub use bind::{BindDraft, BindDrafts, DIRECTIVES};
 pub use bind_options::{AcceptProxy, BIND_OPTIONS, ListenerSettings, Protocol};
 pub use connect::{ConnectError, ConnectErrorKind, ConnectSpec, Connecting};
 pub use deadline::Deadline;
-pub use fetches::FETCHES;
+pub use fetches::{FETCHES, round_trip};
 pub use handover::Inherited;
 pub use listen::{BindError, BoundListener, ListenAddr, ListenSpec};
 pub use listener::{AcceptError, Accepted, Listener};

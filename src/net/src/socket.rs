@@ -421,6 +421,18 @@ pub fn set_tos_of(number: i32, tos: u8) -> io::Result<()> {
     options::type_of_service(fd.as_fd(), domain, tos)
 }
 
+/// Makes a socket's connection disappear when it is closed, for those who know only its number: without a packet if
+/// the system allows that and no `hops` are given, else by a reset that goes no further than so many routers.
+pub fn vanish(number: i32, hops: Option<u8>) -> io::Result<()> {
+    let fd = socket::existing(number)?;
+    if hops.is_none() && options::forget_on_close(fd.as_fd()).is_ok() {
+        return Ok(());
+    }
+    let domain = domain_of(&from_sock(&socket::own_name(fd.as_fd())?));
+    options::time_to_live(fd.as_fd(), domain, hops.unwrap_or(1))?;
+    options::reset_on_close(fd.as_fd(), Switch::On)
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;

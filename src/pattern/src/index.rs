@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use lang::{Sample, Type};
 use pcre2::bytes::Regex;
+use smallvec::SmallVec;
 
 use crate::Method;
 use crate::address::{Found, HostNames, Network, Networks};
@@ -67,7 +68,7 @@ pub(crate) enum Index {
 /// What patterns are compared with.
 pub(crate) enum Subject<'s> {
     /// A text; the lower-case form is made when it is asked for.
-    Text(Cow<'s, [u8]>, OnceCell<Vec<u8>>),
+    Text(Cow<'s, [u8]>, OnceCell<SmallVec<[u8; 64]>>),
     Int(i64),
     Ip(IpAddr),
 }
@@ -109,9 +110,11 @@ impl<'s> Subject<'s> {
     pub(crate) fn bytes(&self, case: Case) -> Option<&[u8]> {
         match (self, case) {
             (Self::Text(text, _), Case::Sensitive) => Some(text),
-            (Self::Text(text, folded), Case::Insensitive) => {
-                Some(folded.get_or_init(|| text.to_ascii_lowercase()))
-            }
+            (Self::Text(text, folded), Case::Insensitive) => Some(folded.get_or_init(|| {
+                let mut lower = SmallVec::from_slice(text);
+                lower.make_ascii_lowercase();
+                lower
+            })),
             _ => None,
         }
     }

@@ -173,7 +173,7 @@ fn open<'o>(
     }
     // What nobody claimed is not wanted any more.
     before.inherited = Inherited::default();
-    Ok(Ready { site: Arc::new(site), opened, api, before })
+    Ok(Ready { site: site.share(), opened, api, before })
 }
 
 fn failed_to_start(mut problems: Problems) -> Problems {
@@ -372,6 +372,7 @@ fn process_facts(draft: &Draft, plan: &Plan, settled: Settled) -> ProcessFacts {
         threads: plan.threads.len() as u32,
         groups: plan.threads.iter().map(|thread| thread.group).collect(),
         descriptors: settled.needed,
+        environment: draft.environment.sorted().into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
         ..ProcessFacts::default()
     }
 }

@@ -3,7 +3,7 @@
 //! A server with a limit serves so many streams at once ([`Slots`]). A backend has one [`Queue`] for those that find
 //! no room: in the line of one server if they must go to that one, else in the line of the backend, from which any
 //! server takes whose slot becomes free. A slot that is given back goes to whoever has waited for longest among those
-//! who may have it.
+//! who may have it, unless they came with another [`Order`].
 //!
 //! As long as nobody waits, taking a slot and giving it back are a few steps on two counters. The lines are under a
 //! lock. Whoever gives a slot back counts first and then looks whether somebody waits; whoever waits joins the line
@@ -19,7 +19,8 @@ use std::sync::Arc;
 use base::counter::Counter;
 use sync::{AtomicU64, Mutex, Ordering, fence, lock};
 
-use lines::{Line, Lines};
+pub use lines::Order;
+use lines::{Line, Lines, Spot};
 pub use slots::Slots;
 pub use ticket::{Outcome, Ticket};
 
@@ -85,29 +86,33 @@ impl<S: Desk> Queue<S> {
     }
 
     /// Waits in the line of a server, unless that has `most` in it already; 0 for no limit.
-    pub fn wait_for(self: &Arc<Self>, server: &Arc<S>, most: u64) -> Result<Ticket<S>, Full> {
+    pub fn wait_for(self: &Arc<Self>, server: &Arc<S>, most: u64, order: Order) -> Result<Ticket<S>, Full> {
         let mut lines = lock(&self.lines);
         if most > 0 && server.slots().waiting() >= most {
             return Err(Full);
         }
-        let ticket = self.join(&mut lines, Line::Server(server.clone()));
+        let ticket = self.join(&mut lines, Line::Server(server.clone()), order);
         self.admit_locked(&mut lines, server);
         Ok(ticket)
     }
 
     /// Waits for any server; those that may take the stream are named, since one may have become free meanwhile.
-    pub fn wait_for_any<'s>(self: &Arc<Self>, servers: impl IntoIterator<Item = &'s Arc<S>>) -> Ticket<S>
+    pub fn wait_for_any<'s>(
+        self: &Arc<Self>,
+        servers: impl IntoIterator<Item = &'s Arc<S>>,
+        order: Order,
+    ) -> Ticket<S>
     where
         S: 's,
     {
         let mut lines = lock(&self.lines);
-        let ticket = self.join(&mut lines, Line::Common);
+        let ticket = self.join(&mut lines, Line::Common, order);
         servers.into_iter().for_each(|server| self.admit_locked(&mut lines, server));
         ticket
     }
 
-    fn join(self: &Arc<Self>, lines: &mut Lines<S>, line: Line<S>) -> Ticket<S> {
-        let (shared, place) = lines.join(&line);
+    fn join(self: &Arc<Self>, lines: &mut Lines<S>, line: Line<S>, order: Order) -> Ticket<S> {
+        let (shared, place) = lines.join(&line, order);
         match &line {
             Line::Server(server) => server.slots().join(),
             Line::Common => {
@@ -190,7 +195,7 @@ impl<S: Desk> Queue<S> {
     }
 
     /// A ticket's holder waits no more; a slot that came at the last moment goes to the next.
-    fn forget(&self, line: &Line<S>, place: u64) -> bool {
+    fn forget(&self, line: &Line<S>, place: Spot) -> bool {
         let removed = lock(&self.lines).remove(line, place).is_some();
         if removed {
             self.gone(line);

@@ -15,9 +15,25 @@ pub(crate) enum Line<S> {
     Server(Arc<S>),
 }
 
-type Places<S> = BTreeMap<u64, Arc<Shared<S>>>;
+type Places<S> = BTreeMap<Spot, Arc<Shared<S>>>;
 
-/// All lines of a backend. Places are numbered as they are taken, over all lines.
+/// Whom the order of a line goes by: first those of a lower class, then those who seem to have come earlier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Order {
+    /// The lower, the sooner.
+    pub class: i16,
+    /// When the stream seems to have come, in milliseconds of any clock that all go by.
+    pub at: i64,
+}
+
+/// A place over all lines; those of equal order are numbered as they are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Spot {
+    order: Order,
+    number: u64,
+}
+
+/// All lines of a backend.
 #[derive(Debug)]
 pub(crate) struct Lines<S> {
     next: u64,
@@ -28,7 +44,7 @@ pub(crate) struct Lines<S> {
 /// Who is next, and in which line.
 pub(crate) struct Next<S> {
     pub(crate) line: Line<S>,
-    pub(crate) place: u64,
+    pub(crate) place: Spot,
 }
 
 /// Tells a server from the others.
@@ -43,18 +59,18 @@ impl<S> Default for Lines<S> {
 }
 
 impl<S: Desk> Lines<S> {
-    /// Takes a place at the end of a line; with the number of those ahead.
-    pub(crate) fn join(&mut self, line: &Line<S>) -> (Arc<Shared<S>>, Place) {
+    /// Takes a place in a line; with the number of those who are there already.
+    pub(crate) fn join(&mut self, line: &Line<S>, order: Order) -> (Arc<Shared<S>>, Place) {
         let shared = Arc::new(Shared::default());
-        let number = self.next;
+        let spot = Spot { order, number: self.next };
         self.next += 1;
         let places = match line {
             Line::Common => &mut self.common,
             Line::Server(server) => self.servers.entry(key(server)).or_default(),
         };
         let ahead = places.len() as u64;
-        places.insert(number, shared.clone());
-        (shared, Place { number, ahead })
+        places.insert(spot, shared.clone());
+        (shared, Place { spot, ahead })
     }
 
     fn of(&mut self, line: &Line<S>) -> Option<&mut Places<S>> {
@@ -65,7 +81,7 @@ impl<S: Desk> Lines<S> {
     }
 
     /// Gives up a place.
-    pub(crate) fn remove(&mut self, line: &Line<S>, place: u64) -> Option<Arc<Shared<S>>> {
+    pub(crate) fn remove(&mut self, line: &Line<S>, place: Spot) -> Option<Arc<Shared<S>>> {
         self.of(line)?.remove(&place)
     }
 
@@ -79,7 +95,7 @@ impl<S: Desk> Lines<S> {
         self.first_for(server).is_some()
     }
 
-    /// Who has waited for longest among those whom the server may serve.
+    /// Whose turn it is among those whom the server may serve.
     pub(crate) fn first_for(&self, server: &Arc<S>) -> Option<Next<S>> {
         let first = |places: &Places<S>| places.keys().next().copied();
         let own = self.servers.get(&key(server)).and_then(first);
@@ -96,8 +112,8 @@ impl<S: Desk> Lines<S> {
 /// A place in a line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    /// Its number.
-    pub(crate) number: u64,
+    /// Where it is.
+    pub(crate) spot: Spot,
     /// How many were ahead when it was taken.
     pub(crate) ahead: u64,
 }

@@ -54,7 +54,7 @@ fn come((queue, windows): &Rooms) -> Has {
             return Has::Slot(window.clone());
         }
     }
-    Has::Ticket(queue.wait_for_any(windows))
+    Has::Ticket(queue.wait_for_any(windows, Order::default()))
 }
 
 /// Comes for the first server only.
@@ -62,7 +62,7 @@ fn come_for_first((queue, windows): &Rooms) -> Has {
     if queue.enter(&windows[0]) {
         return Has::Slot(windows[0].clone());
     }
-    Has::Ticket(queue.wait_for(&windows[0], 0).unwrap())
+    Has::Ticket(queue.wait_for(&windows[0], 0, Order::default()).unwrap())
 }
 
 /// Leaves what it has: a slot after its service, a line because it has no more patience.

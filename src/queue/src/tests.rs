@@ -55,9 +55,9 @@ fn called(ticket: &mut Ticket<Window>) -> Option<Called> {
 fn a_slot_goes_to_whoever_waited_for_longest() {
     let (q, a, b) = (queue(), window(1, 1), window(2, 1));
     assert!(q.enter(&a) && q.enter(&b) && !q.enter(&a) && !q.has_room(&b));
-    let mut any = q.wait_for_any([&a, &b]);
-    let mut own = q.wait_for(&a, 0).unwrap();
-    let mut late = q.wait_for_any([&a, &b]);
+    let mut any = q.wait_for_any([&a, &b], Order::default());
+    let mut own = q.wait_for(&a, 0, Order::default()).unwrap();
+    let mut late = q.wait_for_any([&a, &b], Order::default());
     assert_eq!((any.ahead(), own.ahead(), late.ahead()), (0, 0, 1));
     assert_eq!((q.waiting(), q.common_max.get(), a.slots.waiting()), (2, 2, 1));
     q.leave(&a);
@@ -73,7 +73,8 @@ fn a_slot_goes_to_whoever_waited_for_longest() {
 fn a_server_that_is_not_open_serves_its_own_line_only() {
     let (q, a) = (queue(), window(1, 1));
     assert!(q.enter(&a));
-    let (mut any, mut own) = (q.wait_for_any([&a]), q.wait_for(&a, 0).unwrap());
+    let (mut any, mut own) =
+        (q.wait_for_any([&a], Order::default()), q.wait_for(&a, 0, Order::default()).unwrap());
     a.open.store(false, Ordering::Relaxed);
     q.leave(&a);
     assert_eq!((called(&mut any), called(&mut own)), (None, Some(Called::To(1))));
@@ -88,7 +89,8 @@ fn a_server_that_is_not_open_serves_its_own_line_only() {
 fn who_leaves_the_line_is_passed_over_and_loses_no_slot() {
     let (q, a) = (queue(), window(1, 1));
     assert!(q.enter(&a));
-    let (gone, called_and_gone) = (q.wait_for_any([&a]), q.wait_for_any([&a]));
+    let (gone, called_and_gone) =
+        (q.wait_for_any([&a], Order::default()), q.wait_for_any([&a], Order::default()));
     drop(gone);
     q.leave(&a);
     assert_eq!((a.slots.served(), q.waiting()), (1, 0));
@@ -100,8 +102,8 @@ fn who_leaves_the_line_is_passed_over_and_loses_no_slot() {
 fn lines_have_limits_and_limits_change() {
     let (q, a) = (queue(), window(1, 1));
     assert!(q.enter(&a));
-    let mut first = q.wait_for(&a, 1).unwrap();
-    assert_eq!(q.wait_for(&a, 1).map(drop), Err(Full));
+    let mut first = q.wait_for(&a, 1, Order::default()).unwrap();
+    assert_eq!(q.wait_for(&a, 1, Order::default()).map(drop), Err(Full));
     a.limit.store(2, Ordering::Relaxed);
     q.admit(&a);
     assert_eq!(called(&mut first), Some(Called::To(1)));
@@ -112,7 +114,8 @@ fn lines_have_limits_and_limits_change() {
 fn those_whose_server_is_lost_choose_again() {
     let (q, a) = (queue(), window(1, 1));
     assert!(q.enter(&a));
-    let (mut own, mut any) = (q.wait_for(&a, 0).unwrap(), q.wait_for_any([&a]));
+    let (mut own, mut any) =
+        (q.wait_for(&a, 0, Order::default()).unwrap(), q.wait_for_any([&a], Order::default()));
     assert_eq!((q.send_away_from(&a), called(&mut own)), (1, Some(Called::Away)));
     assert_eq!((q.send_all_away(), called(&mut any)), (1, Some(Called::Away)));
     assert_eq!((q.waiting(), a.slots.waiting(), a.slots.served()), (0, 0, 1));
@@ -145,8 +148,8 @@ proptest! {
         for step in steps {
             match step {
                 Step::Come(w) | Step::ComeTo(w) if q.enter(&windows[w]) => held.push(w),
-                Step::Come(_) => tickets.push(q.wait_for_any(&windows)),
-                Step::ComeTo(w) => tickets.push(q.wait_for(&windows[w], 0).unwrap()),
+                Step::Come(_) => tickets.push(q.wait_for_any(&windows, Order::default())),
+                Step::ComeTo(w) => tickets.push(q.wait_for(&windows[w], 0, Order::default()).unwrap()),
                 Step::Leave(i) if i < held.len() => q.leave(&windows[held.swap_remove(i)]),
                 Step::GiveUp(i) if i < tickets.len() => drop(tickets.swap_remove(i)),
                 Step::Leave(_) | Step::GiveUp(_) => {}

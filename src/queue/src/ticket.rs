@@ -90,7 +90,7 @@ impl<S: Desk> Ticket<S> {
 impl<S: Desk> Drop for Ticket<S> {
     fn drop(&mut self) {
         // Whoever still stands in the line has not been called, and whoever has been called stands there no more.
-        if self.queue.forget(&self.line, self.place.number) {
+        if self.queue.forget(&self.line, self.place.spot) {
             return;
         }
         if let Some(Outcome::Admitted(server)) = self.shared.take() {

@@ -5,12 +5,15 @@ mod flags;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use base::reference::{Found, Kind};
 use base::registry::{Entry, Registry};
-use config::Setting;
+use config::directive::Target;
+use config::{Draft, Lookup, Setting};
 use grammar::condition::{self, Sense, Term, When};
 use grammar::line::Word;
 use grammar::span::Span;
 use lang::expr::Values;
+use lang::fetches::conditions::{self, Predicate};
 use lang::{CompileError, Contexts, Cursor, Expr, Fetched, Sample, Scene};
 use pattern::{Matcher, Method, Recipe, References};
 
@@ -91,7 +94,12 @@ struct Criterion {
 #[derive(Clone, Debug, Default)]
 pub struct Acls(HashMap<Box<str>, Vec<Arc<Test>>>);
 
-impl Setting for Acls {}
+/// The names of a `defaults` section are its own: rules that are handed on keep what they refer to.
+impl Setting for Acls {
+    fn inherited(&self) -> Option<Self> {
+        None
+    }
+}
 
 impl Acls {
     /// Adds a line `acl name criterion ...`.
@@ -203,7 +211,7 @@ impl Criterion {
         if let Some(keyword) = keyword {
             tree.fetch.name = keyword.fetch.into();
         }
-        let expr = Expr::compile(&tree, registry)?;
+        let expr = Expr::compile_as("ACL", &tree, registry)?;
         Ok(Self { expr, implied: keyword.map(|k| k.method), name })
     }
 
@@ -396,4 +404,39 @@ impl Compiler<'_, '_> {
         self.acls.define(name, test.map_err(|e| ConditionError::new(span, e.message))?);
         Ok(self.acls.get(name).unwrap_or_default())
     }
+}
+
+/// What the names of ACLs mean in expressions.
+pub static LOOKUPS: &[Lookup] = &[Lookup { name: "ACL", kind: Kind::Acl, find: named }];
+
+/// The tests of an ACL, asked from within an expression.
+#[derive(Debug)]
+struct Named(Vec<Arc<Test>>);
+
+impl Predicate for Named {
+    fn holds(&self, scene: &Scene<'_>) -> Option<bool> {
+        match any_holds(&self.0, scene) {
+            Truth::True => Some(true),
+            Truth::False => Some(false),
+            Truth::NotYet => None,
+        }
+    }
+}
+
+/// The ACL of this name, as far as the section has declared it, or the predefined one.
+fn named(draft: &Draft, target: Target, registry: &Registry, name: &str) -> Option<Found> {
+    let name = name.strip_prefix('!').unwrap_or(name);
+    let own = match target {
+        Target::Proxy(i) => draft.proxies[i].slots.get::<Acls>().and_then(|acls| acls.get(name)),
+        Target::Global | Target::Section(_) => None,
+    };
+    let tests = match (own, registry.find::<PredefinedAcl>(name)) {
+        (Some(tests), _) => tests,
+        (None, Some(acl)) => {
+            let words: Vec<&[u8]> = acl.words.iter().map(|w| w.as_bytes()).collect();
+            vec![Arc::new(Test::parse(&words, registry, &mut Vec::new()).ok()?)]
+        }
+        (None, None) => return None,
+    };
+    Some(Found::Thing(Arc::new(conditions::Criterion(Box::new(Named(tests))))))
 }

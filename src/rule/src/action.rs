@@ -35,6 +35,20 @@ impl RuleSets {
     /// `quic-initial`.
     pub const QUIC_INITIAL: Self = Self(128);
 
+    /// All but `quic-initial`.
+    pub(crate) const ALL: Self = Self(127);
+
+    /// Those that proxies have lists of.
+    pub(crate) const LISTS: [Self; 7] = [
+        Self::TCP_CONNECTION,
+        Self::TCP_SESSION,
+        Self::TCP_CONTENT,
+        Self::TCP_RESPONSE,
+        Self::HTTP_REQUEST,
+        Self::HTTP_RESPONSE,
+        Self::HTTP_AFTER,
+    ];
+
     /// Those of both.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
@@ -89,6 +103,11 @@ impl RuleSets {
 pub trait Act: Debug + Send + Sync {
     /// Does it.
     fn act(&self, txn: &mut Txn<'_>) -> Verdict;
+
+    /// Whether no rule behind it is ever looked at.
+    fn is_final(&self) -> bool {
+        false
+    }
 }
 
 /// An entry of a table of actions.
@@ -162,7 +181,8 @@ impl<'s, 'd> ActionCx<'s, 'd> {
 
     /// Takes the next word as a log-format string.
     pub fn expect_format(&mut self, what: &str) -> Result<LogFormat, Refusal> {
-        let format = self.expect_body(what)?;
+        let text = self.expect_value(what)?;
+        let format = LogFormat::parse(text, self.registry(), self.within()).map_err(|e| self.blame(&e))?;
         let bytes = format.expressions().find(|e| e.looks_at_bytes() && RuleSets::HTTP.meets(self.set));
         if let Some(name) = bytes.map(|e| e.fetch().name) {
             self.statement.warn(format!("L6 sample fetch <{name}> ignored in HTTP log-format string."));
@@ -170,10 +190,9 @@ impl<'s, 'd> ActionCx<'s, 'd> {
         Ok(format)
     }
 
-    /// Takes the next word as the format of a body.
+    /// Takes the next word as the format of a body, which is not encoded.
     pub fn expect_body(&mut self, what: &str) -> Result<LogFormat, Refusal> {
-        let text = self.expect_value(what)?;
-        LogFormat::parse(text, self.registry(), self.within()).map_err(|e| self.blame(&e))
+        self.expect_value_format(what)
     }
 
     /// Takes the next word as the format of a variable's value.

@@ -83,7 +83,37 @@ pub static DIRECTIVES: &[Directive] = &[
 ];
 
 /// The checks of this room.
-pub static CHECKS: &[Check] = &[Check { name: "rules", run: check_rules }];
+pub static CHECKS: &[Check] =
+    &[Check { name: "rules", run: check_rules }, Check { name: "rules of defaults", run: check_defaults }];
+
+/// Rules of a `defaults` section are for one side only: frontends or backends.
+fn check_defaults(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    let has_rules = |at: usize| draft.proxies[at].slots.get::<Rules>().is_some_and(Rules::any);
+    let mut sides: Vec<Option<ProxyKind>> = vec![None; draft.proxies.len()];
+    for proxy in &draft.proxies {
+        let Some(base) = proxy.defaults.filter(|base| has_rules(*base)) else { continue };
+        let place = &draft.proxies[base].place;
+        let at = format!("(defaults section at {}:{})", place.file, place.line);
+        let text = match proxy.kind {
+            ProxyKind::Defaults => format!(
+                "a defaults section cannot inherit from a defaults section defining TCP/HTTP rules {at}."
+            ),
+            ProxyKind::Listen => {
+                format!(
+                    "a listen section cannot inherit from a defaults section defining TCP/HTTP rules {at}."
+                )
+            }
+            side if sides[base].is_none_or(|other| other == side) => {
+                sides[base] = Some(side);
+                continue;
+            }
+            _ => format!(
+                "frontends and backends cannot inherit from the same defaults section if it defines TCP/HTTP rules {at}."
+            ),
+        };
+        diagnostics.alert_at(&proxy.place, text);
+    }
+}
 
 /// Says which rules have no effect in the mode of their proxy.
 fn check_rules(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
@@ -158,6 +188,13 @@ fn rule(s: &mut Statement<'_>, set: RuleSets) -> Result<(), Refusal> {
     let (within, side) = set.first(s.proxy().kind);
     let point = format!("{side} {} rule", s.keyword());
     let condition = condition_after(s, at, within, &point)?;
+    if s.slot::<Rules>().list(set).is_closed() {
+        let text = "action is final and has no condition attached, further entries are NOOP.";
+        s.warn(format!("previous '{}' {text}", s.keyword()));
+    }
+    if let Some(later) = s.slot::<Rules>().later_than(set) {
+        s.warn(format!("a '{}' rule placed after {later} rule will still be processed before.", s.keyword()));
+    }
     s.slot::<Rules>().list(set).push(Rule { condition, action: parsed, place });
     Ok(())
 }

@@ -1,6 +1,23 @@
 //! Answers that the proxy gives by itself.
 
+use std::sync::Arc;
+
 use http::{Bytes, ResponseHead, Status};
+
+use crate::pages::Page;
+
+/// What is sent when a rule ends a story.
+#[derive(Debug)]
+pub enum Message {
+    /// The proxy's page for this status.
+    Page(u16),
+    /// The proxy's page for this status, with a challenge to prove who one is: a header and its value.
+    Challenge(u16, &'static [u8], Box<[u8]>),
+    /// This page, which was chosen for this status.
+    Chosen(u16, Arc<Page>),
+    /// A response of the rule's own.
+    Own(Box<Reply>),
+}
 
 /// A response with its whole body.
 #[derive(Debug, Default)]

@@ -61,7 +61,7 @@ pub(crate) fn made(
 
 /// A part of a request line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+pub(crate) enum Part {
     Method,
     Path,
     PathAndQuery,
@@ -70,7 +70,8 @@ enum Part {
 }
 
 impl Part {
-    fn of(self, head: &RequestHead) -> &[u8] {
+    /// The part of a request.
+    pub(crate) fn of(self, head: &RequestHead) -> &[u8] {
         match self {
             Self::Method => head.method.as_bytes(),
             Self::Path => head.path(),
@@ -91,11 +92,14 @@ impl Part {
     }
 
     /// Gives the part another value, where there is room for it and it names a host if it has to.
-    fn rewrite(self, txn: &mut Txn<'_>, value: &[u8]) -> Verdict {
+    pub(crate) fn rewrite(self, txn: &mut Txn<'_>, value: &[u8]) -> Verdict {
         let room = txn.room(REQUEST);
         let Some(head) = txn.request.as_deref_mut() else { return Verdict::Continue };
         if value.len() > self.of(head).len() + room {
             return txn.rewrite_failed(REQUEST);
+        }
+        if let (Self::Method, Some(stream)) = (self, txn.stream.as_deref_mut()) {
+            stream.first_method.get_or_insert_with(|| Box::new(head.method.clone()));
         }
         self.set(head, value);
         if self == Self::Target && !name_host(head) {

@@ -1,5 +1,6 @@
 //! Rule sets: lists of rules and how they are run.
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,11 @@ pub struct Rule {
 
 /// An ordered list of rules, shared by those who inherit it.
 #[derive(Clone, Debug, Default)]
-pub struct RuleList(Vec<Arc<Rule>>);
+pub struct RuleList(Vec<Arc<Rule>>, Inherited);
+
+/// How many rules of a list are of a `defaults` section: they come first.
+#[derive(Clone, Copy, Debug, Default)]
+struct Inherited(usize);
 
 /// How far a rule set was run.
 #[derive(Debug)]
@@ -41,6 +46,22 @@ impl RuleList {
     /// Adds a rule.
     pub fn push(&mut self, rule: Rule) {
         self.0.push(Arc::new(rule));
+    }
+
+    /// Whether there are rules that are not of a `defaults` section.
+    fn has_own(&self) -> bool {
+        self.0.len() > self.1.0
+    }
+
+    /// Whether nothing that is added now is ever looked at.
+    pub fn is_closed(&self) -> bool {
+        let own = &self.0[self.1.0..];
+        own.last().is_some_and(|rule| rule.condition.is_none() && rule.action.is_final())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether there are none.
@@ -64,6 +85,7 @@ impl RuleList {
         if let Some(stream) = txn.stream.as_deref_mut().filter(|_| start == 0) {
             stream.rewrites.strictness = RewriteStrictness::default();
         }
+        waits(txn, None);
         for (i, rule) in self.0.iter().enumerate().skip(start) {
             let applies = match &rule.condition {
                 None => Truth::True,
@@ -72,13 +94,31 @@ impl RuleList {
             match applies {
                 Truth::False => continue,
                 // What comes may also change what the rules before this one say.
-                Truth::NotYet => return Outcome::Waiting(Wait::Data, 0),
+                Truth::NotYet => {
+                    waits(txn, Some(rule));
+                    return Outcome::Waiting(Wait::Data, 0);
+                }
                 Truth::True => {}
             }
-            match rule.action.act(txn) {
+            // Nearly all rules let the next one follow: a verdict that holds nothing need not be dropped.
+            let verdict = ManuallyDrop::new(rule.action.act(txn));
+            if matches!(*verdict, Verdict::Continue) {
+                continue;
+            }
+            match ManuallyDrop::into_inner(verdict) {
                 Verdict::Continue => {}
-                Verdict::NotYet => return Outcome::Waiting(Wait::Data, i),
-                Verdict::WaitForBody(body) => return Outcome::Waiting(Wait::Body(body), i + 1),
+                Verdict::NotYet => {
+                    waits(txn, Some(rule));
+                    return Outcome::Waiting(Wait::Data, i);
+                }
+                Verdict::WaitForBody(body) => {
+                    waits(txn, Some(rule));
+                    return Outcome::Waiting(Wait::Body(body), i + 1);
+                }
+                Verdict::Pause(time) => {
+                    waits(txn, Some(rule));
+                    return Outcome::Waiting(Wait::Pause(time), i + 1);
+                }
                 Verdict::Accept => {
                     remember(txn, rule);
                     return Outcome::Done;
@@ -93,10 +133,27 @@ impl RuleList {
     }
 }
 
+/// Notes which rule waits for more, if one does.
+fn waits(txn: &mut Txn<'_>, rule: Option<&Rule>) {
+    let Some(stream) = txn.stream.as_deref_mut() else { return };
+    if rule.is_some() || stream.waiting_rule.is_some() {
+        stream.waiting_rule = rule.map(|rule| (rule.place.file.clone(), rule.place.line));
+    }
+}
+
 fn remember(txn: &mut Txn<'_>, rule: &Rule) {
     if let Some(stream) = txn.stream.as_deref_mut() {
         stream.last_rule = Some((rule.place.file.clone(), rule.place.line));
     }
+}
+
+/// Rules on where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Routed {
+    /// `use_backend`.
+    Backend,
+    /// `use-server`.
+    Server,
 }
 
 /// All rule sets of a proxy.
@@ -112,10 +169,14 @@ pub struct Rules {
     pub tcp_response: RuleList,
     /// `http-request`.
     pub http_request: RuleList,
+    /// `redirect`, behind `http-request`.
+    pub redirects: RuleList,
     /// `http-response`.
     pub http_response: RuleList,
     /// `http-after-response`.
     pub http_after: RuleList,
+    /// Whether rules on where the request goes stand here, which are looked at behind all on what it is.
+    pub routed: Option<Routed>,
     /// `tcp-request inspect-delay`: how long content rules may wait; not at all without.
     pub request_delay: Option<Duration>,
     /// `tcp-response inspect-delay`.
@@ -138,6 +199,43 @@ impl Rules {
         .find_map(RuleList::looking_at_bytes)
     }
 
+    /// Whether there are any rules.
+    pub(crate) fn any(&self) -> bool {
+        let lists = [
+            &self.tcp_connection,
+            &self.tcp_session,
+            &self.tcp_content,
+            &self.tcp_response,
+            &self.http_request,
+            &self.http_response,
+            &self.http_after,
+        ];
+        lists.into_iter().any(|list| !list.is_empty())
+    }
+
+    /// What stands here already although it is looked at behind the rules of a set.
+    pub(crate) fn later_than(&self, set: RuleSets) -> Option<&'static str> {
+        let answers = [(RuleSets::HTTP_RESPONSE, self.http_response.has_own(), "an 'http-response'")];
+        let questions = [
+            (RuleSets::TCP_SESSION, self.tcp_session.has_own(), "a 'tcp-request session'"),
+            (RuleSets::TCP_CONTENT, self.tcp_content.has_own(), "a 'tcp-request content'"),
+            (RuleSets::HTTP_REQUEST, self.http_request.has_own(), "an 'http-request'"),
+        ];
+        let found = match set {
+            RuleSets::TCP_RESPONSE => answers.iter().find(|(_, there, _)| *there),
+            RuleSets::HTTP_RESPONSE | RuleSets::HTTP_AFTER => return None,
+            _ => questions.iter().find(|(other, there, _)| *there && other.0 > set.0),
+        };
+        let is_redirect = set == RuleSets(u16::MAX);
+        let redirected = || (self.redirects.has_own() && !is_redirect).then_some("a 'redirect'");
+        let routed =
+            || self.routed.map(|by| if by == Routed::Backend { "a 'use_backend'" } else { "a 'use-server'" });
+        match set {
+            RuleSets::TCP_RESPONSE => found.map(|(_, _, name)| *name),
+            _ => found.map(|(_, _, name)| *name).or_else(redirected).or_else(routed),
+        }
+    }
+
     /// The list of one set.
     ///
     /// # Panics
@@ -157,7 +255,17 @@ impl Rules {
 }
 
 /// Rules of a named `defaults` section run before a proxy's own: inheriting them is copying the list.
-impl Setting for Rules {}
+impl Setting for Rules {
+    fn inherited(&self) -> Option<Self> {
+        let mut rules = self.clone();
+        for set in RuleSets::LISTS {
+            let list = rules.list(set);
+            list.1 = Inherited(list.0.len());
+        }
+        rules.routed = None;
+        Some(rules)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -192,8 +300,9 @@ mod tests {
 
     fn condition(text: &str) -> Option<Condition> {
         let mut registry = Registry::default();
-        registry.add(lang::fetches::FETCHES);
-        registry.add(lang::fetches::content::FETCHES);
+        for table in lang::fetches::TABLES {
+            registry.add(table);
+        }
         registry.add(crate::PREDEFINED_ACLS);
         let place = grammar::line::Place { file: "a.cfg", line: 1 };
         let words = split(text.as_bytes(), place, &NoVariables).unwrap();
@@ -223,6 +332,7 @@ mod tests {
             request: None,
             response: None,
             payload: Payload::Request(Buffered { data, hope }),
+            recorder: None,
             buffer: 16384,
         };
         match list.run(start, &mut txn) {

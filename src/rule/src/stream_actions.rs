@@ -202,7 +202,7 @@ impl Act for WaitForBody {
 
 impl ActionCx<'_, '_> {
     /// Takes the next word as a time, in milliseconds unless it has a unit.
-    fn expect_time(&mut self, what: &str) -> Result<Duration, Refusal> {
+    pub(crate) fn expect_time(&mut self, what: &str) -> Result<Duration, Refusal> {
         let text = self.expect_value(what)?;
         let time = grammar::time::parse(text, Unit::Millisecond)
             .and_then(|t| t.in_unit(Unit::Millisecond, i32::MAX as u64))
@@ -238,6 +238,7 @@ mod tests {
                 request: None,
                 response: None,
                 payload: Payload::Unavailable,
+                recorder: None,
                 buffer: 16384,
             };
             assert!(matches!(act.act(&mut txn), Verdict::Continue));

@@ -31,8 +31,16 @@ pub struct Txn<'t> {
     pub response: Option<&'t mut ResponseHead>,
     /// The bytes that content rules may look at.
     pub payload: Payload<'t>,
+    /// Where `do-log` writes.
+    pub recorder: Option<&'t dyn Recorder>,
     /// The most that a message may take: `tune.bufsize`.
     pub buffer: usize,
+}
+
+/// Whoever writes log lines for rules.
+pub trait Recorder {
+    /// Writes one from a rule of this set, by a profile of its own if one is named.
+    fn record(&self, scene: &Scene<'_>, set: RuleSets, profile: Option<&str>);
 }
 
 impl Txn<'_> {

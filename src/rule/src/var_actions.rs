@@ -1,10 +1,8 @@
 //! Actions on variables.
 
-use std::cmp::Ordering;
-
 use config::Refusal;
 use lang::logformat::LogFormat;
-use lang::vars::{Scope, VarName, Variables};
+use lang::vars::{self, Provisos, Scope, VarName};
 use lang::{Expr, Sample};
 
 use crate::action::{Act, Action, ActionCx, RuleSets};
@@ -20,19 +18,6 @@ pub static VAR_ACTIONS: &[Action] = &[
     Action { name: "unset-var(*)", sets: ALL, manual: "4.4", parse: unset_var },
 ];
 
-/// When a variable is set, by what it holds so far or by what it would get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Proviso {
-    Exists,
-    NotExists,
-    Empty,
-    NotEmpty,
-    Set,
-    NotSet,
-    Greater,
-    Less,
-}
-
 #[derive(Debug)]
 enum Value {
     Expr(Expr),
@@ -42,29 +27,18 @@ enum Value {
 #[derive(Debug)]
 struct SetVar {
     name: VarName,
-    provisos: Vec<Proviso>,
+    provisos: Provisos,
     value: Value,
 }
 
 #[derive(Debug)]
 struct UnsetVar(VarName);
 
-fn target(cx: &ActionCx<'_, '_>) -> Result<(VarName, Vec<Proviso>), Refusal> {
+fn target(cx: &ActionCx<'_, '_>) -> Result<(VarName, Provisos), Refusal> {
     let written = cx.parenthesis.clone().unwrap_or_default();
     let mut words = written.split(',').map(str::trim);
     let name = VarName::parse(words.next().unwrap_or_default()).map_err(|e| cx.refuse(e.to_string()))?;
-    let provisos = words.map(|word| match word {
-        "ifexists" => Ok(Proviso::Exists),
-        "ifnotexists" => Ok(Proviso::NotExists),
-        "ifempty" => Ok(Proviso::Empty),
-        "ifnotempty" => Ok(Proviso::NotEmpty),
-        "ifset" => Ok(Proviso::Set),
-        "ifnotset" => Ok(Proviso::NotSet),
-        "ifgt" => Ok(Proviso::Greater),
-        "iflt" => Ok(Proviso::Less),
-        other => Err(cx.refuse(format!("unknown condition '{other}' for a variable"))),
-    });
-    Ok((name, provisos.collect::<Result<_, _>>()?))
+    Ok((name, Provisos::parse(words).map_err(|e| cx.refuse(e))?))
 }
 
 fn set_var(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
@@ -82,51 +56,29 @@ fn set_var_fmt(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
 fn unset_var(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
     let (name, provisos) = target(cx)?;
     if !provisos.is_empty() {
-        return Err(cx.refuse("takes no condition"));
+        return Err(cx.refuse(
+            "unset-var does not expect parameters after the variable name: only 'set-var' and 'set-var-fmt' have conditions",
+        ));
     }
     Ok(Box::new(UnsetVar(name)))
 }
 
-/// Changes the variables of a name's scope; where the scope is not there yet, nothing happens.
-fn change(txn: &mut Txn<'_>, scope: Scope, change: impl FnOnce(&mut Variables)) {
-    match (scope, txn.stream.as_deref_mut()) {
-        (Scope::Process, _) => txn.process.variables.change(change),
-        (Scope::Session, _) => change(&mut txn.session.variables),
-        (Scope::Transaction, Some(stream)) => change(&mut stream.variables.transaction),
-        (Scope::Request, Some(stream)) => change(&mut stream.variables.request),
-        (Scope::Response, Some(stream)) => change(&mut stream.variables.response),
-        (_, None) => {}
+/// Sets or removes a variable; where the scope is not there yet, nothing happens.
+fn assign(txn: &mut Txn<'_>, name: &VarName, value: Option<Sample<'static>>) {
+    let process = &txn.process.variables;
+    let variables = match (name.scope, txn.stream.as_deref_mut()) {
+        (Scope::Process, _) => return process.change(&name.name, value),
+        (Scope::Session, _) => &mut txn.session.variables,
+        (Scope::Transaction, Some(stream)) => &mut stream.variables.transaction,
+        (Scope::Request, Some(stream)) => &mut stream.variables.request,
+        (Scope::Response, Some(stream)) => &mut stream.variables.response,
+        (Scope::Check | Scope::Parent, _) | (_, None) => return,
+    };
+    match value {
+        Some(value) => variables.set(&name.name, value),
+        None => variables.unset(&name.name),
     }
-}
-
-fn current(txn: &Txn<'_>, name: &VarName) -> Option<Sample<'static>> {
-    let stream = txn.stream.as_deref();
-    match name.scope {
-        Scope::Process => txn.process.variables.get(&name.name),
-        Scope::Session => txn.session.variables.get(&name.name).cloned(),
-        Scope::Transaction => stream?.variables.transaction.get(&name.name).cloned(),
-        Scope::Request => stream?.variables.request.get(&name.name).cloned(),
-        Scope::Response => stream?.variables.response.get(&name.name).cloned(),
-    }
-}
-
-impl SetVar {
-    fn allows(&self, before: Option<&Sample<'_>>, value: &Sample<'_>) -> bool {
-        let empty = |s: &Sample<'_>| s.clone().into_text().is_empty();
-        self.provisos.iter().all(|proviso| match proviso {
-            Proviso::Exists | Proviso::Set => before.is_some(),
-            Proviso::NotExists | Proviso::NotSet => before.is_none(),
-            Proviso::Empty => before.is_none_or(empty),
-            Proviso::NotEmpty => before.is_some_and(|b| !empty(b)),
-            Proviso::Greater => compare(before, value) == Some(Ordering::Greater),
-            Proviso::Less => compare(before, value) == Some(Ordering::Less),
-        })
-    }
-}
-
-/// What the variable holds compared with what it would get, as integers.
-fn compare(before: Option<&Sample<'_>>, value: &Sample<'_>) -> Option<Ordering> {
-    Some(before?.to_int()?.cmp(&value.to_int()?))
+    variables.account(process);
 }
 
 impl Act for SetVar {
@@ -143,8 +95,8 @@ impl Act for SetVar {
                 Sample::owned(text)
             }
         };
-        if self.provisos.is_empty() || self.allows(current(txn, &self.name).as_ref(), &value) {
-            change(txn, self.name.scope, |v| v.set(&self.name.name, value));
+        if vars::may_set(&txn.scene(), &self.name, &self.provisos, &value) {
+            assign(txn, &self.name, Some(value));
         }
         Verdict::Continue
     }
@@ -152,7 +104,7 @@ impl Act for SetVar {
 
 impl Act for UnsetVar {
     fn act(&self, txn: &mut Txn<'_>) -> Verdict {
-        change(txn, self.0.scope, |v| v.unset(&self.0.name));
+        assign(txn, &self.0, None);
         Verdict::Continue
     }
 }

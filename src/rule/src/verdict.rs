@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::reply::Reply;
+use crate::reply::Message;
 
 /// What happens after an action.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub enum Verdict {
     NotYet,
     /// The rules go on when so much of the body is there.
     WaitForBody(BodyWait),
+    /// The rules go on after so long.
+    Pause(Duration),
     /// The action failed in a way that only an internal error explains.
     Fault(&'static str),
 }
@@ -25,11 +27,11 @@ pub enum Verdict {
 #[derive(Debug)]
 pub enum Ending {
     /// `return`, `redirect`, a service: the proxy answers as the configuration wants.
-    Answer(Box<Reply>),
-    /// `deny`: with this status, and this answer instead of the error page if there is one.
-    Deny(u16, Option<Box<Reply>>),
+    Answer(Message),
+    /// `deny`.
+    Deny(Message),
     /// `tarpit`: as `deny`, after the tarpit delay.
-    Tarpit(u16, Option<Box<Reply>>),
+    Tarpit(Message),
     /// `reject`: the connection is closed.
     Reject,
     /// `close`: the server's connection is closed as if the server had done it.
@@ -45,6 +47,8 @@ pub enum Wait {
     Data,
     /// The body.
     Body(BodyWait),
+    /// That so much time is over.
+    Pause(Duration),
 }
 
 /// `wait-for-body`.

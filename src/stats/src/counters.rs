@@ -274,6 +274,25 @@ pub struct ProcessCounters {
     pub panics: Counter,
     /// `CumRecvLogs`.
     pub received_logs: Counter,
+    /// Encrypted connections.
+    pub tls: TlsCounters,
+}
+
+/// The process's counters of encrypted connections.
+#[derive(Debug, Default)]
+pub struct TlsCounters {
+    /// `SslRate`: connections of clients.
+    pub rate: Rate,
+    /// `MaxSslRate`.
+    pub rate_max: Counter,
+    /// `SslFrontendKeyRate`: those of them that did not take up an earlier session.
+    pub client_keys: Rate,
+    /// `SslFrontendMaxKeyRate`.
+    pub client_keys_max: Counter,
+    /// `SslBackendKeyRate`.
+    pub server_keys: Rate,
+    /// `SslBackendMaxKeyRate`.
+    pub server_keys_max: Counter,
 }
 
 impl FrontendCounters {

@@ -80,6 +80,10 @@ impl Door {
             site.counters.connection_rate.delay_for(now, site.rates.connections()),
             site.counters.session_rate.delay_for(now, site.rates.sessions()),
             frontend.counters.session_rate.delay_for(now, frontend.limits.session_rate),
+            match &self.facts.tls {
+                Some(_) => site.counters.tls.rate.delay_for(now, site.rates.handshakes()),
+                None => 0,
+            },
         ];
         delays.into_iter().max().unwrap_or(0)
     }

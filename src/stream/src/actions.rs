@@ -4,7 +4,7 @@
 use base::addr::Addr;
 use config::Refusal;
 use lang::{Expr, Sample};
-use rule::{Act, Action, ActionCx, RuleSets, Txn, Verdict};
+use rule::{Act, Action, ActionCx, Ending, RuleSets, Txn, Verdict};
 
 const CONNECTION: RuleSets = RuleSets::TCP_CONNECTION;
 const REQUEST: RuleSets =
@@ -33,6 +33,7 @@ pub static ACTIONS: &[Action] = &[
     action("set-mark", CLIENT_SIDE, |cx| packets(cx, Side::Client, Trait::Mark)),
     action("set-src", REQUEST, |cx| rewrite(cx, End::Source, Part::Host)),
     action("set-src-port", REQUEST, |cx| rewrite(cx, End::Source, Part::Port)),
+    action("silent-drop", CLIENT_SIDE, silent_drop),
     action("set-tos", CLIENT_SIDE, |cx| packets(cx, Side::Client, Trait::Tos)),
 ];
 
@@ -57,6 +58,37 @@ impl Act for Beginning {
             Self::ClientIp => expected.client_ip = true,
         }
         Verdict::Continue
+    }
+}
+
+#[derive(Debug)]
+struct SilentDrop {
+    /// How far the reset goes, if there is to be one.
+    hops: Option<u8>,
+}
+
+fn silent_drop(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
+    let mut hops = None;
+    if cx.peek().as_deref() == Some("rst-ttl") {
+        cx.take();
+        let text = cx.expect("a number behind 'rst-ttl'")?;
+        let number = text.parse().ok().filter(|n| *n > 0);
+        hops = Some(number.ok_or_else(|| cx.refuse_last(format!("'{text}' is not a number from 1 to 255")))?);
+    }
+    Ok(Box::new(SilentDrop { hops }))
+}
+
+impl Act for SilentDrop {
+    fn act(&self, txn: &mut Txn<'_>) -> Verdict {
+        if let Some(socket) = txn.session.socket {
+            // What the system does not allow ends like any other connection.
+            let _ = net::socket::vanish(socket, self.hops);
+        }
+        Verdict::End(Ending::SilentDrop)
+    }
+
+    fn is_final(&self) -> bool {
+        true
     }
 }
 

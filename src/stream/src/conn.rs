@@ -182,7 +182,16 @@ impl Conn {
     }
 
     /// Sends all of the output.
+    #[inline]
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, more: More) -> Poll<io::Result<()>> {
+        if self.output.is_empty() && self.tls.is_none() {
+            self.output.release_if_empty();
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_send_output(cx, more)
+    }
+
+    fn poll_send_output(&mut self, cx: &mut Context<'_>, more: More) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {
             let n = ready!(match &mut self.tls {
                 None => self.socket.poll_send(cx, self.output.data(), more),

@@ -12,9 +12,9 @@ use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
 
-use lang::facts::ServerConnection;
+use lang::facts::{Outgoing, Persistence, Priority, ServerConnection};
 use pool::Turn;
-use queue::Outcome;
+use queue::{Order, Outcome};
 
 use crate::conn::{Conn, Filled};
 use crate::dial::{DialError, Traits, dial};
@@ -259,8 +259,10 @@ async fn slot(
 ) -> Result<Held, Failure> {
     let avoid = failed.filter(|f| f.redispatches(story, backend)).map(Failed::server);
     let last = if failed.is_none() { last_server(story, backend) } else { None };
-    let again = failed.map(Failed::server).filter(|s| avoid.is_none() && s.is_usable());
-    let mut again = again.or(last.as_ref());
+    let assigned = story.assigned.clone().filter(|_| failed.is_none());
+    let insists = story.facts.overrides.persistence == Persistence::Forced;
+    let again = failed.map(Failed::server).filter(|s| avoid.is_none() && (insists || s.is_usable()));
+    let mut again = again.or(assigned.as_ref()).or(last.as_ref());
     let server = loop {
         match stand(story, backend, again, avoid)? {
             Standing::Served(server) => break server,
@@ -299,7 +301,7 @@ fn stand(
         if queue.enter(server) {
             return Ok(Standing::Served(server.clone()));
         }
-        let waiting = queue.wait_for(server, server.settings.maxqueue);
+        let waiting = queue.wait_for(server, server.settings.maxqueue, order(story));
         let full = Failure::new(503, Termination::new(Cause::ServerAbort, Phase::Queue));
         let waiting = waiting.map_err(|queue::Full| full)?;
         story.facts.server_queue = waiting.ahead() + 1;
@@ -311,9 +313,16 @@ fn stand(
         // Somebody else may have been quicker.
         Choice::Server(_) | Choice::AllFull => {}
     }
-    let waiting = backend.core.wait();
+    let waiting = backend.core.wait(order(story));
     story.facts.backend_queue = waiting.ahead() + 1;
     Ok(Standing::InLine(waiting))
+}
+
+/// Where the stream stands in a line.
+fn order(story: &Story<'_>) -> Order {
+    let Priority { class, offset } = story.facts.overrides.priority;
+    let now = i64::try_from(story.now().0 / 1000).unwrap_or(i64::MAX);
+    Order { class, at: now.saturating_add(offset.into()) }
 }
 
 /// Waits for as long as a stream may stand in a line.
@@ -342,6 +351,9 @@ fn retries_connections(backend: &BackendSide) -> bool {
 
 /// Whether the next attempt goes to another server.
 fn redispatches(story: &Story<'_>, backend: &BackendSide) -> bool {
+    if story.facts.overrides.persistence == Persistence::Forced {
+        return false;
+    }
     let retries = story.facts.retries as i32;
     match backend.core.settings.redispatch {
         0 => false,
@@ -364,11 +376,14 @@ async fn connect(
     story.expire(now, story.connect_timeout(backend));
     let conn = dial(story, backend, server, traits).await.map_err(|e| {
         let cause = match e {
-            DialError::Refused => Cause::ServerAbort,
+            DialError::Refused(fault) => {
+                story.facts.outgoing = Outgoing::Failed(fault);
+                Cause::ServerAbort
+            }
             DialError::Late => Cause::ServerTimeout,
         };
         // A server that refuses at once is given a moment.
-        let pause = if e == DialError::Refused { Pause::Short } else { Pause::No };
+        let pause = if matches!(e, DialError::Refused(_)) { Pause::Short } else { Pause::No };
         Missed { failure: Failure::new(503, Termination::new(cause, Phase::Connect)), pause }
     })?;
     let side = Owned::new(seat, H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response));

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,10 +12,12 @@ use backend::connection::{Particulars, Surroundings, source, spec};
 use backend::dial::{HeaderSettings, ServerNamespace, ServerPort, Shown};
 use base::addr::{Addr, Family};
 use base::ration::Claim;
+use lang::facts::{ConnFault, Encryption};
 use net::Namespace;
-use net::connect::{Connecting, start};
+use net::connect::{ConnectError, ConnectErrorKind, Connecting, start};
 use net::{Deadline, More, Switch};
-use wire::proxy::{self, Origin, Tlv};
+use tls::Fault;
+use wire::proxy::{self, Origin, SslTlv, Tlv};
 use wire::{Parsed, socks4};
 
 use crate::conn::{Closing, Conn, Filled};
@@ -23,6 +26,7 @@ use crate::secure;
 use crate::settings::SmartAck;
 use crate::site::{BackendSide, Site};
 use crate::story::{Stage, Story};
+use crate::told;
 
 /// What sets a connection apart from others to the same server: it serves only streams that would have
 /// made the same one.
@@ -148,7 +152,8 @@ fn header(story: &Story<'_>, server: &Server) -> Vec<u8> {
         _ => Origin::Unknown,
     };
     let values = if settings.v2.is_on() { tlv_values(story, server, settings) } else { Vec::new() };
-    settings.encode(&origin, &tlvs(story, settings, &values))
+    let session = settings.tells_of_tls().then(|| told::session(story.session.tls.tls(), settings));
+    settings.encode(&origin, &tlvs(story, settings, &values, session.as_ref()))
 }
 
 fn tlv_values(story: &Story<'_>, server: &Server, settings: &HeaderSettings) -> Vec<(u8, Vec<u8>)> {
@@ -164,20 +169,30 @@ fn tlv_values(story: &Story<'_>, server: &Server, settings: &HeaderSettings) -> 
     settings.tlvs.iter().map(|(kind, format)| (*kind, render(format))).collect()
 }
 
-fn tlvs<'a>(story: &'a Story<'_>, settings: &HeaderSettings, values: &'a [(u8, Vec<u8>)]) -> Vec<Tlv<'a>> {
+fn tlvs<'a>(
+    story: &'a Story<'_>,
+    settings: &HeaderSettings,
+    values: &'a [(u8, Vec<u8>)],
+    session: Option<&'a SslTlv>,
+) -> Vec<Tlv<'a>> {
     let mut tlvs: Vec<Tlv<'a>> = values.iter().map(|(kind, value)| Tlv::Value(*kind, value)).collect();
     if settings.checksum.is_on() {
         tlvs.push(Tlv::Checksum);
     }
+    let tls = story.session.tls.tls();
+    let protocol = tls.and_then(|t| t.protocol.as_deref());
+    tlvs.extend(protocol.map(|p| Tlv::Value(proxy::kind::ALPN, p)));
     if settings.authority.is_on() {
         let received = story.session.introduction.as_deref();
-        let authority = received.and_then(|i| i.values(proxy::kind::AUTHORITY).next());
+        let received = received.and_then(|i| i.values(proxy::kind::AUTHORITY).next());
+        let authority = tls.and_then(|t| t.name.as_deref()).map(str::as_bytes).or(received);
         tlvs.extend(authority.map(|value| Tlv::Value(proxy::kind::AUTHORITY, value)));
     }
     if settings.unique_id.is_on() {
         let id = story.facts.unique_id.as_deref().unwrap_or_default();
         tlvs.push(Tlv::Value(proxy::kind::UNIQUE_ID, id));
     }
+    tlvs.extend(session.map(Tlv::Ssl));
     tlvs.extend(namespace(story).map(|n| Tlv::Value(proxy::kind::NETNS, n)));
     tlvs
 }
@@ -186,7 +201,7 @@ fn tlvs<'a>(story: &'a Story<'_>, settings: &HeaderSettings, values: &'a [(u8, V
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DialError {
     /// The server, or the proxy before it, did not let us in.
-    Refused,
+    Refused(ConnFault),
     /// It took too long.
     Late,
 }
@@ -199,11 +214,12 @@ pub(crate) async fn dial(
     traits: Traits,
 ) -> Result<Conn, DialError> {
     let to = traits.to.clone().unwrap_or_else(|| Addr::clone(&server.address.load()));
+    story.note_target(&to);
     let first = server.dial.socks4.as_ref().unwrap_or(&to);
     let around = surroundings(story.site, backend);
-    let (spec, lease) =
-        spec(&backend.core, server, first, &around, &traits.particulars()).map_err(|_| DialError::Refused)?;
-    let mut connecting = start(&spec).map_err(|_| DialError::Refused)?;
+    let (spec, lease) = spec(&backend.core, server, first, &around, &traits.particulars())
+        .map_err(|_| DialError::Refused(ConnFault::PORT_RANGE))?;
+    let mut connecting = start(&spec).map_err(|e| DialError::Refused(fault(&e)))?;
     established(&mut connecting, story.deadline).await?;
     let mut conn = Conn::new(connecting.into_socket());
     conn.claim = Claim::Reserved;
@@ -222,9 +238,18 @@ pub(crate) async fn dial(
     }
     if let Some(tls) = &server.tls {
         let name = told_name(story, server);
+        if story.site.rates.is_crowded_by(tls::figures().current()) {
+            let fault = Fault::crowded();
+            story.facts.server_tls = Encryption::Tls(Arc::new(fault.facts()));
+            return Err(DialError::Refused(fault.conn));
+        }
         let secured =
             Box::pin(secure::with_server(&mut conn, &tls.connector, name.as_deref(), story.deadline));
-        secured.await.map_err(|fault| if fault.is_late() { DialError::Late } else { DialError::Refused })?;
+        if let Err(fault) = secured.await {
+            story.facts.server_tls = Encryption::Tls(Arc::new(fault.facts()));
+            return Err(if fault.is_late() { DialError::Late } else { DialError::Refused(fault.conn) });
+        }
+        secure::count_key(story, &conn);
     }
     story.note_server(&conn, Some(to));
     if traits != Traits::default() {
@@ -245,10 +270,33 @@ pub(crate) fn surroundings(site: &Site, backend: &BackendSide) -> Surroundings {
 
 async fn established(connecting: &mut Connecting, deadline: &mut Deadline) -> Result<(), DialError> {
     poll_fn(|cx| match connecting.poll_established(cx) {
-        Poll::Ready(done) => Poll::Ready(done.map_err(|_| DialError::Refused)),
+        Poll::Ready(done) => Poll::Ready(done.map_err(|e| DialError::Refused(fault(&e)))),
         Poll::Pending => late(cx, deadline),
     })
     .await
+}
+
+/// Why the system says that there is no connection.
+fn fault(e: &ConnectError) -> ConnFault {
+    match e.kind() {
+        ConnectErrorKind::Refused => ConnFault::REFUSED,
+        ConnectErrorKind::Unreachable => ConnFault::UNREACHABLE,
+        ConnectErrorKind::NoPorts => ConnFault::NO_PORTS,
+        ConnectErrorKind::BadSource => ConnFault::CANNOT_BIND,
+        ConnectErrorKind::NoProcessFds => ConnFault::PROCESS_FDS,
+        ConnectErrorKind::NoSystemFds => ConnFault::SYSTEM_FDS,
+        _ => ConnFault::SOCKET,
+    }
+}
+
+/// Why nothing can be said to a server.
+fn broken(e: &io::Error) -> ConnFault {
+    match e.kind() {
+        ErrorKind::ConnectionRefused => ConnFault::REFUSED,
+        ErrorKind::ConnectionReset => ConnFault::RESET,
+        ErrorKind::BrokenPipe => ConnFault::PIPE,
+        _ => ConnFault::SOCKET,
+    }
 }
 
 /// Sends what comes before everything else.
@@ -256,7 +304,7 @@ async fn send(conn: &mut Conn, bytes: &[u8], deadline: &mut Deadline) -> Result<
     conn.output.ensure_capacity(bytes.len());
     conn.output.extend(bytes);
     poll_fn(|cx| match conn.poll_flush(cx, More::No) {
-        Poll::Ready(done) => Poll::Ready(done.map_err(|_| DialError::Refused)),
+        Poll::Ready(done) => Poll::Ready(done.map_err(|e| DialError::Refused(broken(&e)))),
         Poll::Pending => late(cx, deadline),
     })
     .await
@@ -265,7 +313,7 @@ async fn send(conn: &mut Conn, bytes: &[u8], deadline: &mut Deadline) -> Result<
 /// Asks a SOCKS4 proxy for a connection.
 async fn ask_for(conn: &mut Conn, to: &Addr, deadline: &mut Deadline) -> Result<(), DialError> {
     // The protocol knows no other addresses.
-    let Addr::Inet(SocketAddr::V4(to)) = to else { return Err(DialError::Refused) };
+    let Addr::Inet(SocketAddr::V4(to)) = to else { return Err(DialError::Refused(ConnFault::SOCKS4_SEND)) };
     let mut request = Vec::with_capacity(32);
     socks4::encode_request(*to, &mut request);
     send(conn, &request, deadline).await?;
@@ -280,11 +328,11 @@ fn poll_reply(cx: &mut Context<'_>, conn: &mut Conn, deadline: &mut Deadline) ->
                 return Poll::Ready(Ok(()));
             }
             Ok(Parsed::Partial) => {}
-            Err(_) => return Poll::Ready(Err(DialError::Refused)),
+            Err(_) => return Poll::Ready(Err(DialError::Refused(ConnFault::SOCKS4_DENY))),
         }
         match conn.poll_fill(cx, socks4::REPLY_LEN) {
             Poll::Ready(Ok(Filled::Bytes(_))) => {}
-            Poll::Ready(_) => return Poll::Ready(Err(DialError::Refused)),
+            Poll::Ready(_) => return Poll::Ready(Err(DialError::Refused(ConnFault::SOCKS4_RECV))),
             Poll::Pending => return late(cx, deadline),
         }
     }

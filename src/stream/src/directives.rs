@@ -16,11 +16,12 @@ use pattern::{HostNames, Network};
 use rule::condition_after;
 
 use crate::settings::{
-    AbortOnClose, ConnectionMode, ErrorPage, ErrorPages, ForwardedFor, HttpOptions, IdleTuning, IfNone,
-    Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, Sharing, SmartAck, SocketOptions,
-    StatsOptions, Strangers, Timeouts, Tuning,
+    AbortOnClose, ConnectionMode, ForwardedFor, HttpOptions, IdleTuning, IfNone, Limits, LogOptions,
+    RateLimits, Route, RouteTarget, Routes, Sharing, SmartAck, SocketOptions, StatsOptions, Strangers,
+    Timeouts, Tuning,
 };
 use crate::settings::{SpliceOptions, UniqueId, Violations};
+use crate::switching;
 
 const FRONT: Sections = Sections::FRONT;
 const BACK: Sections = Sections::BACK;
@@ -116,7 +117,6 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Routes>().default = Some(target);
         Ok(())
     }),
-    proxy("errorfile", ALL, Prefix::None, Arity::Exactly(2), errorfile),
     proxy("max-session-srv-conns", FRONT, Prefix::None, Arity::Exactly(1), |s| {
         let value = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<Limits>().session_connections = value as usize;
@@ -151,8 +151,7 @@ pub static DIRECTIVES: &[Directive] = &[
     switch("option http-keep-alive", ALL, |s| connection_mode(s, ConnectionMode::KeepAlive)),
     switch("option http-no-delay", ALL, set_switch!(HttpOptions, no_delay)),
     switch("option http-server-close", ALL, |s| connection_mode(s, ConnectionMode::ServerClose)),
-    // It chooses the headers of a proxy's authentication; connections are announced as ever.
-    switch("option http-use-proxy-header", FRONT, |_| Ok(())),
+    switch("option http-use-proxy-header", FRONT, set_switch!(HttpOptions, proxy_header)),
     switch("option httpclose", ALL, |s| connection_mode(s, ConnectionMode::Close)),
     switch("option idle-close-on-response", FRONT, set_switch!(HttpOptions, idle_close_on_response)),
     switch("option independent-streams", ALL, set_switch!(SocketOptions, independent_streams)),
@@ -231,6 +230,16 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<RateLimits>().connections = value as u32;
         Ok(())
     }),
+    rate("maxsslconn", |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<RateLimits>().encrypted = value as u32;
+        Ok(())
+    }),
+    rate("maxsslrate", |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<RateLimits>().handshakes = value as u32;
+        Ok(())
+    }),
     rate("maxsessrate", |s| {
         let value = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<RateLimits>().sessions = value as u32;
@@ -289,7 +298,7 @@ pub static DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
     tune("tune.takeover-other-tg-connections", takeover),
-    proxy("unique-id-format", FRONT, Prefix::None, Arity::Exactly(1), |s| {
+    proxy("unique-id-format", ALL, Prefix::None, Arity::Exactly(1), |s| {
         let format = LogFormat::parse(s.bytes(0), s.registry, Contexts::FRONT_REQUEST);
         let format =
             format.map_err(|e| s.refuse_part(0, e.span, format!("'unique-id-format' : {}.", e.message)))?;
@@ -301,19 +310,17 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<UniqueId>().header = Some(name);
         Ok(())
     }),
-    proxy(
-        "use_backend",
-        FRONT.without(Sections::DEFAULTS).or(Sections::NAMED_DEFAULTS),
-        Prefix::None,
-        Arity::AtLeast(1),
-        use_backend,
-    ),
+    proxy("use_backend", FRONT.without(Sections::DEFAULTS), Prefix::None, Arity::AtLeast(1), use_backend),
 ];
 
 /// The checks of this room.
 pub static CHECKS: &[Check] = &[
     Check { name: "timeouts", run: check_timeouts },
     Check { name: "routes", run: check_routes },
+    Check { name: "use-server", run: switching::check_servers },
+    Check { name: "file sizes", run: check_sizes },
+    Check { name: "profiles of rules", run: check_profiles },
+    Check { name: "references", run: crate::references::resolve },
     Check { name: "listeners", run: crate::listeners::complete },
 ];
 
@@ -428,54 +435,11 @@ fn forwardfor(s: &mut Statement<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn errorfile(s: &mut Statement<'_>) -> Result<(), Refusal> {
-    let status = s.integer(0, 200..=599)? as u16;
-    let file = s.arg(1);
-    let page = std::fs::read(file.as_ref())
-        .map_err(|e| s.refuse(1, format!("'errorfile' : error opening file '{file}' : {e}.")))?;
-    let page =
-        parse_page(&page).map_err(|e| s.refuse(1, format!("'errorfile' : invalid file '{file}' : {e}.")))?;
-    s.slot::<ErrorPages>().0.push((status, Arc::new(page)));
-    Ok(())
-}
-
-/// Reads a file that holds a whole response; a line feed alone ends its lines too.
-fn parse_page(bytes: &[u8]) -> Result<ErrorPage, String> {
-    if bytes.is_empty() {
-        return Ok(ErrorPage::Nothing);
-    }
-    let mut head = http::ResponseHead::default();
-    let parsed = h1::parse_response(
-        bytes,
-        &mut h1::Cursor::new(),
-        &h1::Options::default(),
-        &h1::Asked::default(),
-        &mut head,
-    );
-    let head_len = match parsed {
-        Ok(h1::Progress::Complete(info)) => info.head_len,
-        Ok(h1::Progress::Partial) => return Err("the headers do not end with an empty line".to_owned()),
-        Err(e) => return Err(e.to_string()),
-    };
-    let body = http::Bytes::copy_from_slice(&bytes[head_len..]);
-    if head.headers.find(b"content-length").is_some_and(|n| n != body.len().to_string().as_bytes()) {
-        return Err("its content-length is not the length of its body".to_owned());
-    }
-    Ok(ErrorPage::Response { head: Box::new(head), body })
-}
-
 fn use_backend(s: &mut Statement<'_>) -> Result<(), Refusal> {
-    let name = s.arg(0).into_owned();
-    let target = if name.contains('%') {
-        let format = LogFormat::parse(s.bytes(0), s.registry, Contexts::ROUTE);
-        RouteTarget::Format(
-            format.map_err(|e| s.refuse_part(0, e.span, format!("'use_backend' : {}.", e.message)))?,
-        )
-    } else {
-        RouteTarget::Name(name.into())
-    };
+    let target = switching::target(s, Contexts::ROUTE)?;
     let condition = condition_after(s, 1, Contexts::ROUTE, "frontend use_backend rule")?;
     let place = s.place.clone();
+    s.slot::<rule::Rules>().routed = Some(rule::set::Routed::Backend);
     s.slot::<Routes>().rules.push(Arc::new(Route { target, condition, place }));
     Ok(())
 }
@@ -528,6 +492,27 @@ fn check_routes(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) 
                 "Proxy '{}': L6 sample fetches ignored on HTTP proxies (declared at {}:{}).",
                 proxy.name, route.place.file, route.place.line
             ));
+        }
+    }
+}
+
+/// Answers of the proxy itself are made in one buffer.
+fn check_sizes(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    let most = draft.global::<Tuning>().buffer_size;
+    for file in draft.global.take::<rule::pages::Loaded>().0 {
+        if file.size > most {
+            let text = format!("file '{}' exceeds the buffer size ({} > {most}).", file.name, file.size);
+            diagnostics.alert_at(&file.place, text);
+        }
+    }
+}
+
+/// Looks for the profiles that rules name.
+fn check_profiles(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    for used in draft.global.take::<rule::course::ProfileUses>().0 {
+        if !draft.sections.iter().any(|s| s.kind == "log-profile" && s.name == used.name) {
+            let text = format!("Proxy '{}': do-log action: profile '{}' is invalid.", used.proxy, used.name);
+            diagnostics.alert_at(&used.place, text);
         }
     }
 }

@@ -49,6 +49,8 @@ pub(crate) fn server_among(backend: &BackendSide, id: Option<u32>) -> Option<Arc
 /// Ends a stream that got as far as a request.
 pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
     story.leave_backend();
+    // Whatever it was, it may be somebody else's by now.
+    story.facts.server_socket = None;
     story.facts.timers.end = story.now();
     let status = story.facts.status;
     story.count(|front| {
@@ -157,6 +159,7 @@ fn account(story: &Story<'_>, counters: &BackendCounters) {
 /// Ends a TCP session.
 pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
     story.leave_backend();
+    story.facts.server_socket = None;
     story.facts.timers.end = story.now();
     story.count(|front| carried(story, front));
     for counters in sides(story, server) {
@@ -253,10 +256,7 @@ pub(crate) fn step(story: &mut Story<'_>, server: Option<&Server>, stage: Stage,
 /// The level of a stream's line; none when it is not to be logged.
 fn level(story: &Story<'_>) -> Option<Level> {
     let options = story.frontend.log_options;
-    let failed = !story.facts.termination.is_normal()
-        || story.facts.status >= 500
-        || story.facts.retries > 0
-        || story.facts.redispatch == lang::facts::Redispatch::Done;
+    let failed = story.facts.failed();
     if options.dont_log_normal.is_on() && !failed {
         return None;
     }
@@ -269,6 +269,7 @@ fn level(story: &Story<'_>) -> Option<Level> {
 }
 
 fn load(story: &mut Story<'_>, server: Option<&Server>) {
+    (story.facts.passed_on, story.facts.sent) = (passed_on(story), story.sent);
     story.facts.load = Load {
         process: story.site.counters.connections.get(),
         frontend: story.frontend.counters.current.get(),

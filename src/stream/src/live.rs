@@ -339,7 +339,7 @@ impl<'s> Seat<'s> {
         self.frontend.set(frontend);
         self.sockets.set((socket, None));
         self.source.borrow_mut().clone_from(&session.source);
-        *self.listener.borrow_mut() = (session.listener_name.clone(), session.listener_id);
+        *self.listener.borrow_mut() = (session.listener_name().cloned(), session.listener_id);
     }
 
     /// The place, for what has to look at it beside the story.

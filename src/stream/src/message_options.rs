@@ -212,8 +212,9 @@ fn adjusted(from: &[u8], to: &[u8], known: &[Box<[u8]>]) -> Result<Box<[u8]>, &'
 
 fn case_adjust(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let (from, to) = (s.bytes(0), s.bytes(1));
-    let known = &s.slot::<CaseSettings>().single;
-    let name = adjusted(from, to, known).map_err(|e| s.refuse(0, format!("'h1-case-adjust' : {e}.")))?;
+    let settings = s.slot::<CaseSettings>();
+    let known = [&settings.single[..], &settings.file].concat();
+    let name = adjusted(from, to, &known).map_err(|e| s.refuse(0, format!("'h1-case-adjust' : {e}.")))?;
     s.slot::<CaseSettings>().single.push(name);
     Ok(())
 }
@@ -222,14 +223,15 @@ fn case_adjust_file(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let file = s.arg(0);
     let fail = |e: String| format!("'h1-case-adjust-file' : file '{file}' : {e}.");
     let text = std::fs::read(file.as_ref()).map_err(|e| s.refuse(0, fail(e.to_string())))?;
-    let names = pairs(&text).map_err(|e| s.refuse(0, fail(e)))?;
+    let single = s.slot::<CaseSettings>().single.clone();
+    let names = pairs(&text, single).map_err(|e| s.refuse(0, fail(e)))?;
     s.slot::<CaseSettings>().file = names;
     Ok(())
 }
 
-/// The names of a file, two in each line; lines that start with `#` and empty ones are passed over.
-fn pairs(text: &[u8]) -> Result<Vec<Box<[u8]>>, String> {
-    let mut names = Vec::new();
+/// The names of a file beside those known before, two in each line; lines that start with `#` and empty ones are passed over.
+fn pairs(text: &[u8], mut known: Vec<Box<[u8]>>) -> Result<Vec<Box<[u8]>>, String> {
+    let before = known.len();
     for (number, line) in text.split(|b| *b == b'\n').enumerate() {
         let mut words = line.split(|b| matches!(b, b' ' | b'\t' | b'\r')).filter(|w| !w.is_empty());
         let Some(from) = words.next().filter(|w| w[0] != b'#') else { continue };
@@ -237,9 +239,9 @@ fn pairs(text: &[u8]) -> Result<Vec<Box<[u8]>>, String> {
         let (Some(to), None) = (words.next(), words.next()) else {
             return Err(at("two names are expected"));
         };
-        names.push(adjusted(from, to, &names).map_err(at)?);
+        known.push(adjusted(from, to, &known).map_err(at)?);
     }
-    Ok(names)
+    Ok(known.split_off(before))
 }
 
 #[cfg(test)]
@@ -248,7 +250,7 @@ mod tests {
 
     #[test]
     fn names_of_a_file_come_in_pairs() {
-        let names = pairs(b"# comment\n\n  host\tHost \r\nx-a X-A\n").unwrap();
+        let names = pairs(b"# comment\n\n  host\tHost \r\nx-a X-A\n", Vec::new()).unwrap();
         assert_eq!(names, [Box::from(*b"Host"), Box::from(*b"X-A")] as [Box<[u8]>; 2]);
         for (text, part) in [
             (&b"host"[..], "line 1 : two names"),
@@ -257,7 +259,7 @@ mod tests {
             (b"\nhost Hosts", "line 2 : the two names"),
             (b"a A\na a", "already"),
         ] {
-            let e = pairs(text).unwrap_err();
+            let e = pairs(text, vec![b"X-B".as_slice().into()]).unwrap_err();
             assert!(e.contains(part), "{e}");
         }
     }

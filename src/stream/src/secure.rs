@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use lang::facts::Encryption;
-use net::Deadline;
+use lang::tls_facts::Resumption;
+use net::{Deadline, Socket};
 use tls::{Acceptor, Connector, Fault, Session};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::conn::Conn;
 use crate::story::Story;
@@ -44,30 +45,45 @@ impl Drop for Waits<'_> {
 }
 
 impl Turnstile {
-    /// Does something that takes long once it is this one's turn. While others wait, the thread looks after everything
-    /// else that is ready before the next.
-    async fn pass(
-        &self,
-        deadline: &mut Deadline,
-        work: impl FnOnce() -> Poll<Result<(), Fault>>,
-    ) -> Result<Poll<()>, Fault> {
+    /// Waits for a turn. While others wait, the thread looks after everything else that is ready before each turn.
+    async fn turn(&self, deadline: &mut Deadline) -> Result<SemaphorePermit<'_>, Fault> {
         let waits = Waits::new(&self.waiting);
         let mut turn = pin!(self.open.acquire());
         let turn = poll_fn(|cx| match turn.as_mut().poll(cx) {
             Poll::Ready(permit) => Poll::Ready(permit.map_err(|_| Fault::aborted())),
             Poll::Pending => late(cx, deadline),
         })
-        .await;
+        .await?;
         drop(waits);
-        let _turn = turn?;
-        let done = match work() {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(done) => Poll::Ready(done?),
-        };
         if self.waiting.get() > 0 {
             tokio::task::yield_now().await;
         }
-        Ok(done)
+        Ok(turn)
+    }
+
+    /// Brings a handshake to its end, each step in a turn.
+    async fn shake(
+        &self,
+        session: &mut Session,
+        socket: &Socket,
+        deadline: &mut Deadline,
+    ) -> Result<(), Fault> {
+        loop {
+            let turn = self.turn(deadline).await?;
+            let step = poll_fn(|cx| Poll::Ready(session.poll_handshake(cx, socket))).await;
+            drop(turn);
+            if let Poll::Ready(done) = step {
+                return done;
+            }
+            // The step has said what wakes this task.
+            let mut asleep = false;
+            poll_fn(|cx| match deadline.poll_expired(cx) {
+                Poll::Ready(()) => Poll::Ready(Err(Fault::late())),
+                Poll::Pending if std::mem::replace(&mut asleep, true) => Poll::Ready(Ok(())),
+                Poll::Pending => Poll::Pending,
+            })
+            .await?;
+        }
     }
 }
 
@@ -77,22 +93,23 @@ pub(crate) async fn with_client(
     conn: &mut Conn,
     acceptor: &Acceptor,
 ) -> Result<(), Fault> {
+    let counters = &story.site.counters.tls;
+    counters.rate_max.raise(u64::from(counters.rate.hit(story.now())));
     let timeouts = &story.frontend.common.timeouts;
     let (since, limit) = (timeouts.handshake.or(timeouts.client), story.site.tuning.buffer_size);
     story.expire(story.session.accepted.0, since);
     let mut session = poll_fn(|cx| poll_opening(cx, conn, acceptor, story.deadline, limit)).await?;
     conn.input.clear();
-    let begun = story.worker.handshakes.pass(story.deadline, || {
-        session.poll_handshake(&mut Context::from_waker(Waker::noop()), &conn.socket)
-    });
-    if begun.await?.is_pending() {
-        poll_fn(|cx| match session.poll_handshake(cx, &conn.socket) {
-            Poll::Ready(done) => Poll::Ready(done),
-            Poll::Pending => late(cx, story.deadline),
-        })
-        .await?;
+    // It is counted itself from here on.
+    if story.site.rates.is_crowded_by(tls::figures().current().saturating_sub(1)) {
+        return Err(Fault::crowded());
     }
-    story.session.tls = Encryption::Tls(session.facts());
+    story.worker.handshakes.shake(&mut session, &conn.socket, story.deadline).await?;
+    let facts = session.facts();
+    if facts.resumption == Resumption::New {
+        counters.client_keys_max.raise(u64::from(counters.client_keys.hit(story.now())));
+    }
+    story.session.tls = Encryption::Tls(facts);
     conn.tls = Some(session);
     story.handshake = story.now();
     Ok(())
@@ -147,4 +164,12 @@ pub(crate) async fn with_server(
 /// What is known of how a connection to a server is encrypted.
 pub(crate) fn facts(conn: &Conn) -> Encryption {
     conn.tls.as_ref().map_or(Encryption::Clear, |session| Encryption::Tls(session.facts()))
+}
+
+/// Counts a connection to a server that did not take up an earlier session.
+pub(crate) fn count_key(story: &Story<'_>, conn: &Conn) {
+    let counters = &story.site.counters.tls;
+    if facts(conn).tls().is_some_and(|t| t.resumption == Resumption::New) {
+        counters.server_keys_max.raise(u64::from(counters.server_keys.hit(story.now())));
+    }
 }

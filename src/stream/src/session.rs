@@ -10,7 +10,7 @@ use base::clock::{Tick, WallTime};
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
 use config::draft::Showing;
-use lang::facts::{Buffered, Encryption, Hope, LocalAddr, Payload, Scene, SessionFacts};
+use lang::facts::{Encryption, LocalAddr, SessionFacts};
 use net::{Accepted, Deadline, Socket};
 use rule::set::Outcome;
 use rule::{RuleList, Rules};
@@ -28,8 +28,9 @@ use crate::meter::Meter;
 use crate::reserve::OwnConnections;
 use crate::rest::Rest;
 use crate::secure;
-use crate::site::{BackendSide, CompiledRoute, Frontend, ListenerFacts, Site};
+use crate::site::{BackendSide, Frontend, ListenerFacts, Site};
 use crate::story::{Asked, Awaited, Failure, Stage, Story};
+use crate::switching;
 use crate::tcp::Relay;
 use crate::worker::Worker;
 use log::Step;
@@ -161,7 +162,7 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, listener: &ListenerFacts)
 
 fn facts(
     site: &Site,
-    listener: &ListenerFacts,
+    listener: &Arc<ListenerFacts>,
     socket: &Socket,
     source: Addr,
     now: (Tick, WallTime),
@@ -176,7 +177,7 @@ fn facts(
         source: Some(source.unmapped()),
         destination,
         socket: Some(socket.number()),
-        listener_name: listener.name.clone(),
+        entrance: Some(listener.clone()),
         listener_id: listener.id,
         expected: listener.expected,
         accepted: now,
@@ -192,7 +193,7 @@ fn refuses(story: &mut Story<'_>, rules: &RuleList) -> bool {
 impl Session {
     fn open(worker: Rc<Worker>, permit: Permit, accepted: Accepted) -> (Self, Conn) {
         worker.begin_run();
-        let (site, listener) = (&*worker.site, &*permit.listener);
+        let (site, listener) = (&*worker.site, &permit.listener);
         let (socket, source) = (accepted.socket.attach(), accepted.source);
         let facts = facts(site, listener, &socket, source, (worker.now(), worker.date()));
         let mut conn = Conn::new(socket);
@@ -253,6 +254,7 @@ impl Drop for Session {
 /// A session in TCP mode.
 async fn tcp(story: &mut Story<'_>, mut client: Conn) {
     story.begin();
+    story.prepare_captures();
     story.identify(Stage::Connection);
     story.enlist();
     finish::step(story, None, Stage::Connection, Step::Accept);
@@ -288,6 +290,7 @@ async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend
     if backend.common.facts.id != story.frontend.common.facts.id {
         content(story, client, &backend.common.rules).await?;
     }
+    assign(story, client, backend);
     let mut lease = lease(story, client, backend, Reuse::No, None).await?;
     finish::step(story, Some(&*lease.held.0), Stage::Connection, Step::Connect);
     let timeouts = story.relay_timeouts(backend);
@@ -302,6 +305,7 @@ async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Arc<backend
     story.facts.bytes_in += relayed.bytes_in;
     story.facts.bytes_out += relayed.bytes_out;
     story.sent += relayed.bytes_out;
+    story.part_from_server();
     story.facts.termination = relayed.termination;
     Ok(lease.held.0.clone())
 }
@@ -317,16 +321,24 @@ async fn content(story: &mut Story<'_>, client: &mut Conn, rules: &Rules) -> Res
 
 /// Chooses the backend by what is there by now.
 fn route<'s>(story: &mut Story<'s>, client: &Conn) -> Option<&'s BackendSide> {
-    let frontend = story.frontend;
-    let mut stage = Stage::Connection;
-    if !frontend.routes.is_empty() && inspect::sniff(story, client.input.data()) == Head::Complete {
-        stage = Stage::Request;
+    let looks = !story.frontend.routes.is_empty() || !story.frontend.switching.force.is_empty();
+    let stage = if looks { recognise(story, client) } else { Stage::Connection };
+    switching::backend(story, || story.raw_scene(stage, client))
+}
+
+/// Chooses the server, where rules do that.
+fn assign(story: &mut Story<'_>, client: &Conn, backend: &BackendSide) {
+    if !backend.assignment.is_empty() {
+        let stage = recognise(story, client);
+        let assigned = switching::server(backend, &story.raw_scene(stage, client));
+        story.take_assignment(assigned);
     }
-    let buffered = Buffered { data: client.input.data(), hope: Hope::Nothing };
-    let scene = Scene { payload: Payload::Request(buffered), ..story.scene(stage, None) };
-    let holds =
-        |r: &&CompiledRoute| r.route.condition.as_ref().is_none_or(|c| c.holds(&scene) == rule::Truth::True);
-    let chosen = frontend.routes.iter().find(holds);
-    let index = chosen.and_then(|r| r.backend).or(frontend.default_backend)?;
-    story.site.backends.get(index)
+}
+
+/// Whether what has come is a request.
+fn recognise(story: &mut Story<'_>, client: &Conn) -> Stage {
+    match inspect::sniff(story, client.input.data()) {
+        Head::Complete => Stage::Request,
+        Head::Partial | Head::None => Stage::Connection,
+    }
 }

@@ -113,6 +113,10 @@ pub struct RateLimits {
     pub connections: u32,
     /// `maxsessrate`.
     pub sessions: u32,
+    /// `maxsslrate`.
+    pub handshakes: u32,
+    /// `maxsslconn`: how many connections on both sides may be encrypted at once.
+    pub encrypted: u32,
 }
 
 impl Setting for RateLimits {}
@@ -128,6 +132,8 @@ pub struct HttpOptions {
     pub abort_on_close: AbortOnClose,
     /// `option http-buffer-request`.
     pub buffer_request: Switch,
+    /// `option http-use-proxy-header`.
+    pub proxy_header: Switch,
     /// `option http-no-delay`.
     pub no_delay: Switch,
     /// `option idle-close-on-response`.
@@ -357,31 +363,4 @@ pub enum Strangers {
     WhereNeeded,
     /// They are taken like any other.
     Taken,
-}
-
-/// Error pages of a proxy by status (`errorfile`).
-#[derive(Clone, Debug, Default)]
-pub struct ErrorPages(pub Vec<(u16, Arc<ErrorPage>)>);
-
-/// What is sent for an error.
-#[derive(Debug)]
-pub enum ErrorPage {
-    /// Nothing: the connection is closed (`/dev/null`).
-    Nothing,
-    /// A response from a file.
-    Response {
-        /// Its head.
-        head: Box<http::ResponseHead>,
-        /// Its body.
-        body: http::Bytes,
-    },
-}
-
-impl Setting for ErrorPages {}
-
-impl ErrorPages {
-    /// The page that was set for a status.
-    pub fn get(&self, status: u16) -> Option<&Arc<ErrorPage>> {
-        self.0.iter().rev().find(|(s, _)| *s == status).map(|(_, page)| page)
-    }
 }

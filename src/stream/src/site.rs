@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use backend::server::Admin;
 use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
@@ -15,10 +15,14 @@ use config::diagnostic::Message;
 use config::directive::Switch;
 use config::draft::{Resolution, Showing, Speech};
 use config::global::{CloseSpread, EventLoop, ProcessLimits, SocketBuffers};
-use config::{Draft, Mode, ProxyDraft, Severity};
-use lang::facts::{Expected, ProcessFacts, ProxyFacts, ProxyLimits, ServerFacts};
+use config::{Draft, Mode, ProxyDraft, ProxyKind, Severity};
+use lang::facts::{
+    Authentication, Expected, LevelOverride, ProcessFacts, ProxyFacts, ProxyLimits, ServerFacts,
+};
+use lang::{Scene, Wishes};
+use log::Step;
 use net::{AcceptProxy, ListenerSettings};
-use rule::Rules;
+use rule::{Pages, Recorder, RuleSets, Rules};
 use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 
 use crate::captures::{CaptureCount, Captures};
@@ -28,10 +32,11 @@ use crate::live::StreamCounters;
 use crate::message_options::{CaseSettings, MessageOptions};
 use crate::reserve::{IdleLimits, Inboxes, Reserve};
 use crate::settings::{
-    ErrorPages, HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions,
-    SpliceOptions, StatsOptions, Timeouts, Tuning, UniqueId,
+    HttpOptions, Limits, LogOptions, RateLimits, Route, RouteTarget, Routes, SocketOptions, SpliceOptions,
+    StatsOptions, Timeouts, Tuning, UniqueId,
 };
 use crate::splice::Splicing;
+use crate::switching::{Assignment, Insistence, Switching, Visibility};
 
 /// Everything that carries traffic.
 #[derive(Debug)]
@@ -65,6 +70,8 @@ pub struct Site {
     /// How client connections end when the process stops.
     pub close_spread: CloseSpread,
     speech: Speech,
+    /// What expressions want kept.
+    pub(crate) wishes: Wishes,
     /// Whether streams show what happens on standard output.
     pub(crate) events: Showing,
     /// The frontends, `listen` sections among them, in the order of the configuration.
@@ -96,7 +103,7 @@ pub struct Common {
     /// Its socket options.
     pub sockets: SocketOptions,
     /// Its error pages.
-    pub error_pages: ErrorPages,
+    pub error_pages: Pages,
     /// Its last invalid messages.
     pub captures: Captures,
     /// What of its traffic is spliced.
@@ -128,8 +135,14 @@ pub struct Frontend {
     pub log_options: LogOptions,
     /// `use_backend` rules, in order.
     pub routes: Vec<CompiledRoute>,
-    /// `default_backend`, or the backend side of a `listen` section.
+    /// `default_backend`.
     pub default_backend: Option<usize>,
+    /// The backend side of a `listen` section.
+    pub own_backend: Option<usize>,
+    /// What it captures of messages.
+    pub captures: rule::Captures,
+    /// What it says of backends that are not to be used.
+    pub switching: Switching,
     /// How its streams are identified.
     pub unique_id: UniqueId,
     /// Its limits.
@@ -157,6 +170,26 @@ impl Frontend {
     }
 }
 
+impl Recorder for Frontend {
+    fn record(&self, scene: &Scene<'_>, set: RuleSets, profile: Option<&str>) {
+        let level = match scene.stream.map(|stream| stream.log_level) {
+            Some(LevelOverride::Silent) => return,
+            Some(LevelOverride::Level(level)) => log::Level::from_number(level),
+            Some(LevelOverride::Natural) | None => log::Level::Info,
+        };
+        let step = match set {
+            RuleSets::TCP_CONNECTION => Step::ConnectionRule,
+            RuleSets::TCP_SESSION => Step::SessionRule,
+            RuleSets::TCP_CONTENT => Step::ContentRule,
+            RuleSets::TCP_RESPONSE => Step::AnswerRule,
+            RuleSets::HTTP_RESPONSE => Step::ResponseRule,
+            RuleSets::HTTP_AFTER => Step::AfterRule,
+            _ => Step::RequestRule,
+        };
+        self.log.emit_by_rule(scene, level, step, profile);
+    }
+}
+
 /// A `use_backend` rule with its target looked up.
 #[derive(Debug)]
 pub struct CompiledRoute {
@@ -179,6 +212,30 @@ pub struct BackendSide {
     pub checks: ProxyChecks,
     /// Where messages about its servers go.
     pub log: log::FrontendLog,
+    /// Its rules that choose servers.
+    pub assignment: Assignment,
+    /// Whether servers are used that are down.
+    pub insistence: Insistence,
+    /// Whether it is put to work at all.
+    pub state: config::State,
+    unpublished: AtomicBool,
+}
+
+impl BackendSide {
+    /// Whether frontends may choose it.
+    pub fn is_published(&self) -> bool {
+        self.state == config::State::Enabled && self.visibility() == Visibility::Published
+    }
+
+    /// What was last said of who may choose it.
+    pub fn visibility(&self) -> Visibility {
+        if self.unpublished.load(Ordering::Relaxed) { Visibility::Unpublished } else { Visibility::Published }
+    }
+
+    /// Says anew whether frontends may choose it.
+    pub fn set_visibility(&self, visibility: Visibility) {
+        self.unpublished.store(visibility == Visibility::Unpublished, Ordering::Relaxed);
+    }
 }
 
 /// A configuration that is valid but cannot be put to work.
@@ -194,7 +251,7 @@ impl Site {
     /// Builds the site of a checked draft, for that many worker threads.
     pub fn build(
         draft: &Draft,
-        process: ProcessFacts,
+        mut process: ProcessFacts,
         clock: Clock,
         workers: usize,
     ) -> Result<Self, Vec<BuildError>> {
@@ -205,6 +262,7 @@ impl Site {
             backends_by_name.insert(proxy.name.clone(), backends.len());
             backends.push(backend_side(index, proxy, draft, (workers, clock.now()), &mut errors));
         }
+        process.variables = draft.global::<rule::GlobalVariables>().start();
         let mut site = Self {
             counters: ProcessCounters::default(),
             live: StreamCounters::new(workers),
@@ -221,6 +279,7 @@ impl Site {
             close_spread: draft.global(),
             speech: draft.readings.speech,
             events: draft.readings.showing,
+            wishes: Wishes(draft.wishes),
             frontends: Vec::new(),
             backends,
             backends_by_name,
@@ -255,7 +314,7 @@ impl Site {
                 continue;
             }
             let mut leads: Vec<usize> = frontend.routes.iter().filter_map(|r| r.backend).collect();
-            leads.extend(frontend.default_backend);
+            leads.extend(frontend.default_backend.or(frontend.own_backend));
             leads.sort_unstable();
             leads.dedup();
             for backend in leads {
@@ -311,7 +370,10 @@ impl Site {
             log: log::FrontendLog::build(proxy, draft),
             log_options: proxy.slots.get_or_default(),
             routes: routes.rules.iter().map(compile).collect(),
-            default_backend: named.or(own),
+            default_backend: named,
+            own_backend: own,
+            captures: proxy.slots.get_or_default(),
+            switching: proxy.slots.get_or_default(),
             gate: Gate::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(0)),
             unique_id: proxy.slots.get_or_default(),
             limits: proxy.slots.get_or_default(),
@@ -355,7 +417,17 @@ fn facts(proxy: &ProxyDraft) -> ProxyFacts {
         tunnel: timeouts.tunnel,
         retries: proxy.slots.get_or_default::<BackendSettings>().retries,
     };
-    ProxyFacts { name: proxy.name.clone(), id: proxy.id.unwrap_or(0), http: proxy.mode == Mode::Http, limits }
+    let proxied = proxy.slots.get_or_default::<HttpOptions>().proxy_header.is_on();
+    let routes: Routes = proxy.slots.get_or_default();
+    let own = (proxy.kind == ProxyKind::Listen).then(|| proxy.name.clone());
+    ProxyFacts {
+        name: proxy.name.clone(),
+        id: proxy.id.unwrap_or(0),
+        http: proxy.mode == Mode::Http,
+        limits,
+        authentication: if proxied { Authentication::Proxy } else { Authentication::Server },
+        default_backend: routes.default.map(|(name, _)| name).or(own),
+    }
 }
 
 fn backend_side(
@@ -371,8 +443,8 @@ fn backend_side(
     let mut servers = Vec::with_capacity(drafts.list.len());
     let mut homeless = Vec::new();
     // A disabled proxy is checked like any other, and serves nobody.
-    let enabled = proxy.slots.get_or_default::<config::Notes>().state == config::State::Enabled;
-    for line in drafts.list.iter().filter(|_| enabled) {
+    let state = proxy.slots.get_or_default::<config::Notes>().state;
+    for line in drafts.list.iter().filter(|_| state == config::State::Enabled) {
         let settings: ServerSettings = line.slots.get_or_default();
         let facts = ServerFacts { name: line.name.clone(), id: settings.id.unwrap_or(0) };
         let server =
@@ -404,6 +476,12 @@ fn backend_side(
         core,
         checks: proxy.slots.get_or_default(),
         log: log::FrontendLog::build(proxy, draft),
+        assignment: proxy.slots.get_or_default(),
+        insistence: proxy.slots.get_or_default(),
+        state,
+        unpublished: AtomicBool::new(
+            proxy.slots.get_or_default::<Switching>().visibility == Visibility::Unpublished,
+        ),
     }
 }
 
@@ -412,11 +490,18 @@ fn backend_side(
 pub struct Rates {
     connections: AtomicU32,
     sessions: AtomicU32,
+    handshakes: AtomicU32,
+    encrypted: u32,
 }
 
 impl Rates {
     fn new(limits: RateLimits) -> Self {
-        Self { connections: AtomicU32::new(limits.connections), sessions: AtomicU32::new(limits.sessions) }
+        Self {
+            connections: AtomicU32::new(limits.connections),
+            sessions: AtomicU32::new(limits.sessions),
+            handshakes: AtomicU32::new(limits.handshakes),
+            encrypted: limits.encrypted,
+        }
     }
 
     /// `maxconnrate`.
@@ -427,6 +512,26 @@ impl Rates {
     /// `maxsessrate`.
     pub fn sessions(&self) -> u32 {
         self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// `maxsslrate`.
+    pub fn handshakes(&self) -> u32 {
+        self.handshakes.load(Ordering::Relaxed)
+    }
+
+    /// `maxsslconn`.
+    pub fn encrypted(&self) -> u32 {
+        self.encrypted
+    }
+
+    /// Whether so many encrypted connections leave no room for another.
+    pub(crate) fn is_crowded_by(&self, others: u64) -> bool {
+        self.encrypted > 0 && others >= u64::from(self.encrypted)
+    }
+
+    /// Changes `maxsslrate`.
+    pub fn limit_handshakes(&self, rate: u32) {
+        self.handshakes.store(rate, Ordering::Relaxed);
     }
 
     /// Changes `maxconnrate`.
@@ -441,7 +546,7 @@ impl Rates {
 
     /// Whether there is a limit at all.
     pub(crate) fn any(&self) -> bool {
-        self.connections() > 0 || self.sessions() > 0
+        self.connections() > 0 || self.sessions() > 0 || self.handshakes() > 0
     }
 }
 

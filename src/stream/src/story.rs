@@ -1,5 +1,6 @@
 //! What the phases of one session share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backend::Server;
@@ -7,7 +8,8 @@ use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::Termination;
 use http::{RequestHead, ResponseHead};
-use lang::facts::{Buffered, Hope, Payload, Scene, SessionFacts, StreamFacts, Timers};
+use lang::Wishes;
+use lang::facts::{Buffered, Hope, Outgoing, Payload, Scene, SessionFacts, StreamFacts, Timers};
 use lang::logformat::Needs;
 use net::Deadline;
 use rule::Txn;
@@ -22,6 +24,7 @@ use crate::reserve::OwnConnections;
 use crate::secure;
 use crate::session::{Progress, Session};
 use crate::site::{BackendSide, Frontend, Site};
+use crate::switching::{self, Assigned};
 use crate::tcp::RelayTimeouts;
 use crate::worker::Worker;
 
@@ -62,6 +65,8 @@ pub(crate) struct Story<'s> {
     pub(crate) events: Option<Events>,
     /// How much of the response the client wants.
     pub(crate) wants: Answer,
+    /// The server that rules have chosen.
+    pub(crate) assigned: Option<Arc<Server>>,
 }
 
 /// Whether a server asked the client to prove who it is.
@@ -172,6 +177,7 @@ impl<'s> Story<'s> {
             logged: Logged::No,
             sent: 0,
             wants: Answer::Whole,
+            assigned: None,
             listener: listener.counters.as_deref(),
             live: if frontend.common.facts.http {
                 Seat::take(&site.live).counting(frontend.counters.h1.here())
@@ -203,6 +209,25 @@ impl<'s> Story<'s> {
         self.live.route(backend.common.facts.id);
     }
 
+    /// Lets the rules of the backend choose a server, where there are any.
+    pub(crate) fn assign(&mut self, backend: &BackendSide, stage: Stage) {
+        if !backend.assignment.is_empty() {
+            let assigned = switching::server(backend, &self.scene(stage, None));
+            self.take_assignment(assigned);
+        }
+    }
+
+    pub(crate) fn take_assignment(&mut self, assigned: Assigned) {
+        self.assigned = assigned.server;
+        self.facts.overrides.persistence = assigned.persistence;
+    }
+
+    /// The scene of a session that carries no HTTP, with what its client has sent.
+    pub(crate) fn raw_scene<'a>(&'a self, stage: Stage, client: &'a Conn) -> Scene<'a> {
+        let buffered = Buffered { data: client.input.data(), hope: Hope::Nothing };
+        Scene { payload: Payload::Request(buffered), ..self.scene(stage, None) }
+    }
+
     /// The stream no longer counts in its backend; its log line still names it.
     pub(crate) fn leave_backend(&mut self) {
         self.occupies = None;
@@ -226,6 +251,7 @@ impl<'s> Story<'s> {
         self.body = Vec::new();
         self.sent = 0;
         self.wants = Answer::Whole;
+        self.assigned = None;
         self.logged = Logged::No;
         self.facts = StreamFacts {
             id: awaited.map_or_else(|| self.site.next_stream_id(), |a| a.id),
@@ -339,12 +365,34 @@ impl<'s> Story<'s> {
         Scene { stream: None, ..self.scene(Stage::Connection, None) }
     }
 
+    /// Remembers where the connection to the server is to go, which it may never reach.
+    pub(crate) fn note_target(&mut self, to: &Addr) {
+        self.facts.outgoing = Outgoing::Open;
+        if self.site.wishes.contains(Wishes::SERVER_ADDRESSES) {
+            self.facts.server_addr = Some(to.clone());
+            self.facts.server_source = Some(Addr::any(to.family()));
+        }
+    }
+
     /// Remembers the two ends of the connection to the server, where somebody logs them.
+    #[inline]
     pub(crate) fn note_server(&mut self, conn: &Conn, to: Option<Addr>) {
         self.facts.server_tls = secure::facts(conn);
-        if self.frontend.log.needs().contains(Needs::SERVER_ADDRESSES) {
+        self.facts.outgoing = Outgoing::Open;
+        if self.site.wishes.contains(Wishes::ROUND_TRIPS) {
+            self.facts.server_socket = Some(conn.socket.number());
+        }
+        let wanted = self.site.wishes.contains(Wishes::SERVER_ADDRESSES);
+        if wanted || self.frontend.log.needs().contains(Needs::SERVER_ADDRESSES) {
             self.facts.server_addr = to.or_else(|| conn.socket.peer_addr().ok());
             self.facts.server_source = conn.socket.local_addr().ok();
+        }
+    }
+
+    /// The stream and its connection to the server part.
+    pub(crate) fn part_from_server(&mut self) {
+        if let Some(socket) = self.facts.server_socket.take() {
+            self.facts.server_round_trip = net::round_trip(socket);
         }
     }
 
@@ -371,6 +419,7 @@ impl<'s> Story<'s> {
             request: (stage != Stage::Connection).then_some(&mut self.request),
             response: (stage == Stage::Response).then_some(&mut self.response),
             payload: payload(&self.body, stage),
+            recorder: Some(self.frontend),
             buffer: self.site.tuning.buffer_size,
         }
     }

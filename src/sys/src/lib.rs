@@ -17,6 +17,7 @@
 
 pub mod addr;
 pub mod cpu;
+pub mod crypt;
 pub mod error;
 pub mod fdpass;
 pub mod ids;

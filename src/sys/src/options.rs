@@ -273,6 +273,20 @@ pub fn type_of_service(fd: BorrowedFd<'_>, domain: Domain, tos: u8) -> io::Resul
     }
 }
 
+/// How many routers the packets pass at most.
+pub fn time_to_live(fd: BorrowedFd<'_>, domain: Domain, hops: u8) -> io::Result<()> {
+    match domain {
+        Domain::V4 => set_int(fd, libc::SOL_IP, libc::IP_TTL, hops.into()),
+        Domain::V6 => set_int(fd, libc::SOL_IPV6, libc::IPV6_UNICAST_HOPS, hops.into()),
+        Domain::Unix => Ok(()),
+    }
+}
+
+/// Lets the connection end without a packet, which needs a privilege.
+pub fn forget_on_close(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_int(fd, libc::SOL_TCP, libc::TCP_REPAIR, 1)
+}
+
 /// Asks for a receive buffer of this size.
 pub fn receive_buffer(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
     set_int(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, i32::try_from(bytes).unwrap_or(i32::MAX))

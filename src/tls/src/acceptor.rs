@@ -4,23 +4,26 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use config::directive::Switch;
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{DistinguishedName, ServerConfig};
 
 use crate::directory::{Directory, Presented, Strictness};
 use crate::fault::Fault;
 use crate::hello::{Hello, Opening};
+use crate::memory::Memory;
+use crate::pki::chain::Trust;
+use crate::pki::error::Ignored;
 use crate::profile::Profile;
 use crate::session::Session;
-use crate::verify::{self, Verify};
+use crate::verify::{OfClients, Verify};
 
 /// What is decided for one listener, or for the sessions with one line of a list.
 #[derive(Clone)]
 pub(crate) struct Terms {
     pub(crate) profile: Profile,
     pub(crate) verify: Verify,
-    pub(crate) authorities: Option<Arc<RootCertStore>>,
+    pub(crate) clients: Clients,
     pub(crate) strictness: Strictness,
     /// Whose order of suites counts.
     pub(crate) order: Order,
@@ -28,6 +31,16 @@ pub(crate) struct Terms {
     pub(crate) capture: usize,
     /// How many sessions are kept for those who come back; none for no cache.
     pub(crate) cache: usize,
+}
+
+/// What certificates of clients are held against.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clients {
+    pub(crate) trust: Trust,
+    /// What is passed over: of their own certificates, and of authorities.
+    pub(crate) ignored: (Ignored, Ignored),
+    /// The names of authorities that clients are told.
+    pub(crate) names: Vec<DistinguishedName>,
 }
 
 /// Whose preference counts when both sides have several suites in common.
@@ -52,6 +65,8 @@ pub(crate) struct Configs {
     config: Arc<ServerConfig>,
     /// For clients that speak none of the application protocols: they get none, rather than an error.
     without_protocols: Arc<ServerConfig>,
+    /// What looks at certificates again when a session is taken up that may have begun with a bad one.
+    again: Option<Arc<OfClients>>,
 }
 
 impl std::fmt::Debug for Configs {
@@ -115,12 +130,13 @@ impl Acceptor {
         };
         let presented = self.presented_to(&hello);
         let own = presented.as_ref().and_then(|p| p.configs.as_deref());
-        let config = own.unwrap_or(&self.configs).config_for(&hello).clone();
+        let configs = own.unwrap_or(&self.configs);
         let offer = (self.terms.capture > 0).then(|| hello.offer(self.terms.capture));
-        let certificate = presented.map(|p| p.certificate.clone());
+        let certificate = presented.as_ref().map(|p| p.certificate.clone());
+        let config = configs.config_for(&hello).clone();
         let mut begun = Session::accept(config, came, hello.server_name, certificate);
-        if let (Ok(session), Some(offer)) = (&mut begun, offer) {
-            session.keep_offer(offer);
+        if let Ok(session) = &mut begun {
+            session.keep(offer, configs.again.as_ref());
         }
         Some(begun)
     }
@@ -141,30 +157,45 @@ impl Configs {
 
 impl Terms {
     fn configs(&self, resolver: &Arc<Resolver>) -> Result<Configs, String> {
-        let mut config = self.config(resolver.clone())?;
+        let verifier = self.verifier()?;
+        let again = verifier.clone().filter(|v| v.ignored != (Ignored::NONE, Ignored::NONE));
+        let mut config = self.config(resolver.clone(), verifier)?;
         let without_protocols = Arc::new(config.clone());
         config.alpn_protocols = self.profile.protocol_list();
-        Ok(Configs { config: Arc::new(config), without_protocols })
+        Ok(Configs { config: Arc::new(config), without_protocols, again })
     }
 
-    fn config(&self, resolver: Arc<Resolver>) -> Result<ServerConfig, String> {
+    fn verifier(&self) -> Result<Option<Arc<OfClients>>, String> {
+        if self.verify == Verify::None {
+            return Ok(None);
+        }
+        let Clients { trust, ignored, names } = self.clients.clone();
+        if trust.authorities.is_empty() {
+            return Err("'verify' : needs 'ca-file'".to_owned());
+        }
+        let algorithms = self.profile.provider()?.signature_verification_algorithms;
+        Ok(Some(Arc::new(OfClients { trust, verify: self.verify, ignored, names, algorithms })))
+    }
+
+    fn config(
+        &self,
+        resolver: Arc<Resolver>,
+        verifier: Option<Arc<OfClients>>,
+    ) -> Result<ServerConfig, String> {
         let provider = self.profile.provider()?;
         let versions = self.profile.versions()?;
-        let builder = ServerConfig::builder_with_provider(provider.clone())
+        let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)
             .map_err(|e| e.to_string())?;
-        let builder = match (self.verify, &self.authorities) {
-            (Verify::None, _) => builder.with_no_client_auth(),
-            (_, None) => return Err("'verify' : needs 'ca-file'".to_owned()),
-            (verify, Some(roots)) => {
-                builder.with_client_cert_verifier(verify::of_clients(roots.clone(), verify, &provider)?)
-            }
+        let builder = match verifier {
+            None => builder.with_no_client_auth(),
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
         };
         let mut config = builder.with_cert_resolver(resolver);
         config.ignore_client_order = self.order == Order::Own;
         config.session_storage = match self.cache {
             0 => Arc::new(NoServerSessionStorage {}),
-            size => ServerSessionMemoryCache::new(size),
+            size => Memory::new(size),
         };
         if self.profile.tickets != Some(Switch::Off) {
             config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use base::registry::Registry;
 use config::{Check, Diagnostics, Draft, Setting};
 use net::BindDrafts;
-use rustls::pki_types::ServerName;
 
 use crate::acceptor;
 use crate::certificate::{Beside, Certificate, Files};
 use crate::connector::{self, Connector};
 use crate::crt_store::Loads;
 use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
-use crate::settings::{BindSettings, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use};
+use crate::pki::chain::Trust;
+use crate::pki::store::Store as AuthorityStore;
+use crate::settings::{
+    BindSettings, CaNames, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use,
+};
 use crate::store::{Bases, Name, NewListener, Origin, Placed, Store, Wanted, list_name};
-use crate::verify::Verify;
+use crate::verify::{Authorities, Verify};
 
 /// The checks of this room.
 pub static CHECKS: &[Check] = &[Check { name: "certificates", run: check_binds }];
@@ -209,16 +212,36 @@ fn bundle(name: &Name, store: &Store) -> Vec<Name> {
 }
 
 fn terms(settings: &BindSettings, defaults: &Defaults, store: &Store) -> Result<acceptor::Terms, String> {
-    let authorities = settings.authorities.as_ref().map(|which| store.authorities(which)).transpose();
     Ok(acceptor::Terms {
         profile: settings.profile.or(&defaults.bind),
         verify: settings.verify.unwrap_or(Verify::None),
-        authorities: authorities.map_err(|e| format!("'ca-file' : {e}"))?,
+        clients: clients(settings, store)?,
         strictness: settings.strictness.unwrap_or(defaults.bind_strictness),
         order: settings.order.unwrap_or(defaults.bind_order),
         capture: defaults.capture,
         cache: defaults.cache.unwrap_or(CACHE),
     })
+}
+
+/// What the certificates of a line's clients are held against.
+fn clients(settings: &BindSettings, store: &Store) -> Result<acceptor::Clients, String> {
+    let told = loaded("ca-file", settings.authorities.as_ref(), store)?;
+    let others = loaded("ca-verify-file", settings.verify_authorities.as_ref(), store)?;
+    let revocations = loaded("crl-file", settings.revocations.as_ref(), store)?;
+    let names = match settings.names {
+        CaNames::Told => told.iter().flat_map(|store| store.names()).collect(),
+        CaNames::Kept => Vec::new(),
+    };
+    let trust = Trust { authorities: told.into_iter().chain(others).collect(), revocations };
+    Ok(acceptor::Clients { trust, ignored: settings.ignored, names })
+}
+
+fn loaded(
+    option: &str,
+    authorities: Option<&Authorities>,
+    store: &Store,
+) -> Result<Option<Arc<AuthorityStore>>, String> {
+    authorities.map(|which| store.authorities(which)).transpose().map_err(|e| format!("'{option}' : {e}"))
 }
 
 /// How many sessions a listener remembers (`tune.ssl.cachesize`).
@@ -264,24 +287,20 @@ impl ConnectorMaker {
 
 fn connector(settings: &ServerSettings, defaults: &Defaults, store: &Store) -> Result<Connector, String> {
     let verify = settings.verify.or(defaults.server_verify).unwrap_or(Verify::Required);
-    let authorities = match (verify, &settings.authorities) {
+    let authorities = loaded("ca-file", settings.authorities.as_ref(), store)?;
+    let revocations = loaded("crl-file", settings.revocations.as_ref(), store)?;
+    let trust = match (verify, authorities) {
         (Verify::None, _) => None,
-        (_, Some(authorities)) => {
-            Some(store.authorities(authorities).map_err(|e| format!("'ca-file' : {e}"))?)
-        }
+        (_, Some(store)) => Some(Trust { authorities: vec![store], revocations }),
         (_, None) => {
             return Err("verify is enabled by default but no CA file specified: give a 'ca-file', or 'verify none' where the server is certain to be the right one, or 'ssl-server-verify none' in the global section for all of them".to_owned());
         }
     };
-    let host = settings.host.as_ref().map(|host| {
-        ServerName::try_from(host.to_string())
-            .map_err(|_| format!("'verifyhost' : '{host}' is no name of a host"))
-    });
     let certificate = settings.certificate.as_ref().map(|named| shown(named, defaults, store));
     let terms = connector::Terms {
         profile: settings.profile.or(&defaults.server),
-        authorities,
-        host: host.transpose()?,
+        trust,
+        host: settings.host.clone(),
         certificate: certificate.transpose()?,
         reuse: settings.reuse,
     };

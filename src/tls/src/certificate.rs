@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{SignatureAlgorithm, SignatureScheme};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -211,7 +211,7 @@ impl Parts {
         let Some(first) = self.chain.first() else {
             return Err(Flaw::Other("there is no certificate".to_owned()));
         };
-        let (names, public) = names(first).map_err(Flaw::Other)?;
+        let names = names(first).map_err(Flaw::Other)?;
         let private = self.key.ok_or(Flaw::NoKey)?;
         let key =
             any_supported_type(&private).map_err(|_| Flaw::Other("unable to load private key".to_owned()))?;
@@ -220,7 +220,7 @@ impl Parts {
             SignatureAlgorithm::ECDSA => KeyKind::Ecdsa,
             _ => KeyKind::Ed25519,
         };
-        if key.public_key().is_some_and(|of_key| *of_key != *public) {
+        if !belongs(key.as_ref(), first) {
             return Err(Flaw::Mismatch);
         }
         let mut certified = CertifiedKey::new(self.chain, key);
@@ -265,6 +265,13 @@ impl Certificate {
     }
 }
 
+/// Whether a key is a certificate's, as far as the key tells.
+fn belongs(key: &dyn SigningKey, certificate: &[u8]) -> bool {
+    let Some(own) = key.public_key() else { return true };
+    let parsed = X509Certificate::from_der(certificate);
+    parsed.is_ok_and(|(_, parsed)| parsed.tbs_certificate.subject_pki.raw == &*own)
+}
+
 /// The certificates of a PEM text, in their order.
 pub(crate) fn chain(file: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, LoadError> {
     CertificateDer::pem_slice_iter(text)
@@ -284,8 +291,8 @@ pub(crate) fn key_of(file: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>,
     key(file, text)?.ok_or_else(|| LoadError::new(file, "unable to load private key from file"))
 }
 
-/// The names that a certificate is for, those of its extension and the common name, and its public key.
-fn names(certificate: &[u8]) -> Result<(Vec<Box<str>>, Vec<u8>), String> {
+/// The names that a certificate is for: those of its extension, and the common name.
+fn names(certificate: &[u8]) -> Result<Vec<Box<str>>, String> {
     let (_, parsed) = X509Certificate::from_der(certificate)
         .map_err(|e| format!("unable to read the certificate ({e})"))?;
     let mut names: Vec<Box<str>> = Vec::new();
@@ -307,5 +314,5 @@ fn names(certificate: &[u8]) -> Result<(Vec<Box<str>>, Vec<u8>), String> {
             add(name);
         }
     }
-    Ok((names, parsed.public_key().raw.to_vec()))
+    Ok(names)
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::{IpAddr, Ipv4Addr, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 
 use crate::certificate::Certificate;
 use crate::fault::Fault;
+use crate::pki::chain::Trust;
 use crate::profile::Profile;
 use crate::session::Session;
 use crate::verify::OfServers;
@@ -17,9 +18,9 @@ use crate::verify::OfServers;
 pub(crate) struct Terms {
     pub(crate) profile: Profile,
     /// Whom the server's certificate has to convince; nobody without.
-    pub(crate) authorities: Option<Arc<RootCertStore>>,
+    pub(crate) trust: Option<Trust>,
     /// `verifyhost`.
-    pub(crate) host: Option<ServerName<'static>>,
+    pub(crate) host: Option<Box<str>>,
     /// What is shown to a server that asks.
     pub(crate) certificate: Option<Arc<Certificate>>,
     pub(crate) reuse: SessionReuse,
@@ -58,7 +59,7 @@ impl Connector {
     pub(crate) fn new(terms: Terms) -> Result<Self, String> {
         let provider = terms.profile.provider()?;
         let algorithms = provider.signature_verification_algorithms;
-        let verifier = OfServers { roots: terms.authorities, host: terms.host, algorithms };
+        let verifier = OfServers { trust: terms.trust, host: terms.host, algorithms };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&terms.profile.versions()?)
             .map_err(|e| e.to_string())?

@@ -1,10 +1,14 @@
 //! Why a session cannot begin or go on.
 
 use std::io;
+use std::sync::Arc;
 
 use lang::facts::ConnFault;
 use lang::tls_facts::{TlsError, TlsFacts};
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{AlertDescription, Error};
+
+use crate::pki::chain::Refused;
+use crate::verify::Refusal;
 
 /// Why a session failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +17,8 @@ pub struct Fault {
     pub conn: ConnFault,
     /// What happened, in words.
     pub reason: Box<str>,
+    /// What is known of the session, once somebody was seen.
+    pub known: Option<Arc<TlsFacts>>,
     /// The number that OpenSSL 3 gives to it; 0 where the protocol is not to blame.
     pub code: u32,
 }
@@ -28,31 +34,47 @@ const EMPTY: ConnFault =
 const ABORT: ConnFault =
     ConnFault { id: 25, name: "SSL_ABORT", message: "Connection error during SSL handshake" };
 const TIMEOUT: ConnFault = ConnFault { id: 26, name: "SSL_TIMEOUT", message: "Timeout during SSL handshake" };
+const CROWDED: ConnFault = ConnFault { id: 27, name: "SSL_TOO_MANY", message: "Too many SSL connections" };
 const CA: ConnFault =
     ConnFault { id: 30, name: "SSL_CA_FAIL", message: "SSL client CA chain cannot be verified" };
 const CERTIFICATE: ConnFault =
     ConnFault { id: 31, name: "SSL_CRT_FAIL", message: "SSL client certificate not trusted" };
+const HOST: ConnFault = ConnFault {
+    id: 32,
+    name: "SSL_MISMATCH",
+    message: "Server presented an SSL certificate different from the configured one",
+};
+const ASKED_NAME: ConnFault = ConnFault {
+    id: 33,
+    name: "SSL_MISMATCH_SNI",
+    message: "Server presented an SSL certificate different from the expected one",
+};
 const HANDSHAKE: ConnFault = ConnFault { id: 34, name: "SSL_HANDSHAKE", message: "SSL handshake failure" };
 
 impl Fault {
     /// The peer closed during the handshake.
     pub fn closed() -> Self {
-        Self { conn: EMPTY, reason: "connection closed".into(), code: 0 }
+        Self { conn: EMPTY, reason: "connection closed".into(), code: 0, known: None }
     }
 
     /// The connection broke during the handshake.
     pub fn aborted() -> Self {
-        Self { conn: ABORT, reason: "connection broken".into(), code: 0 }
+        Self { conn: ABORT, reason: "connection broken".into(), code: 0, known: None }
     }
 
     /// The peer speaks HTTP without encryption.
     pub(crate) fn http() -> Self {
-        Self { conn: HANDSHAKE, reason: "http request".into(), code: LIBRARY | 0x9c }
+        Self { conn: HANDSHAKE, reason: "http request".into(), code: LIBRARY | 0x9c, known: None }
     }
 
     /// The handshake took too long.
     pub fn late() -> Self {
-        Self { conn: TIMEOUT, reason: "timeout".into(), code: 0 }
+        Self { conn: TIMEOUT, reason: "timeout".into(), code: 0, known: None }
+    }
+
+    /// There are too many sessions already (`maxsslconn`).
+    pub fn crowded() -> Self {
+        Self { conn: CROWDED, reason: "too many sessions".into(), code: 0, known: None }
     }
 
     /// Whether it took too long.
@@ -67,20 +89,36 @@ impl Fault {
 
     /// What the library says.
     pub(crate) fn of(error: &Error) -> Self {
-        let conn = match error {
-            Error::InvalidCertificate(CertificateError::UnknownIssuer) => CA,
-            Error::InvalidCertificate(_) => CERTIFICATE,
-            _ => HANDSHAKE,
-        };
         let (number, reason) = reason(error);
-        Self { conn, reason: reason.into(), code: LIBRARY | number }
+        Self { conn: HANDSHAKE, reason: reason.into(), code: LIBRARY | number, known: None }
+    }
+
+    /// The same of a client whose certificate was refused for something.
+    pub(crate) fn of_client(self, refusal: Option<Refusal>) -> Self {
+        let conn = match refusal {
+            Some(Refusal::Chain(Refused::Leaf(_))) => CERTIFICATE,
+            Some(Refusal::Chain(Refused::Authority(_))) => CA,
+            Some(Refusal::AskedName | Refusal::Host) | None => self.conn,
+        };
+        Self { conn, ..self }
+    }
+
+    /// The same of a server whose certificate was refused for something.
+    pub(crate) fn of_server(self, refusal: Option<Refusal>) -> Self {
+        let conn = match refusal {
+            Some(Refusal::AskedName) => ASKED_NAME,
+            Some(Refusal::Host) => HOST,
+            Some(Refusal::Chain(_)) | None => self.conn,
+        };
+        Self { conn, ..self }
     }
 
     /// What fetches tell of it.
     pub fn facts(&self) -> TlsFacts {
         let text = format!("error:{:08X}:SSL routines::{}", self.code, self.reason).into();
         let error = TlsError { code: self.code, text };
-        TlsFacts { error: Some(error).filter(|e| e.code != 0), ..TlsFacts::default() }
+        let known = self.known.as_deref().cloned().unwrap_or_default();
+        TlsFacts { error: Some(error).filter(|e| e.code != 0), ..known }
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use lang::arg::{ArgKind, Args, Signature};
 use lang::expr::{Cursor, Fetch, FetchFn, Fetched, Values};
 use lang::facts::Scene;
-use lang::tls_facts::{Offer, Resumption, TlsFacts};
+use lang::tls_facts::{Offer, Resumption, TlsFacts, Verification};
 use lang::{Contexts, Sample, Type};
 
 use crate::names;
@@ -57,7 +57,7 @@ fn servers<'a>(scene: &Scene<'a>) -> Option<&'a [u8]> {
     server(scene)?.peer.first().map(|certificate| &**certificate)
 }
 
-const NAME: Signature = Signature::optional(&[ArgKind::Str, ArgKind::Int, ArgKind::Str]);
+const NAME: Signature = Signature::optional(&[ArgKind::Str, ArgKind::Int, ArgKind::NameFormat]);
 
 /// What is read from the certificates of one family of fetches.
 macro_rules! certificate {
@@ -95,6 +95,16 @@ macro_rules! certificate {
 pub static CLIENT_FETCHES: &[Fetch] = &certificate!(CLIENT clients:
     "ssl_c_i_dn" "ssl_c_key_alg" "ssl_c_notafter" "ssl_c_notbefore" "ssl_c_s_dn" "ssl_c_serial" "ssl_c_sha1"
     "ssl_c_sig_alg" "ssl_c_version");
+
+/// The fetch on the authority that the client's certificate leads to.
+pub static ROOT_FETCHES: &[Fetch] = &[Fetch {
+    args: NAME,
+    ..fetch("ssl_c_r_dn", Type::Str, CLIENT, |s, a, c| dn(s, root, Whose::Subject, a, c))
+}];
+
+fn root<'a>(scene: &Scene<'a>) -> Option<&'a [u8]> {
+    client(scene)?.verification.as_ref()?.root.as_deref()
+}
 
 /// The fetches on the certificate that was shown to the client.
 pub static OWN_FETCHES: &[Fetch] = &certificate!(CLIENT own:
@@ -156,23 +166,26 @@ pub static FETCHES: &[Fetch] = &[
             read(s, clients, c, |r| {
                 let policies = r.policies();
                 if wanted.is_empty() {
-                    return (!policies.is_empty()).then(|| owned(policies.join(",")))?;
+                    return (!policies.is_empty()).then(|| owned(policies.join(", ")))?;
                 }
                 policies.into_iter().find(|p| p.as_bytes() == wanted).and_then(owned)
             })
         })
     },
     fetch("ssl_c_san", Type::Str, CLIENT, |s, _, c| read(s, clients, c, |r| owned(r.alternative_names()?))),
-    // A client whose certificate is not trusted has no session.
-    fetch("ssl_c_ca_err", Type::Int, CLIENT, |s, _, c| of(client(s), c, none)),
-    fetch("ssl_c_ca_err_depth", Type::Int, CLIENT, |s, _, c| of(client(s), c, none)),
-    fetch("ssl_c_chain_der", Type::Bin, CLIENT, |s, _, c| of(client(s), c, chain)),
+    fetch("ssl_c_ca_err", Type::Int, CLIENT, |s, _, c| verified(s, c, |v| v.authority)),
+    fetch("ssl_c_ca_err_depth", Type::Int, CLIENT, |s, _, c| verified(s, c, |v| v.depth)),
+    fetch("ssl_c_chain_der", Type::Bin, CLIENT, |s, _, c| of(client(s), c, |t| ders(t.peer.get(1..)?))),
     fetch("ssl_c_der", Type::Bin, CLIENT, |s, _, c| of(client(s), c, peer)),
-    fetch("ssl_c_err", Type::Int, CLIENT, |s, _, c| of(client(s), c, none)),
+    fetch("ssl_c_err", Type::Int, CLIENT, |s, _, c| verified(s, c, |v| v.leaf)),
     fetch("ssl_c_used", Type::Bool, CLIENT, |s, _, c| {
         single(c, || Some(Sample::Bool(client(s).is_some_and(|t| !t.peer.is_empty()))))
     }),
-    fetch("ssl_c_verify", Type::Int, CLIENT, |s, _, c| of(client(s), c, none)),
+    fetch("ssl_c_verify", Type::Int, CLIENT, |s, _, c| {
+        // There is no result before the end of the handshake.
+        let done = client(s).is_some_and(|t| t.error.is_none());
+        if done { verified(s, c, |v| v.result) } else { Fetched::Absent }
+    }),
     fetch("ssl_f_der", Type::Bin, CLIENT, |s, _, c| of(client(s), c, |t| t.own.as_deref().map(bytes))),
     fetch("ssl_fc_alg_keysize", Type::Int, CLIENT, |s, _, c| of(client(s), c, key_bits)),
     fetch("ssl_fc_alpn", Type::Str, CLIENT, |s, _, c| of(client(s), c, protocol)),
@@ -201,7 +214,8 @@ pub static FETCHES: &[Fetch] = &[
     fetch("ssl_fc_err_str", Type::Str, CLIENT, |s, _, c| of(client(s), c, error_text)),
     offered("ssl_fc_extlist_bin", Type::Str, |s, a, c| list(s, a, c, |o| &o.extensions)),
     fetch("ssl_fc_has_crt", Type::Bool, CLIENT, |s, _, c| {
-        of(client(s), c, |t| Some(Sample::Bool(!t.peer.is_empty() && t.resumption == Resumption::New)))
+        let shown = |t: &TlsFacts| !t.peer.is_empty() && t.resumption == Resumption::New;
+        of(client(s), c, |t| t.error.is_none().then(|| Sample::Bool(shown(t))))
     }),
     fetch("ssl_fc_has_sni", Type::Bool, CLIENT, |s, _, c| {
         of(client(s), c, |t| Some(Sample::Bool(t.name.is_some())))
@@ -217,7 +231,7 @@ pub static FETCHES: &[Fetch] = &[
     fetch("ssl_fc_sni", Type::Str, CLIENT, |s, _, c| of(client(s), c, name)),
     offered("ssl_fc_supported_versions_bin", Type::Bin, |s, a, c| list(s, a, c, |o| &o.versions)),
     fetch("ssl_fc_use_keysize", Type::Int, CLIENT, |s, _, c| of(client(s), c, key_bits)),
-    fetch("ssl_s_chain_der", Type::Bin, SERVER, |s, _, c| of(server(s), c, chain)),
+    fetch("ssl_s_chain_der", Type::Bin, SERVER, |s, _, c| of(server(s), c, |t| ders(&t.peer))),
     fetch("ssl_s_der", Type::Bin, SERVER, |s, _, c| of(server(s), c, peer)),
 ];
 
@@ -269,8 +283,8 @@ fn resumed(facts: &TlsFacts) -> Option<Sample<'_>> {
     Some(Sample::Bool(facts.resumption == Resumption::Resumed))
 }
 
-fn none(_: &TlsFacts) -> Option<Sample<'_>> {
-    Some(Sample::Int(0))
+fn verified<'a>(scene: &Scene<'a>, cursor: Cursor, which: fn(&Verification) -> u8) -> Fetched<'a> {
+    of(client(scene), cursor, |t| Some(Sample::Int(t.verification.as_deref().map_or(0, which).into())))
 }
 
 fn error(facts: &TlsFacts) -> Option<Sample<'_>> {
@@ -285,6 +299,6 @@ fn peer(facts: &TlsFacts) -> Option<Sample<'_>> {
     facts.peer.first().map(|certificate| bytes(certificate))
 }
 
-fn chain(facts: &TlsFacts) -> Option<Sample<'_>> {
-    (!facts.peer.is_empty()).then(|| Sample::Bin(facts.peer.concat().into()))
+fn ders(certificates: &[Box<[u8]>]) -> Option<Sample<'_>> {
+    (!certificates.is_empty()).then(|| Sample::Bin(certificates.concat().into()))
 }

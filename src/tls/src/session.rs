@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use base::buffer::Buffer;
-use lang::tls_facts::{Offer, Resumption, TlsFacts};
+use lang::tls_facts::{Offer, Resumption, TlsFacts, Verification};
 use net::{More, Socket};
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
@@ -19,7 +19,9 @@ use rustls::{ClientConfig, CommonState, HandshakeKind, ServerConfig};
 
 use crate::certificate::Certificate;
 use crate::fault::Fault;
+use crate::figures::Counted;
 use crate::names::{self, Version};
+use crate::verify::{self, OfClients, Outcome};
 
 /// What is read at once at least: one record of the largest size with its header and tag.
 const RECORD_ROOM: usize = 16 * 1024 + 4096;
@@ -48,10 +50,22 @@ struct Inner {
     facts: OnceCell<Arc<TlsFacts>>,
     /// The name of the server that was asked for.
     name: Option<Box<str>>,
-    /// What the client offered, where that is kept.
-    offer: Option<Box<Offer>>,
+    /// What few sessions need.
+    known: Option<Box<Known>>,
     /// The certificate that was presented.
     own: Option<Arc<Certificate>>,
+    _counted: Counted,
+}
+
+/// What is known of few sessions.
+#[derive(Default)]
+struct Known {
+    /// What the client offered, where that is kept.
+    offer: Option<Offer>,
+    /// What came of looking at the peer's certificate.
+    outcome: Option<Outcome>,
+    /// What looks again when a session is taken up.
+    again: Option<Arc<OfClients>>,
 }
 
 enum Core {
@@ -125,9 +139,11 @@ impl Session {
         Ok(Self::new(Core::Client(core), told, None))
     }
 
-    /// Keeps what the client offered, for fetches.
-    pub(crate) fn keep_offer(&mut self, offer: Offer) {
-        self.0.offer = Some(Box::new(offer));
+    /// Keeps what the client offered, for fetches, and what looks at certificates again.
+    pub(crate) fn keep(&mut self, offer: Option<Offer>, again: Option<&Arc<OfClients>>) {
+        if offer.is_some() || again.is_some() {
+            self.0.known = Some(Box::new(Known { offer, again: again.cloned(), outcome: None }));
+        }
     }
 
     fn new(core: Core, name: Option<Box<str>>, own: Option<Arc<Certificate>>) -> Self {
@@ -142,8 +158,9 @@ impl Session {
             fault,
             facts,
             name,
-            offer: None,
+            known: None,
             own,
+            _counted: Counted::new(),
         }))
     }
 
@@ -277,7 +294,10 @@ impl Inner {
         let common = self.core.common();
         let suite = common.negotiated_cipher_suite();
         let version = common.protocol_version().and_then(Version::of);
-        let resumed = common.handshake_kind() == Some(HandshakeKind::Resumed);
+        let resumed = match common.handshake_kind() {
+            Some(HandshakeKind::Resumed) => Resumption::Resumed,
+            _ => Resumption::New,
+        };
         TlsFacts {
             version: version.map_or("", Version::name),
             cipher: suite.map_or("(NONE)", |s| names::suite_name(s.suite())),
@@ -285,12 +305,43 @@ impl Inner {
             group: common.negotiated_key_exchange_group().map_or("", |g| names::group_name(g.name())),
             protocol: common.alpn_protocol().map(Into::into),
             name: self.name.clone(),
-            resumption: if resumed { Resumption::Resumed } else { Resumption::New },
-            peer: common.peer_certificates().unwrap_or_default().iter().map(|c| Box::from(&**c)).collect(),
+            resumption: resumed,
+            peer: self.peer(),
             error: None,
-            offer: self.offer.clone(),
+            offer: self.known.as_ref().and_then(|k| k.offer.clone()).map(Box::new),
+            verification: self.verification(resumed),
             own: self.own.as_ref().map(|certificate| certificate.der().into()),
         }
+    }
+
+    fn outcome(&self) -> Option<&Outcome> {
+        self.known.as_ref()?.outcome.as_ref()
+    }
+
+    /// The peer's certificate and those that came with it, even if they were refused.
+    fn peer(&self) -> Arc<[Box<[u8]>]> {
+        match (self.core.common().peer_certificates(), self.outcome()) {
+            (Some(peer), _) => peer.iter().map(|c| Box::from(&**c)).collect(),
+            (None, Some(outcome)) => outcome.shown.iter().cloned().collect(),
+            (None, None) => Arc::default(),
+        }
+    }
+
+    fn verification(&self, resumption: Resumption) -> Option<Box<Verification>> {
+        let small = |n: usize| u8::try_from(n).unwrap_or(u8::MAX);
+        if let Some(Outcome { verdict, root, .. }) = self.outcome() {
+            return Some(Box::new(Verification {
+                result: verdict.last.0,
+                leaf: verdict.leaf.0,
+                authority: verdict.authority.0,
+                depth: small(verdict.depth),
+                root: root.clone(),
+            }));
+        }
+        let again = self.known.as_ref()?.again.as_ref().filter(|_| resumption == Resumption::Resumed)?;
+        let (leaf, others) = self.core.common().peer_certificates()?.split_first()?;
+        let verdict = again.look_again(leaf, others);
+        Some(Box::new(Verification { result: verdict.last.0, ..Verification::default() }))
     }
 
     /// Reads what has come until `into` is full or nothing is left.
@@ -348,6 +399,7 @@ impl Inner {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
+        let handshaking = self.core.is_handshaking();
         let Self { core, incoming, plain, outgoing, input, .. } = self;
         let mut sink = Sink { into, plain };
         let (discard, step) = match core {
@@ -361,12 +413,30 @@ impl Inner {
             }
         };
         incoming.consume(discard);
+        if let Some(outcome) = handshaking.then(verify::take_outcome).flatten() {
+            self.known.get_or_insert_default().outcome = Some(outcome);
+        }
         step.map_err(|error| {
-            let fault = Fault::of(&error);
+            let fault = self.fault_of(&error);
             self.fault = Some(fault.clone());
             self.encode_alert();
             fault
         })
+    }
+
+    /// What the library's error means, with what is known of the peer.
+    fn fault_of(&self, error: &rustls::Error) -> Fault {
+        let refusal = self.outcome().and_then(|o| o.refusal);
+        let fault = match self.core {
+            Core::Server(_) => Fault::of(error).of_client(refusal),
+            Core::Client(_) => Fault::of(error).of_server(refusal),
+        };
+        let mut known = self.facts();
+        // Up to TLS 1.2 nothing is encrypted before the end of the handshake.
+        if known.version != Version::Tls13.name() {
+            known.cipher = "(NONE)";
+        }
+        Fault { known: Some(Arc::new(known)), ..fault }
     }
 
     /// The session failed: what it tells the peer is made ready to be sent. It is asked nothing else any more.

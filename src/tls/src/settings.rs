@@ -14,6 +14,7 @@ use crate::crt_store::Mentioned;
 use crate::directory::Strictness;
 use crate::line;
 use crate::names::Version;
+use crate::pki::error::Ignored;
 use crate::profile::{self, Profile};
 use crate::verify::{Authorities, Verify};
 
@@ -47,6 +48,13 @@ pub struct BindSettings {
     pub(crate) profile: Profile,
     pub(crate) sources: Vec<Source>,
     pub(crate) authorities: Option<Authorities>,
+    /// `ca-verify-file`.
+    pub(crate) verify_authorities: Option<Authorities>,
+    /// `crl-file`.
+    pub(crate) revocations: Option<Authorities>,
+    /// `crt-ignore-err`, `ca-ignore-err`.
+    pub(crate) ignored: (Ignored, Ignored),
+    pub(crate) names: CaNames,
     pub(crate) verify: Option<Verify>,
     pub(crate) strictness: Option<Strictness>,
     pub(crate) order: Option<Order>,
@@ -71,6 +79,8 @@ pub struct ServerSettings {
     pub ssl: Use,
     pub(crate) profile: Profile,
     pub(crate) authorities: Option<Authorities>,
+    /// `crl-file`.
+    pub(crate) revocations: Option<Authorities>,
     pub(crate) verify: Option<Verify>,
     pub(crate) host: Option<Box<str>>,
     pub(crate) certificate: Option<Named>,
@@ -84,6 +94,16 @@ pub struct ServerSettings {
     pub(crate) naming: Naming,
     /// What was made of all this once the whole configuration was read.
     pub connector: Option<Arc<Connector>>,
+}
+
+/// Whether clients are told the names of the authorities that they have to convince.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum CaNames {
+    /// They are.
+    #[default]
+    Told,
+    /// `no-ca-names`.
+    Kept,
 }
 
 /// Whether checks are encrypted.
@@ -172,9 +192,21 @@ pub static BIND_OPTIONS: &[BindOption] = &[
         cx.slot::<BindSettings>().authorities = Some(authorities);
         Ok(())
     }),
+    bind("ca-ignore-err", 1, |cx| ignored(cx, |i| &mut i.1)),
+    bind("ca-verify-file", 1, |cx| {
+        let authorities = authorities(cx)?;
+        cx.slot::<BindSettings>().verify_authorities = Some(authorities);
+        Ok(())
+    }),
     bind("ciphers", 1, ciphers::<BindSettings>),
     bind("ciphersuites", 1, suites::<BindSettings>),
+    bind("crl-file", 1, |cx| {
+        let revocations = authorities(cx)?;
+        cx.slot::<BindSettings>().revocations = Some(revocations);
+        Ok(())
+    }),
     bind("crt", 1, |cx| source(cx, Source::File)),
+    bind("crt-ignore-err", 1, |cx| ignored(cx, |i| &mut i.0)),
     bind("crt-list", 1, |cx| {
         let named = named(cx, None)?;
         cx.slot::<BindSettings>().sources.push(Source::List(named));
@@ -190,6 +222,7 @@ pub static BIND_OPTIONS: &[BindOption] = &[
     bind("force-tlsv12", 0, |cx| force::<BindSettings>(cx, Version::Tls12)),
     bind("force-tlsv13", 0, |cx| force::<BindSettings>(cx, Version::Tls13)),
     bind("no-alpn", 0, no_protocols::<BindSettings>),
+    bind("no-ca-names", 0, set!(BindSettings, names = CaNames::Kept)),
     bind("no-sslv3", 0, |cx| ban::<BindSettings>(cx, Version::Ssl3)),
     bind("no-strict-sni", 0, set!(BindSettings, strictness = Some(Strictness::Lenient))),
     bind("no-tls-tickets", 0, |cx| tickets::<BindSettings>(cx, Switch::Off)),
@@ -229,6 +262,11 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
     server("check-ssl", 0, set!(ServerSettings, checks = CheckUse::Always)),
     server("ciphers", 1, ciphers::<ServerSettings>),
     server("ciphersuites", 1, suites::<ServerSettings>),
+    server("crl-file", 1, |cx| {
+        let revocations = authorities(cx)?;
+        cx.slot::<ServerSettings>().revocations = Some(revocations);
+        Ok(())
+    }),
     server("crt", 1, |cx| {
         let named = certificate(cx)?;
         cx.slot::<ServerSettings>().certificate = Some(named);
@@ -345,6 +383,16 @@ fn name(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
     let parsed = lang::Expr::parse(text, cx.statement.registry);
     let expr = parsed.map_err(|e| cx.refuse(format!(": {}", e.message)))?;
     cx.slot::<ServerSettings>().name = Some(Arc::new(expr));
+    Ok(())
+}
+
+fn ignored(
+    cx: &mut OptionCx<'_, '_>,
+    which: fn(&mut (Ignored, Ignored)) -> &mut Ignored,
+) -> Result<(), Refusal> {
+    let list = cx.take()?;
+    let errors = Ignored::parse(&list).map_err(|why| cx.refuse(format!(": {why}")))?;
+    *which(&mut cx.slot::<BindSettings>().ignored) = errors;
     Ok(())
 }
 

@@ -12,13 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustls::RootCertStore;
-
 use crate::acceptor::{Acceptor, Configs, Terms};
 use crate::certificate::{Beside, Certificate, Extras, Files, LoadError, Parts};
 use crate::connector::Connector;
 use crate::directory::{Directory, Presented};
 use crate::line::{Line, Meaning, Names, Options, Standing};
+use crate::pki;
 use crate::verify::{Authorities, Verify};
 
 pub use show::{Expired, Numbers, SniWanted};
@@ -41,7 +40,7 @@ struct State {
     listeners: Vec<Listener>,
     /// Servers that certificates are shown to.
     servers: Vec<(Name, Arc<Connector>)>,
-    authorities: BTreeMap<Authorities, Arc<RootCertStore>>,
+    authorities: BTreeMap<Authorities, Arc<pki::store::Store>>,
     /// Where relative names are looked for.
     bases: Bases,
     extras: Extras,
@@ -192,7 +191,7 @@ impl Store {
     }
 
     /// The certificates of authorities of a file, read once.
-    pub(crate) fn authorities(&self, which: &Authorities) -> Result<Arc<RootCertStore>, LoadError> {
+    pub(crate) fn authorities(&self, which: &Authorities) -> Result<Arc<pki::store::Store>, LoadError> {
         let mut state = self.state();
         if let Some(loaded) = state.authorities.get(which) {
             return Ok(loaded.clone());
@@ -330,7 +329,7 @@ impl Listener {
     fn prepare(
         &mut self,
         options: &Arc<Options>,
-        authorities: &BTreeMap<Authorities, Arc<RootCertStore>>,
+        authorities: &BTreeMap<Authorities, Arc<pki::store::Store>>,
     ) -> Result<(), String> {
         if self.configs(options).is_some() {
             return Ok(());
@@ -339,9 +338,11 @@ impl Listener {
         terms.profile = options.profile.or(&terms.profile);
         terms.verify = options.verify.unwrap_or(terms.verify);
         if let Some(which) = &options.authorities {
-            terms.authorities = authorities.get(which).cloned();
+            let told = authorities.get(which).cloned();
+            terms.clients.names = told.iter().flat_map(|store| store.names()).collect();
+            terms.clients.trust.authorities = told.into_iter().collect();
         }
-        if terms.verify != Verify::None && terms.authorities.is_none() {
+        if terms.verify != Verify::None && terms.clients.trust.authorities.is_empty() {
             return Err("verify is enabled but no CA file specified".to_owned());
         }
         let configs = Arc::new(self.acceptor.on(&terms)?);

@@ -1,20 +1,25 @@
 //! Whom the other side's certificate has to convince.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lang::converters::x509::NAMES;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, PeerMisbehaved,
+    SignatureScheme,
 };
-use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity};
-use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::certificate::{self, LoadError};
+use crate::certificate::LoadError;
+use crate::pki::certificate::Cert;
+use crate::pki::chain::{Examination, Purpose, Refused, Trust, Verdict};
+use crate::pki::error::{Code, Ignored};
+use crate::pki::host;
+use crate::pki::store::Store;
 
 /// Whether a peer has to show a certificate (`verify`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,26 +79,23 @@ impl Authorities {
     }
 
     /// Reads them.
-    pub(crate) fn load(&self) -> Result<Arc<RootCertStore>, LoadError> {
+    pub(crate) fn load(&self) -> Result<Arc<Store>, LoadError> {
         let files = match self {
             Self::System => SYSTEM.iter().map(PathBuf::from).filter(|p| p.exists()).take(1).collect(),
             Self::Path(path) if path.is_dir() => files_of(path)?,
             Self::Path(path) => vec![path.clone()],
         };
-        let mut roots = RootCertStore::empty();
+        let mut store = Store::default();
         for file in &files {
             let text = std::fs::read(file)
                 .map_err(|e| LoadError::new(file, format!("unable to load the CA file ({e})")))?;
-            for authority in certificate::chain(file, &text)? {
-                // A store may hold what this program cannot use; the others serve.
-                let _ = roots.add(authority);
-            }
+            store.add(file, &text)?;
         }
-        if roots.is_empty() {
+        if store.is_empty() {
             let file = files.first().map_or(Path::new("@system-ca"), PathBuf::as_path);
-            return Err(LoadError::new(file, "no usable certificate of an authority in"));
+            return Err(LoadError::new(file, "no certificate or crl found in"));
         }
-        Ok(Arc::new(roots))
+        Ok(Arc::new(store))
     }
 }
 
@@ -106,101 +108,198 @@ fn files_of(directory: &Path) -> Result<Vec<PathBuf>, LoadError> {
     Ok(files)
 }
 
+/// What came of the last look at a peer's certificate.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) verdict: Verdict,
+    /// Where the chain leads that was accepted, in DER.
+    pub(crate) root: Option<Box<[u8]>>,
+    /// Why the session cannot begin.
+    pub(crate) refusal: Option<Refusal>,
+    /// What the peer showed, where the session does not tell.
+    pub(crate) shown: Vec<Box<[u8]>>,
+}
+
+/// Why a certificate was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Its chain leads nowhere.
+    Chain(Refused),
+    /// It is not for the name that the server was asked for.
+    AskedName,
+    /// It is not for the name that the configuration says.
+    Host,
+}
+
+thread_local! {
+    /// The library gives no way to tell a session what was found; it asks on the thread that drives the session.
+    static LAST: RefCell<Option<Outcome>> = const { RefCell::new(None) };
+}
+
+/// What came of the look that was taken since the last call, if there was one.
+pub(crate) fn take_outcome() -> Option<Outcome> {
+    LAST.take()
+}
+
 /// What checks the certificates of clients.
-pub(crate) fn of_clients(
-    roots: Arc<RootCertStore>,
-    verify: Verify,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, String> {
-    let builder = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
-    let builder = if verify == Verify::Optional { builder.allow_unauthenticated() } else { builder };
-    builder.build().map_err(|e| e.to_string())
+#[derive(Debug)]
+pub(crate) struct OfClients {
+    pub(crate) trust: Trust,
+    pub(crate) verify: Verify,
+    /// What is passed over: of their own certificates, and of authorities.
+    pub(crate) ignored: (Ignored, Ignored),
+    /// The names of authorities that clients are told.
+    pub(crate) names: Vec<DistinguishedName>,
+    pub(crate) algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl OfClients {
+    fn look(&self, leaf: &[u8], others: &[&[u8]], now: i64) -> Outcome {
+        let (algorithms, ignored) = (self.algorithms, self.ignored);
+        let mut examination = Examination::new(&self.trust, algorithms, now, Purpose::Client, ignored);
+        let refusal = examination.run(leaf, others).err().map(Refusal::Chain);
+        let mut shown = Vec::new();
+        if refusal.is_some() {
+            shown.push(leaf.into());
+            shown.extend(others.iter().map(|o| Box::from(*o)));
+        }
+        let Examination { verdict, root, .. } = examination;
+        Outcome { verdict, root, refusal, shown }
+    }
+}
+
+impl OfClients {
+    /// What is wrong with a certificate that was accepted before.
+    pub(crate) fn look_again(&self, leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Verdict {
+        self.look(leaf, &slices(others), seconds(UnixTime::now())).verdict
+    }
+}
+
+/// Leaves an outcome for the session, and tells the library.
+fn conclude(outcome: Outcome) -> Result<(), Error> {
+    let done = outcome.refusal.map_or(Ok(()), |refusal| Err(error(refusal)));
+    LAST.set(Some(outcome));
+    done
+}
+
+/// The error whose alert is the one that peers get from OpenSSL.
+fn error(refusal: Refusal) -> Error {
+    let code = match refusal {
+        Refusal::Chain(refused) => refused.code(),
+        Refusal::AskedName | Refusal::Host => Code::HOST,
+    };
+    let error = match code {
+        Code::EXPIRED => CertificateError::Expired,
+        Code::REVOKED => CertificateError::Revoked,
+        Code::PURPOSE => CertificateError::InvalidPurpose,
+        Code::BAD_SIGNATURE | Code::BAD_CRL_SIGNATURE => CertificateError::BadSignature,
+        Code::NOT_YET_VALID | Code::HOST => CertificateError::NotValidForName,
+        _ if is_of_chain(code) => CertificateError::UnknownIssuer,
+        _ => {
+            let name = NAMES.get(usize::from(code.0)).copied().unwrap_or_default();
+            CertificateError::Other(OtherError(Arc::new(std::io::Error::other(name))))
+        }
+    };
+    Error::InvalidCertificate(error)
+}
+
+fn is_of_chain(code: Code) -> bool {
+    [
+        Code::NO_ISSUER,
+        Code::NO_CRL,
+        Code::SELF_SIGNED,
+        Code::SELF_SIGNED_IN_CHAIN,
+        Code::NO_LOCAL_ISSUER,
+        Code::UNVERIFIED_LEAF,
+        Code::TOO_LONG,
+        Code::PATH_LENGTH,
+        Code::INVALID_CA,
+    ]
+    .contains(&code)
+}
+
+fn seconds(time: UnixTime) -> i64 {
+    time.as_secs().cast_signed()
+}
+
+fn slices<'c>(certificates: &'c [CertificateDer<'_>]) -> Vec<&'c [u8]> {
+    certificates.iter().map(|c| &**c).collect()
+}
+
+impl ClientCertVerifier for OfClients {
+    fn client_auth_mandatory(&self) -> bool {
+        self.verify == Verify::Required
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.names
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let outcome = self.look(end_entity, &slices(intermediates), seconds(now));
+        conclude(outcome).map(|()| ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        signature_12(message, cert, dss, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        signature_13(message, cert, dss, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
 }
 
 /// Checks the certificates of servers.
 #[derive(Debug)]
 pub(crate) struct OfServers {
     /// The authorities; without them everything is believed (`verify none`).
-    pub(crate) roots: Option<Arc<RootCertStore>>,
-    /// The name that has to be in the certificate (`verifyhost`), in place of the one that was asked for.
-    pub(crate) host: Option<ServerName<'static>>,
+    pub(crate) trust: Option<Trust>,
+    /// The name that has to be in the certificate when none was asked for (`verifyhost`).
+    pub(crate) host: Option<Box<str>>,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl OfServers {
-    fn check(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        now: UnixTime,
-    ) -> Result<(), Error> {
-        let Some(roots) = &self.roots else { return Ok(()) };
-        let certificate = EndEntityCert::try_from(certificate).map_err(|e| pki_error(&e))?;
-        certificate
-            .verify_for_usage(
-                self.algorithms.all,
-                &roots.roots,
-                intermediates,
-                now,
-                KeyUsage::server_auth(),
-                None,
-                None,
-            )
-            .map_err(|e| pki_error(&e))?;
-        // Without a name that was asked for nothing says whom the certificate should be for.
-        let wanted = self.host.as_ref().or(match name {
-            ServerName::DnsName(_) => Some(name),
-            _ => None,
-        });
-        wanted.map_or(Ok(()), |name| {
-            certificate.verify_is_valid_for_subject_name(name).map_err(|e| pki_error(&e))
-        })
-    }
-}
-
-impl OfServers {
-    /// Where nothing is asked of a certificate, one of the first version of the format, which the library does not
-    /// know, is as good as any: its key alone says whether a signature is right.
-    fn or_by_key(
-        &self,
-        checked: Result<HandshakeSignatureValid, Error>,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let unread =
-            matches!(EndEntityCert::try_from(certificate), Err(webpki::Error::UnsupportedCertVersion));
-        if checked.is_ok() || self.roots.is_some() || !unread {
-            return checked;
-        }
-        let (_, parsed) =
-            X509Certificate::from_der(certificate).map_err(|_| pki_error(&webpki::Error::BadDer))?;
-        let public = SubjectPublicKeyInfoDer::from(parsed.public_key().raw);
-        let key = RawPublicKeyEntity::try_from(&public).map_err(|e| pki_error(&e))?;
-        let algorithms = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == signed.scheme);
-        let fits = |a: &&&dyn rustls::pki_types::SignatureVerificationAlgorithm| {
-            key.verify_signature(**a, message, signed.signature()).is_ok()
+    fn look(&self, trust: &Trust, leaf: &[u8], others: &[&[u8]], name: Option<&str>, now: i64) -> Outcome {
+        let ignored = (Ignored::NONE, Ignored::NONE);
+        let mut examination = Examination::new(trust, self.algorithms, now, Purpose::Server, ignored);
+        let refusal = match examination.run(leaf, others) {
+            Err(refused) => Some(Refusal::Chain(refused)),
+            Ok(()) => self.check_name(leaf, name),
         };
-        match algorithms.and_then(|(_, all)| all.iter().find(fits)) {
-            Some(_) => Ok(HandshakeSignatureValid::assertion()),
-            None => checked,
+        let Examination { verdict, root, .. } = examination;
+        // A server whose certificate was refused has none that anybody is told of.
+        Outcome { verdict, root, refusal, shown: Vec::new() }
+    }
+
+    /// Without a name that was asked for only the configuration says whom the certificate should be for.
+    fn check_name(&self, leaf: &[u8], asked: Option<&str>) -> Option<Refusal> {
+        let is_for = |name: &str| Cert::read(leaf).is_some_and(|c| host::is_for(&c, name));
+        match (asked, &self.host) {
+            (Some(name), _) => (!is_for(name)).then_some(Refusal::AskedName),
+            (None, Some(host)) => (!is_for(host)).then_some(Refusal::Host),
+            (None, None) => None,
         }
     }
-}
-
-fn pki_error(error: &webpki::Error) -> Error {
-    use webpki::Error as Pki;
-    let certificate = match error {
-        Pki::UnknownIssuer => CertificateError::UnknownIssuer,
-        Pki::CertExpired { .. } => CertificateError::Expired,
-        Pki::CertNotValidYet { .. } => CertificateError::NotValidYet,
-        Pki::CertNotValidForName(_) => CertificateError::NotValidForName,
-        Pki::CertRevoked => CertificateError::Revoked,
-        Pki::BadDer => CertificateError::BadEncoding,
-        other => return Error::General(other.to_string()),
-    };
-    Error::InvalidCertificate(certificate)
 }
 
 impl ServerCertVerifier for OfServers {
@@ -212,7 +311,13 @@ impl ServerCertVerifier for OfServers {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.check(end_entity, intermediates, server_name, now).map(|()| ServerCertVerified::assertion())
+        let Some(trust) = &self.trust else { return Ok(ServerCertVerified::assertion()) };
+        let name = match server_name {
+            ServerName::DnsName(name) => Some(name.as_ref()),
+            _ => None,
+        };
+        let outcome = self.look(trust, end_entity, &slices(intermediates), name, seconds(now));
+        conclude(outcome).map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -221,8 +326,7 @@ impl ServerCertVerifier for OfServers {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let checked = verify_tls12_signature(message, cert, dss, &self.algorithms);
-        self.or_by_key(checked, message, cert, dss)
+        signature_12(message, cert, dss, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -231,11 +335,68 @@ impl ServerCertVerifier for OfServers {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let checked = verify_tls13_signature(message, cert, dss, &self.algorithms);
-        self.or_by_key(checked, message, cert, dss)
+        signature_13(message, cert, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+/// Which of the algorithms that belong to a scheme may have made a signature.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    /// Any that fits the key: TLS 1.2 leaves the curve open.
+    Any,
+    /// The first: TLS 1.3 names the curve.
+    First,
+}
+
+fn signature_12(
+    message: &[u8],
+    cert: &CertificateDer<'_>,
+    dss: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<HandshakeSignatureValid, Error> {
+    signature(message, cert, dss, algorithms, Choice::Any)
+}
+
+fn signature_13(
+    message: &[u8],
+    cert: &CertificateDer<'_>,
+    dss: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<HandshakeSignatureValid, Error> {
+    // RFC 8446, section 4.2.3: these are for certificates only.
+    if matches!(
+        dss.scheme,
+        SignatureScheme::RSA_PKCS1_SHA1
+            | SignatureScheme::ECDSA_SHA1_Legacy
+            | SignatureScheme::RSA_PKCS1_SHA256
+            | SignatureScheme::RSA_PKCS1_SHA384
+            | SignatureScheme::RSA_PKCS1_SHA512
+    ) {
+        return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
+    }
+    signature(message, cert, dss, algorithms, Choice::First)
+}
+
+fn signature(
+    message: &[u8],
+    cert: &CertificateDer<'_>,
+    dss: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+    choice: Choice,
+) -> Result<HandshakeSignatureValid, Error> {
+    let bad = || Error::InvalidCertificate(CertificateError::BadSignature);
+    let mapped = algorithms.mapping.iter().find(|(scheme, _)| *scheme == dss.scheme);
+    let (_, candidates) = mapped.ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
+    let candidates = if choice == Choice::First { &candidates[..1] } else { candidates };
+    let cert = Cert::read(cert).ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
+    let (algorithm, key) = cert.key;
+    let right = candidates
+        .iter()
+        .filter(|a| a.public_key_alg_id().as_ref() == algorithm)
+        .any(|a| a.verify_signature(key, message, dss.signature()).is_ok());
+    if right { Ok(HandshakeSignatureValid::assertion()) } else { Err(bad()) }
 }

@@ -99,6 +99,11 @@ impl<'c> Read<'c> {
         algorithm(&self.parsed.public_key().algorithm.algorithm)
     }
 
+    /// What something makes of its key.
+    pub(crate) fn key<T>(&self, describe: impl FnOnce(&PublicKey<'_>) -> Option<T>) -> Option<T> {
+        describe(&self.parsed.public_key().parsed().ok()?)
+    }
+
     fn name(&self, whose: Whose) -> &X509Name<'_> {
         match whose {
             Whose::Subject => self.parsed.subject(),

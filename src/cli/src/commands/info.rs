@@ -147,7 +147,9 @@ impl Gathered<'_> {
         self.number(F::CurrConns, c.connections.get());
         self.number(F::CumConns, c.connections_total.get());
         self.number(F::CumReq, c.requests_total.get());
-        self.zeroes(&[F::MaxSslConns, F::CurrSslConns, F::CumSslConns]);
+        self.number(F::MaxSslConns, u64::from(self.site.rates.encrypted()));
+        self.number(F::CurrSslConns, tls::figures().current());
+        self.number(F::CumSslConns, tls::figures().total());
         self.zeroes(&[F::Maxpipes, F::PipesUsed, F::PipesFree]);
         self.real(F::ConnRate, f64::from(c.connection_rate.per_second(now)));
         self.number(F::ConnRateLimit, u64::from(self.site.rates.connections()));
@@ -158,13 +160,18 @@ impl Gathered<'_> {
     }
 
     fn encryption_and_compression(&mut self) {
-        self.real(F::SslRate, 0.0);
-        self.zeroes(&[F::SslRateLimit, F::MaxSslRate]);
-        self.real(F::SslFrontendKeyRate, 0.0);
-        self.number(F::SslFrontendMaxKeyRate, 0);
-        self.real(F::SslFrontendSessionReuse, 0.0);
-        self.real(F::SslBackendKeyRate, 0.0);
-        self.zeroes(&[F::SslBackendMaxKeyRate, F::SslCacheLookups, F::SslCacheMisses]);
+        let (c, now) = (&self.site.counters.tls, self.site.clock.now());
+        let (rate, keys) = (c.rate.per_second(now), c.client_keys.per_second(now));
+        self.real(F::SslRate, f64::from(rate));
+        self.number(F::SslRateLimit, u64::from(self.site.rates.handshakes()));
+        self.number(F::MaxSslRate, c.rate_max.get());
+        self.real(F::SslFrontendKeyRate, f64::from(keys));
+        self.number(F::SslFrontendMaxKeyRate, c.client_keys_max.get());
+        self.real(F::SslFrontendSessionReuse, reuse(rate, keys));
+        self.real(F::SslBackendKeyRate, f64::from(c.server_keys.per_second(now)));
+        self.number(F::SslBackendMaxKeyRate, c.server_keys_max.get());
+        self.number(F::SslCacheLookups, tls::figures().lookups());
+        self.number(F::SslCacheMisses, tls::figures().misses());
         self.real(F::CompressBpsIn, 0.0);
         self.real(F::CompressBpsOut, 0.0);
         self.number(F::CompressBpsRateLim, 0);
@@ -216,4 +223,11 @@ impl Gathered<'_> {
         self.wide(F::PatternsFreed, 0);
         self.number(F::NbThreadGroups, 1);
     }
+}
+/// The share of connections that needed no new key, in percent, rounded to whole ones.
+fn reuse(connections: u32, keys: u32) -> f64 {
+    if connections == 0 || keys > connections {
+        return 0.0;
+    }
+    f64::from(100 - (100 * keys + (connections - 1) / 2) / connections)
 }

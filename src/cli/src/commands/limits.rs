@@ -75,19 +75,20 @@ pub(super) fn maxconn_global(cx: &mut CommandCx<'_>) -> Answer {
 const RATES: &str = "'set rate-limit' only supports :
    - 'connections global' to limit the connections of the process a second
    - 'sessions global' to limit its sessions a second
+   - 'ssl-sessions global' to limit its encrypted connections a second
 ";
 
 pub(super) fn rate(cx: &mut CommandCx<'_>) -> Answer {
     let (what, scope) = (cx.arg(0), cx.arg(1));
-    if scope != "global" || !matches!(what.as_ref(), "connections" | "sessions") {
+    if scope != "global" || !matches!(what.as_ref(), "connections" | "sessions" | "ssl-sessions") {
         return Answer::error(RATES);
     }
     with(cx, &cx.arg(2), "Expects an integer value.", |site, value| {
         let rate = u32::try_from(value).unwrap_or(u32::MAX);
-        if what == "connections" {
-            site.rates.limit_connections(rate);
-        } else {
-            site.rates.limit_sessions(rate);
+        match what.as_ref() {
+            "connections" => site.rates.limit_connections(rate),
+            "sessions" => site.rates.limit_sessions(rate),
+            _ => site.rates.limit_handshakes(rate),
         }
         Answer::Silence
     })

@@ -18,6 +18,7 @@ mod stat;
 #[cfg(test)]
 mod tests;
 mod threads;
+pub(crate) mod vars;
 
 pub use events::Sinks;
 use keyword::Command;
@@ -167,6 +168,13 @@ pub static COMMANDS: &[Command] = &[
         lists::get(cx, Map)
     }),
     Command::new(
+        "get var",
+        "get var <name>",
+        "tell the value of a variable of the process",
+        Operator,
+        vars::get,
+    ),
+    Command::new(
         "get weight",
         "get weight <bk>/<srv>",
         "tell a server's weight, now and at first",
@@ -187,6 +195,13 @@ pub static COMMANDS: &[Command] = &[
     Command::new("prepare map", "prepare map <map>", "make a new version of a map", Admin, |cx| {
         lists::prepare(cx, Map)
     }),
+    Command::new(
+        "publish backend",
+        "publish backend <backend>",
+        "let frontends choose a backend",
+        Operator,
+        proxy::publish_backend,
+    ),
     Command::new(
         "set map",
         "set map <map> [<key>|#<ref>] <value>",
@@ -250,6 +265,14 @@ pub static COMMANDS: &[Command] = &[
         User,
         session::timeout,
     ),
+    Command::new(
+        "set var",
+        "set var <name> [fmt|expr] {<fmt>|<expr>}",
+        "set a variable of the process",
+        Operator,
+        vars::set,
+    )
+    .of_maturity(keyword::command::Maturity::Experimental),
     Command::new(
         "set weight",
         "set weight <bk>/<srv> <weight>",
@@ -408,6 +431,13 @@ pub static COMMANDS: &[Command] = &[
         "end all streams of a server",
         Admin,
         sess::shutdown_of_server,
+    ),
+    Command::new(
+        "unpublish backend",
+        "unpublish backend <backend>",
+        "keep frontends from choosing a backend",
+        Operator,
+        proxy::unpublish_backend,
     ),
     Command::new("user", "user", "give up everything but looking", User, session::user).everywhere(),
     Command::new(

@@ -11,6 +11,7 @@ use keyword::Answer;
 use keyword::command::CommandCx;
 use stream::Site;
 use stream::site::BackendSide;
+use stream::switching::Visibility;
 
 use super::find;
 use crate::traffic::{Door, Traffic};
@@ -223,5 +224,30 @@ pub(super) fn shutdown_frontend(cx: &mut CommandCx<'_>) -> Answer {
             let _ = traffic.set(index, Door::Stopped);
             Answer::Silence
         }
+    })
+}
+
+pub(super) fn publish_backend(cx: &mut CommandCx<'_>) -> Answer {
+    set_visibility(cx, Visibility::Published)
+}
+
+pub(super) fn unpublish_backend(cx: &mut CommandCx<'_>) -> Answer {
+    set_visibility(cx, Visibility::Unpublished)
+}
+
+/// Says whether frontends may choose the backend that the first argument names.
+fn set_visibility(cx: &CommandCx<'_>, visibility: Visibility) -> Answer {
+    let site = match find::site(cx) {
+        Ok(site) => site,
+        Err(answer) => return answer,
+    };
+    let Some(backend) = find::backend(&site, &cx.arg(0)) else { return Answer::error("No such backend.") };
+    if backend.state == config::State::Disabled {
+        return Answer::error("No effect on a disabled backend.");
+    }
+    backend.set_visibility(visibility);
+    Answer::info(match visibility {
+        Visibility::Published => "Backend published.",
+        Visibility::Unpublished => "Backend unpublished.",
     })
 }

@@ -17,6 +17,7 @@ use stats::counters::{BackendEvents, FrontendEvents, H1Counters, TimeFigures};
 use stats::rows::{head, tail};
 use stats::{BackendCounters, Descriptions, First, Form, Object, Row, Value};
 use stream::site::{BackendSide, Frontend};
+use stream::switching::Visibility;
 use stream::{ListenerFacts, Site};
 
 use super::{find, listener};
@@ -255,6 +256,9 @@ impl StatDump {
         if self.query.servers != Servers::All {
             let working = |s: &&Arc<Server>| s.running() == Running::Yes;
             status = format!("{status} ({}/{})", servers.iter().filter(working).count(), servers.len());
+        }
+        if backend.visibility() == Visibility::Unpublished {
+            status.push_str(" (UNPUB)");
         }
         let uptime = &backend.core.uptime;
         let down = uptime.down_time(backend.core.running(), self.site.clock.now()).as_secs();

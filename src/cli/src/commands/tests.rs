@@ -308,3 +308,25 @@ fn health_is_forced_and_down_times_are_told() {
          agent checks are not enabled on this server.\n\n"
     );
 }
+
+#[test]
+fn variables_of_the_process_are_set_and_told() {
+    let shared = shared("frontend f\n bind 127.0.0.1:1\n timeout client 1s\n");
+    let say = |line: &str| answers(&shared, Level::Admin, &format!("{line}\n"));
+    assert!(say("set var proc.x int(5)").contains("experimental"));
+    let say = |line: &str| answers(&shared, Level::Admin, &format!("experimental-mode on; {line}\n"));
+    assert!(say("set var proc.x int(5); get var proc.x").contains("proc.x: type=sint value=<5>\n"));
+    assert!(say("set var proc.y expr str(a); get var proc.y").contains("proc.y: type=str value=<a>\n"));
+    assert!(say("set var proc.z fmt <%[var(proc.x)]>; get var proc.z").contains("value=<<5>>\n"));
+    for (line, error) in [
+        ("get var proc.none", "Variable not found."),
+        ("get var txn.x", "Variable not found."),
+        ("get var", "Missing process-wide variable identifier."),
+        ("set var txn.x int(1)", "only scope 'proc' is permitted here."),
+        ("set var proc.x path", "sample fetch <path>"),
+        ("set var proc.x nope", "unknown fetch method 'nope'"),
+        ("set var proc.x nbsrv(f)", "nothing can be named in arg 1"),
+    ] {
+        assert!(say(line).contains(error), "{line}: {}", say(line));
+    }
+}

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::{bytes, plain, with};
 use crate::arg::{Arg, ArgKind, Args, Signature};
 use crate::expr::{Converter, unchecked};
-use crate::sample::{Sample, Type};
+use crate::sample::{Sample, Type, as_ipv4};
 
 const MASKS: Signature = Signature::some(1, &[ArgKind::Mask4, ArgKind::Mask6]);
 
@@ -47,7 +47,7 @@ fn masked(address: IpAddr, args: &Args) -> Option<Sample<'static>> {
     };
     match address {
         IpAddr::V4(address) => masked4(address),
-        IpAddr::V6(address) => match (address.to_ipv4_mapped(), args.0.get(1)) {
+        IpAddr::V6(address) => match (as_ipv4(address), args.0.get(1)) {
             (Some(address), _) => masked4(address),
             (None, Some(Arg::Ipv6(mask))) => {
                 Some(Sample::Ipv6(Ipv6Addr::from(u128::from(address) & u128::from(*mask))))

@@ -9,7 +9,7 @@ use crate::expr::Converter;
 use crate::sample::{Sample, Type};
 
 /// With padding, which must be there.
-pub(super) static STANDARD: GeneralPurpose = GeneralPurpose::new(
+pub(crate) static STANDARD: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
@@ -32,8 +32,13 @@ pub static CONVERTERS: &[Converter] = &[
 ];
 
 /// The bytes that a text stands for.
-pub(super) fn decode(engine: &GeneralPurpose, text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decode(engine: &GeneralPurpose, text: &[u8]) -> Option<Vec<u8>> {
     engine.decode(text).ok()
+}
+
+/// The text for bytes.
+pub(crate) fn encode(engine: &GeneralPurpose, bytes: &[u8]) -> String {
+    engine.encode(bytes)
 }
 
 fn decoded(s: Sample<'_>, engine: &GeneralPurpose) -> Option<Sample<'static>> {

@@ -27,7 +27,7 @@ pub static CONVERTERS: &[Converter] = &[
         Some(chunked(&bytes(s)?, args, |chunk, out| out.extend(hex(chunk))))
     }),
     plain("hex2i", Type::Str, Type::Int, |s, _, _| hexadecimal(&bytes(s)?).map(Sample::Int)),
-    with("json", Signature::optional(&[STR]), Type::Str, Type::Str, check_json, json),
+    with("json", Signature::all(&[STR]), Type::Str, Type::Str, check_json, json),
     with("le2dec", CHUNKS, Type::Bin, Type::Str, check_decimal, |s, args, _| {
         Some(chunked(&bytes(s)?, args, |chunk, out| decimal(chunk.iter().rev(), out)))
     }),

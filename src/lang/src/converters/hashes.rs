@@ -56,7 +56,7 @@ fn bin(bytes: Vec<u8>) -> Sample<'static> {
 }
 
 /// Spreads each bit over all others: Robert Jenkins's integer hash, then a multiplication by a prime.
-fn avalanche(hash: u32) -> u32 {
+pub(crate) fn avalanche(hash: u32) -> u32 {
     let a = hash.wrapping_add(0x7ed5_5d16).wrapping_add(hash << 12);
     let a = a ^ 0xc761_c23c ^ (a >> 19);
     let a = a.wrapping_add(0x1656_67b1).wrapping_add(a << 5);
@@ -72,7 +72,7 @@ fn djb2(bytes: &[u8]) -> u32 {
 }
 
 /// The hash of the sdbm database library.
-fn sdbm(bytes: &[u8]) -> u32 {
+pub(crate) fn sdbm(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |hash: u32, byte| hash.wrapping_mul(65_599).wrapping_add(u32::from(*byte)))
 }
 

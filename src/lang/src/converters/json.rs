@@ -41,6 +41,12 @@ fn token_query(token: &[u8], part: usize, args: &Args) -> Option<Sample<'static>
     if args.has(0) { query(&decoded, args) } else { Some(Sample::owned(decoded)) }
 }
 
+/// The text of a member of a document that is a string.
+pub(super) fn member_text(document: &[u8], path: &str) -> Option<Vec<u8>> {
+    let value = find(document, path)?;
+    if value.first() == Some(&b'"') { unescape(string(value)?.0) } else { None }
+}
+
 /// Integers that a double holds exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 

@@ -5,6 +5,7 @@ use base::registry::Registry;
 
 use crate::Expr;
 use crate::facts::{Payload, ProcessFacts, ProxyFacts, Scene, SessionFacts, StreamFacts};
+use crate::fetches::state::tests::Little;
 use crate::sample::Sample;
 
 fn registry() -> Registry {
@@ -21,6 +22,8 @@ fn registry() -> Registry {
 pub(super) fn with_input(input: &[u8], expression: &str) -> Option<Sample<'static>> {
     let (process, frontend, session) =
         (ProcessFacts::default(), ProxyFacts::default(), SessionFacts::default());
+    let world: std::sync::Arc<dyn crate::world::World> = std::sync::Arc::new(Little);
+    process.world.set(std::sync::Arc::downgrade(&world)).unwrap();
     let mut stream = StreamFacts::default();
     let text = |bytes: &[u8]| Sample::owned(bytes.to_vec());
     for (name, value) in [
@@ -87,5 +90,68 @@ pub(super) fn error(expression: &str) -> String {
     match Expr::parse(expression.as_bytes(), &registry()) {
         Ok(_) => panic!("{expression} is accepted"),
         Err(e) => e.message,
+    }
+}
+
+mod chains {
+    use proptest::prelude::*;
+
+    use super::registry;
+    use crate::converters::TABLES;
+    use crate::sample::Sample;
+
+    /// Arguments as configurations write them, and some that nobody should.
+    const ARGUMENTS: [&str; 22] = [
+        "",
+        "0",
+        "1",
+        "-1",
+        "2",
+        "-7",
+        "64",
+        "128",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "a",
+        ".",
+        ",",
+        "\"%Y-%m-%d\"",
+        "txn.s",
+        "txn.i",
+        "txn.none",
+        "0x26",
+        "$.a",
+        "sha256",
+        "hex",
+        "1-3",
+    ];
+
+    fn call() -> impl Strategy<Value = String> {
+        let names: Vec<&'static str> = TABLES.iter().flat_map(|table| table.iter().map(|c| c.name)).collect();
+        let arguments = proptest::collection::vec(proptest::sample::select(&ARGUMENTS[..]), 0..4);
+        (proptest::sample::select(names), arguments).prop_map(|(name, arguments)| {
+            if arguments.is_empty() { name.to_owned() } else { format!("{name}({})", arguments.join(",")) }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_chain_of_converters_is_fatal(
+            input in proptest::collection::vec(any::<u8>(), 0..40),
+            start in proptest::sample::select(vec!["var(txn.in)", "int(-9223372036854775808)", "int(7)", "ipv6(::1)", "bool(true)", "str(\"a.b c=1&d;2\")"]),
+            calls in proptest::collection::vec(call(), 1..5),
+        ) {
+            let registry = registry();
+            // Only what a configuration may hold is tried: each call is kept where the chain is accepted with it.
+            let mut chain = start.to_owned();
+            for call in calls {
+                let longer = format!("{chain},{call}");
+                if crate::Expr::parse(longer.as_bytes(), &registry).is_ok() {
+                    chain = longer;
+                }
+            }
+            let value = super::with_input(&input, &chain);
+            prop_assert!(!matches!(value, Some(Sample::Str(text)) if text.len() > 1 << 20), "{}", chain);
+        }
     }
 }

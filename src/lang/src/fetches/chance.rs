@@ -8,8 +8,13 @@ use crate::expr::{Contexts, Fetch};
 use crate::sample::{Sample, Type, hex};
 
 /// The fetches on chance.
-pub static FETCHES: &[Fetch] =
-    &[one("uuid", Signature::optional(&[ArgKind::Int]), Type::Str, Contexts::ANY, "7.3.2", |s, a, c| {
+pub static FETCHES: &[Fetch] = &[one(
+    "uuid",
+    Signature::optional(&[ArgKind::UuidVersion]),
+    Type::Str,
+    Contexts::ANY,
+    "7.3.2",
+    |s, a, c| {
         single(c, || {
             let random = sys::random::bytes().ok()?;
             let id = match a.int(0) {
@@ -19,7 +24,8 @@ pub static FETCHES: &[Fetch] =
             };
             Some(Sample::owned(written(id)))
         })
-    })];
+    },
+)];
 
 /// Version 4 of RFC 9562: random but for the version and the variant.
 fn random_id(mut id: [u8; 16]) -> [u8; 16] {

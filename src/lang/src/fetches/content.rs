@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{NONE, RESPONSE, one, single};
+use super::{NONE, one, single};
 use crate::arg::{ArgKind, Args, Signature};
 use crate::expr::{Contexts, Cursor, Fetch, Fetched};
 use crate::facts::{Buffered, Hope, Scene};
@@ -15,7 +15,7 @@ const ANSWER: Contexts = Contexts::of("...........YYYYYYY.Y..");
 const CONTENT: Contexts = Contexts::of("..YYYYYYYYYYYYYYYY.Y..");
 
 const OFFSET_LENGTH: Signature = Signature::all(&[ArgKind::Int, ArgKind::Int]);
-const LENGTH_VALUE: Signature = Signature::some(2, &[ArgKind::Int, ArgKind::Int, ArgKind::Str]);
+const LENGTH_VALUE: Signature = Signature::some(2, &[ArgKind::Int, ArgKind::Int, ArgKind::Offset]);
 
 /// The fetches on contents.
 pub static FETCHES: &[Fetch] = &[
@@ -64,14 +64,11 @@ pub static FETCHES: &[Fetch] = &[
     one("res.payload_lv", LENGTH_VALUE, Type::Bin, ANSWER, "7.3.5", |s, a, c| {
         of(raw(s, s.payload.of_response()), c, |b| length_value(b, a))
     }),
-    one("res.ver", NONE, Type::Str, RESPONSE, "7.3.6", |s, _, c| {
-        super::of_response(s, |r| single(c, || Some(Sample::text(r.version.number()))))
-    }),
     one("wait_end", NONE, Type::Bool, EVER, "7.3.2", wait_end),
 ];
 
 /// Something found in bytes that have arrived.
-enum Found<'a> {
+pub(super) enum Found<'a> {
     /// That is it.
     Fixed(Sample<'a>),
     /// More bytes would change it.
@@ -81,7 +78,7 @@ enum Found<'a> {
 }
 
 /// What the one value of a fetch on such bytes is; an unconditional none is final.
-fn of<'a>(
+pub(super) fn of<'a>(
     buffered: Option<Buffered<'a>>,
     cursor: Cursor,
     find: impl FnOnce(Buffered<'a>) -> Option<Found<'a>>,
@@ -99,11 +96,11 @@ fn of<'a>(
 }
 
 /// The bytes of a session that carries no HTTP: what is between the heads and the bodies of others has no offsets.
-fn raw<'a>(scene: &Scene<'a>, buffered: Option<Buffered<'a>>) -> Option<Buffered<'a>> {
+pub(super) fn raw<'a>(scene: &Scene<'a>, buffered: Option<Buffered<'a>>) -> Option<Buffered<'a>> {
     buffered.filter(|_| !scene.frontend.http)
 }
 
-fn asked_body<'a>(scene: &Scene<'a>) -> Option<Buffered<'a>> {
+pub(super) fn asked_body<'a>(scene: &Scene<'a>) -> Option<Buffered<'a>> {
     scene.request.and(scene.payload.of_request()).filter(|_| scene.frontend.http)
 }
 

@@ -16,6 +16,17 @@ pub(crate) const MAX_PER_GROUP: usize = 64;
 /// The highest number of a processor.
 const MAX_CPU: usize = 1023;
 
+/// How many threads there are is settled before any section needs to know.
+fn before_sections(s: &Statement<'_>) -> Result<(), Refusal> {
+    if s.draft.proxies.is_empty() && s.draft.sections.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::new(format!(
+        "'{}' not allowed if a non-global section was previously defined. This parameter must be declared in the first global section",
+        s.keyword()
+    )))
+}
+
 fn count(s: &Statement<'_>, most: usize) -> Result<usize, Refusal> {
     let (name, text) = (s.keyword(), s.arg(0));
     let value: i64 = text.parse().map_err(|_| {
@@ -28,11 +39,13 @@ fn count(s: &Statement<'_>, most: usize) -> Result<usize, Refusal> {
 }
 
 pub(super) fn nbthread(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    before_sections(s)?;
     s.slot::<Threads>().count = Some(count(s, MAX_THREADS)?);
     Ok(())
 }
 
 pub(super) fn thread_groups(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    before_sections(s)?;
     s.slot::<Threads>().groups = Some(count(s, MAX_GROUPS)?);
     Ok(())
 }
@@ -43,6 +56,7 @@ pub(super) fn thread_hard_limit(s: &mut Statement<'_>) -> Result<(), Refusal> {
 }
 
 pub(super) fn thread_group(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    before_sections(s)?;
     let group = count(s, MAX_GROUPS)?;
     let mut ranges = Vec::new();
     for i in 1..s.args() {

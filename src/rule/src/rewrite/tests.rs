@@ -24,6 +24,7 @@ fn run(head: &mut RequestHead, buffer: usize, acts: &[&dyn Act]) -> (bool, u32) 
             request: Some(head),
             response: None,
             payload: Payload::Unavailable,
+            recorder: None,
             buffer,
         };
         goes_on &= matches!(act.act(&mut txn), Verdict::Continue);

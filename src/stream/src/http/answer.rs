@@ -1,20 +1,21 @@
 //! Answers that the proxy gives by itself: of rules, and for what went wrong.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::errors::AfterPage;
 use h1::{ConnectionLine, Persistence, RequestInfo};
-use http::{BodyLength, ResponseHead, Status};
+use http::{BodyLength, Bytes, CookieSide, Method, ResponseHead, Status};
+use lang::facts::{Hint, Joining};
 use rule::set::Outcome;
-use rule::{Ending, Reply, Verdict};
+use rule::{Ending, Message, Page, Reply, Verdict};
 
 use super::request::Stop;
 use super::{After, persistence};
 use crate::finish;
 use crate::h1_side::H1Side;
-use crate::settings::ErrorPage;
 use crate::story::{Answer, Failure, Logged, Stage, Story};
 
 /// Answers a request that rules, or the lack of a backend, kept from being forwarded.
@@ -25,7 +26,16 @@ pub(super) async fn stop(
     stop: Stop,
 ) -> After {
     match stop {
+        Stop::OtherMode => {
+            finish::internal_error(story, None);
+            story.facts.timers.request = Tick::NEVER;
+            // The log has a status, though the client is not told.
+            story.facts.status = 500;
+            story.facts.termination = Termination::new(Cause::Internal, Phase::Request);
+            After::Close
+        }
         Stop::NoBackend => {
+            story.facts.timers.request = Tick::NEVER;
             let termination = Termination::new(Cause::ServerAbort, Phase::Connect);
             failure(story, client, Some(info), Failure::new(503, termination)).await
         }
@@ -45,20 +55,21 @@ pub(super) async fn stop(
         }
         Stop::Rule(Ending::Answer(answer)) => {
             story.count(|front| front.intercepted.inc());
-            story.facts.termination = Termination::new(Cause::Local, Phase::Request);
-            reply(story, client, info, *answer).await
+            message(story, client, info, answer, Termination::new(Cause::Local, Phase::Request)).await
         }
-        Stop::Rule(Ending::Deny(status, page)) => {
+        Stop::Rule(Ending::Deny(answer)) => {
+            story.capture_cookie(CookieSide::Request);
             story.count(|front| front.denied_requests.inc());
-            denied(story, client, info, status, page, Phase::Request).await
+            message(story, client, info, answer, Termination::new(Cause::Proxy, Phase::Request)).await
         }
-        Stop::Rule(Ending::Tarpit(status, page)) => {
+        Stop::Rule(Ending::Tarpit(answer)) => {
+            story.capture_cookie(CookieSide::Request);
             story.count(|front| front.denied_requests.inc());
             tarpit(story).await;
             // The log shows the time in the tarpit as time in a queue, and no request.
             story.facts.timers.request = Tick::NEVER;
             story.facts.timers.queued = story.now();
-            denied(story, client, info, status, page, Phase::Tarpit).await
+            message(story, client, info, answer, Termination::new(Cause::Proxy, Phase::Tarpit)).await
         }
         Stop::Rule(Ending::Reject) | Stop::Unasked => {
             story.count(|front| front.denied_requests.inc());
@@ -68,27 +79,136 @@ pub(super) async fn stop(
         }
         // Rules on requests have no server to close.
         Stop::Rule(Ending::SilentDrop | Ending::CloseServer) => {
+            story.facts.timers.request = Tick::NEVER;
             story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
             After::Abandon
         }
     }
 }
 
-async fn denied(
+/// Sends what a rule answers.
+pub(super) async fn message(
+    story: &mut Story<'_>,
+    client: &mut H1Side,
+    info: &RequestInfo,
+    message: Message,
+    termination: Termination,
+) -> After {
+    story.facts.termination = termination;
+    match message {
+        Message::Own(own) => reply(story, client, info, *own).await,
+        Message::Page(status) => failure(story, client, Some(info), Failure::new(status, termination)).await,
+        Message::Chosen(status, page) => {
+            let wanted = persistence(story, info);
+            chosen(story, client, wanted, (status, &page), None).await
+        }
+        Message::Challenge(status, name, value) => {
+            challenge(story, client, info, status, (name, &value)).await
+        }
+    }
+}
+
+/// Sends the page of a status with a challenge.
+async fn challenge(
     story: &mut Story<'_>,
     client: &mut H1Side,
     info: &RequestInfo,
     status: u16,
-    page: Option<Box<Reply>>,
-    phase: Phase,
+    field: (&[u8], &[u8]),
 ) -> After {
-    let termination = Termination::new(Cause::Proxy, phase);
-    match page {
-        Some(page) => {
-            story.facts.termination = termination;
-            reply(story, client, info, *page).await
+    let wanted = persistence(story, info);
+    match page_for(story, status) {
+        Some(page) => chosen(story, client, wanted, (status, &page), Some(field)).await,
+        None => match h1::errors::find(Status(status)) {
+            Some(page) => {
+                let body = page.body();
+                send_page(story, client, wanted, body.as_bytes(), |response| {
+                    page.fill(response);
+                    response.headers.set(field.0, field.1);
+                })
+                .await
+            }
+            None => After::Abandon,
+        },
+    }
+}
+
+/// The page of the story's proxies for a status; the backend's comes first.
+fn page_for(story: &Story<'_>, status: u16) -> Option<Arc<Page>> {
+    let backend = story.backend.and_then(|b| b.common.error_pages.get(status));
+    backend.or_else(|| story.frontend.common.error_pages.get(status)).cloned()
+}
+
+/// Sends a page of the configuration, with a header field of its own if one is given.
+async fn chosen(
+    story: &mut Story<'_>,
+    client: &mut H1Side,
+    wanted: Persistence,
+    (status, page): (u16, &Page),
+    field: Option<(&[u8], &[u8])>,
+) -> After {
+    let with_field = |response: &mut ResponseHead, head: &ResponseHead| {
+        response.clone_from(head);
+        if let Some((name, value)) = field {
+            response.headers.set(name, value);
         }
-        None => failure(story, client, Some(info), Failure::new(status, termination)).await,
+    };
+    let after = match page {
+        Page::Nothing => After::Abandon,
+        Page::Response { head, body } => {
+            send_page(story, client, wanted, body, |response| with_field(response, head)).await
+        }
+        Page::Made(template) => {
+            // What has been sent to a server is no longer looked at.
+            let gone = story.request.method.as_bytes().is_empty() || story.facts.timers.connected.is_set();
+            let stage = if gone { Stage::Connection } else { Stage::Request };
+            let (head, body) = complete(template.reply(&story.scene(stage, None)));
+            send_page(story, client, wanted, &body, |response| with_field(response, &head)).await
+        }
+    };
+    // The log names what happened, whatever the page says.
+    story.facts.status = status;
+    after
+}
+
+/// The head of an answer with what its body calls for, and the body.
+fn complete(reply: Reply) -> (ResponseHead, Bytes) {
+    let Reply { mut head, content_type, body, .. } = reply;
+    if !head.headers.contains(b"content-length") {
+        let length = body.len() as u64;
+        head.headers.push(b"content-length", itoa::Buffer::new().format(length).as_bytes());
+    }
+    if let Some(kind) = content_type {
+        head.headers.push(b"content-type", &kind);
+    }
+    (head, body)
+}
+
+/// Tells the client what rules want it to know ahead of the response.
+#[inline]
+pub(super) fn send_hints(story: &mut Story<'_>, client: &mut H1Side) {
+    if !story.facts.hints.is_empty() {
+        send_them(story, client);
+    }
+}
+
+fn send_them(story: &mut Story<'_>, client: &mut H1Side) {
+    let hints = std::mem::take(&mut story.facts.hints);
+    if !story.request.version.is_at_least_11() {
+        return;
+    }
+    let together = |a: &Hint, b: &Hint| b.joining == Joining::Along && b.rule == a.rule + 1;
+    for group in hints.chunk_by(together) {
+        let mut head = ResponseHead::default();
+        head.set_status_and_reason(Status(103), b"Early Hints");
+        for hint in group {
+            head.headers.push(&hint.name, &hint.value);
+        }
+        let names = client.names();
+        let before = client.conn.output.len();
+        let line = ConnectionLine::Nothing;
+        h1::write_response(&head, BodyLength::None, line, names.case(), client.conn.output.tail());
+        story.sent += (client.conn.output.len() - before) as u64;
     }
 }
 
@@ -105,25 +225,13 @@ async fn tarpit(story: &mut Story<'_>) {
 }
 
 /// Sends an answer of the configuration.
-pub(super) async fn reply(
-    story: &mut Story<'_>,
-    client: &mut H1Side,
-    info: &RequestInfo,
-    reply: Reply,
-) -> After {
-    let Reply { head, content_type, body, closing } = reply;
-    story.response = head;
-    let length = body.len() as u64;
-    if !story.response.headers.contains(b"content-length") {
-        story.response.headers.push(b"content-length", itoa::Buffer::new().format(length).as_bytes());
-    }
-    if let Some(kind) = content_type {
-        story.response.headers.push(b"content-type", &kind);
-    }
-    let wanted = match closing {
+async fn reply(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo, reply: Reply) -> After {
+    let wanted = match reply.closing {
         rule::Closing::KeepAlive => persistence(story, info),
         rule::Closing::Close => Persistence::Close,
     };
+    let (head, body) = complete(reply);
+    story.response = head;
     if after_response(story).is_ok() {
         return send(story, client, wanted, &body).await;
     }
@@ -144,26 +252,45 @@ pub(super) async fn failure(
     story.facts.termination = failure.termination;
     let Some(status) = failure.status else { return After::Abandon };
     let wanted = info.map_or(Persistence::Close, |info| persistence(story, info));
-    let backend_page = story.backend.and_then(|b| b.common.error_pages.get(status));
-    let page = backend_page.or_else(|| story.frontend.common.error_pages.get(status)).cloned();
+    let page = page_for(story, status);
+    if info.is_none() {
+        return unread(story, client, status, page.as_deref()).await;
+    }
     if let Some(page) = page {
-        let ErrorPage::Response { head, body } = &*page else {
-            story.facts.status = status;
-            return After::Abandon;
-        };
-        return send_page(story, client, wanted, body, |response| response.clone_from(head)).await;
+        return chosen(story, client, wanted, (status, &page), None).await;
     }
     let Some(page) = h1::errors::find(Status(status)).or_else(internal_error_page) else {
         return After::Abandon;
     };
-    if info.is_none() {
-        story.facts.status = status;
-        let bytes = page.to_bytes();
-        client.conn.output.extend(&bytes);
-        return flush(story, client, bytes.len() as u64).await;
-    }
     let wanted = if page.after() == AfterPage::Close { Persistence::Close } else { wanted };
     send_page(story, client, wanted, page.body().as_bytes(), |response| page.fill(response)).await
+}
+
+/// Answers what never was a request: with a page as it is, which no rule sees. One that would have to be made is not
+/// for this case.
+async fn unread(story: &mut Story<'_>, client: &mut H1Side, status: u16, page: Option<&Page>) -> After {
+    story.facts.status = status;
+    let names = client.names();
+    let output = &mut client.conn.output;
+    let before = output.len();
+    match page {
+        Some(Page::Nothing) => return After::Abandon,
+        Some(Page::Response { head, body }) => {
+            output.ensure_capacity(story.site.tuning.buffer_size);
+            // Without a length, the body's end is that of the connection.
+            let has_length = head.headers.contains(b"content-length");
+            let framing =
+                if has_length { BodyLength::Length(body.len() as u64) } else { BodyLength::UntilClose };
+            h1::write_response(head, framing, ConnectionLine::Nothing, names.case(), output.tail());
+            output.extend(body);
+        }
+        Some(Page::Made(_)) | None => match h1::errors::find(Status(status)).or_else(internal_error_page) {
+            Some(page) => output.extend(&page.to_bytes()),
+            None => return After::Abandon,
+        },
+    }
+    let length = (client.conn.output.len() - before) as u64;
+    flush(story, client, length).await
 }
 
 fn internal_error_page() -> Option<&'static h1::errors::ErrorPage> {
@@ -176,6 +303,7 @@ struct Fault;
 /// Rules that see every response, also those of the proxy itself. They cannot refuse it.
 fn after_response(story: &mut Story<'_>) -> Result<(), Fault> {
     story.body.clear();
+    story.facts.status = story.response.status.0;
     let frontend = story.frontend;
     let backend = story.backend.filter(|b| b.common.facts.id != frontend.common.facts.id);
     for rules in
@@ -210,16 +338,24 @@ async fn send_page(
 /// Sends the story's response with a body that is all there.
 async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, body: &[u8]) -> After {
     story.facts.status = story.response.status.0;
-    let bodyless = story.wants == Answer::HeadOnly || story.response.status.forbids_body();
-    let (framing, body) = if bodyless {
-        (BodyLength::None, &b""[..])
-    } else if story.response.headers.contains(b"content-length") {
-        (BodyLength::Length(body.len() as u64), body)
-    } else {
+    let forbidden = story.response.status.forbids_body();
+    let (framing, body) = if !forbidden && !story.response.headers.contains(b"content-length") {
         (BodyLength::UntilClose, body)
+    } else if forbidden || story.wants == Answer::HeadOnly {
+        (BodyLength::None, &b""[..])
+    } else {
+        (BodyLength::Length(body.len() as u64), body)
     };
+    let body = if story.wants == Answer::HeadOnly { &b""[..] } else { body };
     let wanted = if framing == BodyLength::UntilClose { Persistence::Close } else { wanted };
-    let line = ConnectionLine::for_response(story.response.version, story.request.version, wanted);
+    let tunnel = story.request.method == Method::Connect && matches!(story.response.status.0, 200..300);
+    // There is no tunnel behind an answer of the proxy's own.
+    let wanted = if tunnel { Persistence::Close } else { closing(story, wanted) };
+    let line = if tunnel {
+        ConnectionLine::Nothing
+    } else {
+        ConnectionLine::for_response(story.response.version, story.request.version, wanted)
+    };
     let before = client.conn.output.len();
     client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
     let names = client.names();
@@ -230,6 +366,14 @@ async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, b
         After::Close if wanted == Persistence::KeepAlive => After::KeepAlive,
         other => other,
     }
+}
+
+/// An answer of the configuration may say itself that the connection ends with it.
+fn closing(story: &mut Story<'_>, wanted: Persistence) -> Persistence {
+    let headers = &mut story.response.headers;
+    let closes = headers.has_value(b"connection", b"close");
+    headers.remove(b"connection");
+    if closes { Persistence::Close } else { wanted }
 }
 
 /// Sends the output, as long as the client takes it.

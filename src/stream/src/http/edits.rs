@@ -4,7 +4,7 @@ use backend::Server;
 use base::addr::Addr;
 use config::Severity;
 use http::{Headers, Method, RequestHead, ResponseHead};
-use rule::{Ending, Truth};
+use rule::{Ending, Message, Truth};
 
 use super::request::Stop;
 use crate::message_options::NamePolicy;
@@ -38,7 +38,7 @@ fn restrict(request: &mut RequestHead, policy: NamePolicy) -> Result<(), Stop> {
             Ok(())
         }
         NamePolicy::Reject if request.headers.iter().all(|field| NamePolicy::is_plain(field.name)) => Ok(()),
-        NamePolicy::Reject => Err(Stop::Rule(Ending::Deny(403, None))),
+        NamePolicy::Reject => Err(Stop::Rule(Ending::Deny(Message::Page(403)))),
     }
 }
 

@@ -8,11 +8,11 @@ use backend::{RetryOn, Server};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Asked, ConnectionLine, Persistence, Progress, RequestInfo, ResponseInfo, Side};
-use http::{BodyLength, ResponseHead, Status};
+use http::{BodyLength, CookieSide, ResponseHead, Status};
 use lang::facts::Replay;
 use net::More;
 use rule::set::Outcome;
-use rule::{Ending, RuleSets, Verdict, Wait};
+use rule::{Ending, Message, RuleSets, Verdict, Wait};
 
 use super::replay::{self, Upload};
 use super::request::Routed;
@@ -186,9 +186,16 @@ impl Connected<'_> {
         }
         server.counters.common.events.here().statuses.count(story.response.status.0);
         story.facts.server_status = story.response.status.0;
-        let after = match self.rules(story, &mut lease.side, &server).await {
+        story.facts.status = story.response.status.0;
+        let outcome = self.rules(story, &mut lease.side, &server).await;
+        if let Err(Refused::Rule(_)) = outcome {
+            // What came of the response counts, though it goes no further.
+            lease.side.scan_body(|data| story.facts.bytes_out += data.len() as u64);
+        }
+        let after = match outcome {
             Ok(()) => {
                 story.facts.status = story.response.status.0;
+                story.capture_cookie(CookieSide::Response);
                 finish::step(story, Some(&*server), Stage::Response, Step::Response);
                 self.relay_response(story, client, &mut lease, head.info).await
             }
@@ -201,18 +208,14 @@ impl Connected<'_> {
                 count_failure(self.backend, &server, failure);
                 answer::failure(story, client, Some(self.info), failure).await
             }
-            Err(Refused::Rule(Ending::Answer(reply))) => {
-                answer::reply(story, client, self.info, *reply).await
+            Err(Refused::Rule(Ending::Answer(message))) => {
+                let termination = Termination::new(Cause::Local, Phase::Headers);
+                answer::message(story, client, self.info, message, termination).await
             }
-            Err(Refused::Rule(Ending::Deny(status, Some(reply)))) => {
-                story.facts.status = status;
-                self.denied(story, &server);
-                answer::reply(story, client, self.info, *reply).await
-            }
-            Err(Refused::Rule(Ending::Deny(status, None))) => {
-                self.denied(story, &server);
-                let failure = Failure::new(status, Termination::new(Cause::Proxy, Phase::Headers));
-                answer::failure(story, client, Some(self.info), failure).await
+            Err(Refused::Rule(Ending::Deny(message))) => {
+                inspect::denied_response(story, self.backend, &server);
+                let termination = Termination::new(Cause::Proxy, Phase::Headers);
+                answer::message(story, client, self.info, message, termination).await
             }
             Err(Refused::Rule(_)) => {
                 self.denied(story, &server);
@@ -313,6 +316,7 @@ impl Connected<'_> {
         story.facts.timers.response = story.now();
         events::answered(story);
         story.facts.bytes_out += size::of_response(&story.response);
+        story.capture_response();
         story.body.clear();
         Ok(Head { info })
     }
@@ -434,6 +438,10 @@ impl Connected<'_> {
                         body::of_response(story, side, wait).await.map_err(Refused::Late)?;
                         at = next;
                     }
+                    Outcome::Waiting(Wait::Pause(time), next) => {
+                        story.pause_for(time).await;
+                        at = next;
+                    }
                     Outcome::Done | Outcome::Waiting(Wait::Data, _) => break,
                 }
             }
@@ -441,7 +449,7 @@ impl Connected<'_> {
         let checks = self.backend.common.messages.check_cache.is_on();
         if checks && edits::leaks_cookie(&story.request.method, &story.response) {
             edits::report_cookie(story, self.backend, server);
-            return Err(Refused::Rule(Ending::Deny(502, None)));
+            return Err(Refused::Rule(Ending::Deny(Message::Page(502))));
         }
         for rules in proxies.into_iter().flatten().map(|r| &r.http_after).filter(|r| !r.is_empty()) {
             if let Outcome::Stopped(Verdict::Fault(_), _) =
@@ -596,6 +604,7 @@ impl Connected<'_> {
     /// Keeps the connection for later, or closes it.
     fn release(&self, story: &mut Story<'_>, lease: Lease) {
         let Lease { side, held, .. } = lease;
+        story.part_from_server();
         let clean = side.has_all() && side.conn.input.is_empty() && side.conn.output.is_empty();
         if self.keep == Persistence::KeepAlive && clean {
             let limit = story.frontend.limits.session_connections;

@@ -8,6 +8,7 @@ use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Progress, RequestInfo, Side, Strictness};
 use http::{BodyLength, Method};
+use lang::Wishes;
 use lang::logformat::Needs;
 
 use crate::captures::{self, Fault};
@@ -81,6 +82,7 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
             story.facts.timers.request = now;
             client.expect_body(info.body, Side::Request, options);
             story.facts.bytes_in = size::of_request(&story.request);
+            story.capture_request();
             if info.body == BodyLength::Chunked
                 && let Some(fault) = client.fault_of_body(info.head_len)
             {
@@ -240,7 +242,8 @@ fn keep_request_line(story: &mut Story<'_>) {
     }
     let (facts, request) = (&mut story.facts, &story.request);
     facts.http_version = if request.version.is_at_least_11() { 11 } else { 10 };
-    if story.frontend.log.needs().contains(Needs::REQUEST_LINE) {
+    let wanted = story.site.wishes.contains(Wishes::REQUEST_LINE);
+    if wanted || story.frontend.log.needs().contains(Needs::REQUEST_LINE) {
         let line = &mut facts.request_line;
         line.extend_from_slice(request.method.as_bytes());
         line.push(b' ');

@@ -2,17 +2,20 @@
 
 use base::termination::{Cause, Phase, Termination};
 use base::text::IpText;
+use config::{Mode, State};
+use http::CookieSide;
 use rule::set::Outcome;
-use rule::{BodyWait, Ending, RuleSets, Truth, Verdict, Wait};
+use rule::{BodyWait, Ending, RuleSets, Verdict, Wait};
 
-use super::{body, edits};
+use super::{answer, body, edits};
 
 use crate::finish;
 use crate::h1_side::H1Side;
 use crate::inspect::{self, Arriving, Inspection};
-use crate::settings::{IfNone, RouteTarget};
+use crate::settings::IfNone;
 use crate::site::{BackendSide, Common};
 use crate::story::{Failure, Stage, Story};
+use crate::switching;
 
 /// A request that goes to a backend.
 pub(super) struct Routed<'s> {
@@ -27,6 +30,8 @@ pub(super) enum Stop {
     Fault,
     /// There is no backend for it.
     NoBackend,
+    /// A rule has named a backend that carries no HTTP.
+    OtherMode,
     /// The client did not do its part.
     Client(Failure),
     /// It asks how the proxy is, and is told with this status.
@@ -57,27 +62,40 @@ impl From<inspect::Stop> for Stop {
 pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Result<Routed<'s>, Stop> {
     let frontend = story.frontend;
     story.identify(Stage::Request);
-    let inspected = inspect(story, client, &frontend.common).await;
-    inspected.map_err(|stop| if matches!(stop, Stop::Rule(_)) { Stop::Unasked } else { stop })?;
+    // What there is nothing to do for is not even begun: a future costs as much as some rules.
     if !frontend.common.rules.tcp_content.is_empty() {
+        let inspected = inspect(story, client, &frontend.common).await;
+        inspected.map_err(|stop| if matches!(stop, Stop::Rule(_)) { Stop::Unasked } else { stop })?;
         // The request is there for the rest of the story from here on.
         story.facts.timers.request = story.now();
     }
     if let Some(status) = edits::monitored(story) {
         return Err(Stop::Monitored(status));
     }
-    buffer(story, client, &frontend.common).await?;
-    run(story, client, &frontend.common.rules.http_request).await?;
+    if looks_at_requests(&frontend.common) {
+        buffer(story, client, &frontend.common).await?;
+        run_all(story, client, &frontend.common).await?;
+    }
     edits::restrict_names(&mut story.request, &frontend.common)?;
-    let backend = choose(story).ok_or(Stop::NoBackend)?;
+    let backend = switching::backend(story, || story.scene(Stage::Request, None)).ok_or(Stop::NoBackend)?;
     story.enter_backend(backend);
+    if backend.state == State::Disabled {
+        return Err(Stop::NoBackend);
+    }
+    if backend.common.mode != Mode::Http {
+        return Err(Stop::OtherMode);
+    }
     // The two sides of a `listen` section have one list of rules, which has been run.
     if backend.common.facts.id != frontend.common.facts.id {
-        buffer(story, client, &backend.common).await?;
-        inspect(story, client, &backend.common).await?;
-        run(story, client, &backend.common.rules.http_request).await?;
+        if looks_at_requests(&backend.common) || !backend.common.rules.tcp_content.is_empty() {
+            buffer(story, client, &backend.common).await?;
+            inspect(story, client, &backend.common).await?;
+            run_all(story, client, &backend.common).await?;
+        }
         edits::restrict_names(&mut story.request, &backend.common)?;
     }
+    story.assign(backend, Stage::Request);
+    story.capture_cookie(CookieSide::Request);
     edits::add_forwarded(story, backend);
     add_forwarded_for(story, backend);
     edits::add_original_to(story, backend);
@@ -85,6 +103,12 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
         story.request.headers.push(header, id);
     }
     Ok(Routed { backend })
+}
+
+/// Whether a proxy wants to see requests before they go on.
+fn looks_at_requests(proxy: &Common) -> bool {
+    let rules = &proxy.rules;
+    proxy.http.buffer_request.is_on() || !rules.http_request.is_empty() || !rules.redirects.is_empty()
 }
 
 /// Runs the content rules of a proxy on the request.
@@ -104,11 +128,18 @@ async fn buffer(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> R
     Ok(())
 }
 
-/// Runs the rules of a proxy on the request.
-async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList) -> Result<(), Stop> {
-    if rules.is_empty() {
-        return Ok(());
+/// Runs the rules of a proxy on the request, and then its redirections.
+async fn run_all(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> Result<(), Stop> {
+    for rules in [&proxy.rules.http_request, &proxy.rules.redirects] {
+        if !rules.is_empty() {
+            run(story, client, rules).await?;
+        }
     }
+    Ok(())
+}
+
+/// Runs rules on the request.
+async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList) -> Result<(), Stop> {
     if !client.has_all() {
         body::keep(story, client);
     }
@@ -117,7 +148,13 @@ async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList)
     loop {
         let outcome = rules.run(at, &mut story.txn(Stage::Request, None));
         finish::count_rewrites(story, None);
+        answer::send_hints(story, client);
         match outcome {
+            Outcome::Waiting(Wait::Pause(time), next) => {
+                story.pause_for(time).await;
+                story.facts.timers.request = story.now();
+                at = next;
+            }
             Outcome::Waiting(Wait::Body(wait), next) => {
                 body::of_request(story, client, wait).await?;
                 hold(story);
@@ -132,31 +169,11 @@ async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList)
 
 /// What has come of the body leaves less room for rewrites.
 fn hold(story: &mut Story<'_>) {
+    if story.body.is_empty() {
+        return;
+    }
     let (come, reserve) = (story.body.len(), story.site.tuning.max_rewrite);
     story.txn(Stage::Request, None).hold(RuleSets::HTTP_REQUEST, come, reserve);
-}
-
-fn choose<'s>(story: &Story<'s>) -> Option<&'s BackendSide> {
-    let (site, frontend) = (story.site, story.frontend);
-    for compiled in &frontend.routes {
-        let scene = story.scene(Stage::Request, None);
-        let applies = compiled.route.condition.as_ref().is_none_or(|c| c.holds(&scene) == Truth::True);
-        if !applies {
-            continue;
-        }
-        let found = match &compiled.route.target {
-            RouteTarget::Name(_) => compiled.backend,
-            RouteTarget::Format(format) => {
-                let mut name = Vec::new();
-                format.render(&scene, &mut name);
-                std::str::from_utf8(&name).ok().and_then(|n| site.backend(n))
-            }
-        };
-        if let Some(index) = found {
-            return site.backends.get(index);
-        }
-    }
-    frontend.default_backend.and_then(|i| site.backends.get(i))
 }
 
 /// Says in a header where the request came from. Where frontend and backend both have the option, the backend names the

@@ -56,7 +56,7 @@ fn acceptor(profile: Profile, strictness: Strictness, certificates: &[Arc<Certif
     let terms = acceptor::Terms {
         profile,
         verify: Verify::None,
-        authorities: None,
+        clients: acceptor::Clients::default(),
         strictness,
         order: Order::Own,
         capture: 0,
@@ -74,13 +74,8 @@ fn acceptor(profile: Profile, strictness: Strictness, certificates: &[Arc<Certif
 }
 
 fn connector(profile: Profile) -> Connector {
-    let terms = connector::Terms {
-        profile,
-        authorities: None,
-        host: None,
-        certificate: None,
-        reuse: SessionReuse::On,
-    };
+    let terms =
+        connector::Terms { profile, trust: None, host: None, certificate: None, reuse: SessionReuse::On };
     Connector::new(terms).unwrap()
 }
 
@@ -248,4 +243,65 @@ fn files_that_give_no_certificate_say_why() {
     let empty = scratch.write("empty.pem", "");
     assert!(load(&empty).unwrap_err().contains("unable to load certificate"));
     assert!(load(&scratch.0.join("nowhere.pem")).unwrap_err().contains("No such file"));
+}
+
+/// Gives bytes to a session's other end, and takes what comes of it until nothing more does.
+async fn feed(session: &mut Session, socket: &Socket, far: &Socket, bytes: &[u8]) {
+    let _ = far.try_send(bytes, More::No);
+    far.shutdown_write().unwrap();
+    let mut into = Buffer::new();
+    let shaken = poll_fn(|cx| session.poll_handshake(cx, socket)).await;
+    while shaken.is_ok() {
+        into.clear();
+        match poll_fn(|cx| session.poll_recv_up_to(cx, socket, &mut into, 16384)).await {
+            Ok(n) if n > 0 => {}
+            _ => break,
+        }
+    }
+    // A session that has failed is left alone, whoever asks.
+    session.close(socket);
+    session.is_quiet(socket);
+}
+
+/// What a client sends first.
+async fn first_flight() -> Vec<u8> {
+    let (near, far) = Socket::pair().unwrap();
+    let mut client = connector(Profile::default()).connect(Some(b"a.example.com")).unwrap();
+    let _ = client.poll_handshake(&mut Context::from_waker(Waker::noop()), &near);
+    let mut came = Buffer::new();
+    poll_fn(|cx| far.poll_recv_up_to(cx, &mut came, 16384)).await.unwrap();
+    came.data().to_vec()
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 256, ..Default::default() })]
+
+    #[test]
+    fn a_hostile_peer_gets_an_error(
+        at in 0usize..2000,
+        byte: u8,
+        cut in 0usize..2000,
+        noise in proptest::collection::vec(proptest::num::u8::ANY, 0..80),
+        server: bool,
+    ) {
+        let scratch = Scratch::new("hostile");
+        block_on(async {
+            let mut bytes = first_flight().await;
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            bytes.truncate(cut.max(1));
+            bytes.extend_from_slice(&noise);
+            let (near, far) = Socket::pair().unwrap();
+            if server {
+                let acceptor =
+                    acceptor(Profile::default(), Strictness::Lenient, &[certificate(&scratch, "a.example.com")]);
+                let Some(Ok(mut session)) = acceptor.accept(&bytes) else { return };
+                feed(&mut session, &near, &far, &noise).await;
+            } else {
+                // What a client sends is no answer to another one.
+                let mut session = connector(Profile::default()).connect(None).unwrap();
+                feed(&mut session, &near, &far, &bytes).await;
+            }
+        });
+    }
 }

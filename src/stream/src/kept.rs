@@ -1,0 +1,90 @@
+//! What frontends capture of messages (`capture request header`, `capture cookie`, ...).
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use http::{CookieSide, Headers};
+use lang::facts::Captured;
+use rule::captures::Slot;
+
+use crate::story::Story;
+
+impl Story<'_> {
+    /// Lets time pass.
+    pub(crate) async fn pause_for(&mut self, time: Duration) {
+        let now = self.now();
+        self.expire(now, Some(time));
+        poll_fn(|cx| self.deadline.poll_expired(cx)).await;
+    }
+
+    /// Room for what the frontend captures.
+    pub(crate) fn prepare_captures(&mut self) {
+        let captures = &self.frontend.captures;
+        let rooms = |slots: &[Slot]| Captured::new(slots.iter().map(|slot| slot.room));
+        if !captures.request.is_empty() {
+            self.facts.request_captures = rooms(&captures.request);
+        }
+        if !captures.response.is_empty() {
+            self.facts.response_captures = rooms(&captures.response);
+        }
+    }
+
+    /// Captures headers of the request.
+    #[inline]
+    pub(crate) fn capture_request(&mut self) {
+        if self.frontend.captures.is_empty() {
+            return;
+        }
+        self.prepare_captures();
+        keep(&self.frontend.captures.request, &self.request.headers, &self.facts.request_captures);
+    }
+
+    /// Captures headers of the response.
+    #[inline]
+    pub(crate) fn capture_response(&self) {
+        if self.frontend.captures.response.is_empty() {
+            return;
+        }
+        keep(&self.frontend.captures.response, &self.response.headers, &self.facts.response_captures);
+    }
+
+    /// Captures the cookie of one side, where the frontend does that.
+    #[inline]
+    pub(crate) fn capture_cookie(&mut self, side: CookieSide) {
+        if self.frontend.captures.cookie.is_some() {
+            self.keep_cookie(side);
+        }
+    }
+
+    fn keep_cookie(&mut self, side: CookieSide) {
+        let Some(wanted) = &self.frontend.captures.cookie else { return };
+        let (cookies, headers, kept) = match side {
+            CookieSide::Request => {
+                let headers = &self.request.headers;
+                (http::request_cookies(headers), headers, &mut self.facts.request_cookie)
+            }
+            CookieSide::Response => {
+                let headers = &self.response.headers;
+                (http::response_cookies(headers), headers, &mut self.facts.response_cookie)
+            }
+        };
+        for cookie in cookies {
+            let Some(field) = headers.get(cookie.field) else { continue };
+            let text = &field.value[cookie.span];
+            if text.starts_with(&wanted.name) {
+                *kept = Some(text[..text.len().min(wanted.room)].into());
+                return;
+            }
+        }
+    }
+}
+
+/// The last value of each header counts.
+fn keep(slots: &[Slot], headers: &Headers, captured: &Captured) {
+    for (at, slot) in slots.iter().enumerate() {
+        let Some(name) = &slot.header else { continue };
+        if let Some(value) = headers.find_all(name).last() {
+            captured.set(at, value);
+        }
+    }
+}
