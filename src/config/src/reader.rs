@@ -92,6 +92,8 @@ pub struct SectionKind {
 pub enum Naming {
     /// It must have one.
     Required,
+    /// It may have one.
+    Optional,
     /// It has none.
     None,
 }
@@ -306,6 +308,9 @@ impl<'r> Reader<'r> {
             }
             Naming::None if !name.is_empty() => {
                 return Err(at_word(1, format!("'{}' expects no argument.", kind.name)));
+            }
+            Naming::Optional if words.len() > 2 => {
+                return Err(at_word(2, format!("'{}' expects nothing behind its name.", kind.name)));
             }
             _ => {}
         }

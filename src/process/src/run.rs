@@ -338,6 +338,7 @@ fn world(
     let bound: Vec<_> = listeners.iter().map(|bound| (bound.listener.clone(), bound.facts.clone())).collect();
     world.put(Arc::new(Traffic::new(site.frontends.len(), &bound)));
     world.put(Arc::new(Sinks(log::sinks(draft))));
+    world.put(tls::Store::of(draft));
     let maxconn = draft.global::<ProcessLimits>().maxconn;
     site.gate.set_limit(maxconn);
     world.put(Arc::new(Program {

@@ -6,10 +6,9 @@ use arc_swap::ArcSwap;
 use config::directive::Switch;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{DistinguishedName, ServerConfig, SignatureScheme};
+use rustls::{DistinguishedName, ServerConfig};
 
-use crate::certificate::Certificate;
-use crate::directory::{Directory, Strictness};
+use crate::directory::{Directory, Presented, Strictness};
 use crate::fault::Fault;
 use crate::hello::{Hello, Opening};
 use crate::memory::Memory;
@@ -19,7 +18,8 @@ use crate::profile::Profile;
 use crate::session::Session;
 use crate::verify::{OfClients, Verify};
 
-/// What is decided for one listener.
+/// What is decided for one listener, or for the sessions with one line of a list.
+#[derive(Clone)]
 pub(crate) struct Terms {
     pub(crate) profile: Profile,
     pub(crate) verify: Verify,
@@ -55,13 +55,24 @@ pub enum Order {
 
 /// Begins the sessions of one listener.
 pub struct Acceptor {
+    terms: Terms,
+    configs: Configs,
+    resolver: Arc<Resolver>,
+}
+
+/// The library's settings for sessions on the same terms.
+pub(crate) struct Configs {
     config: Arc<ServerConfig>,
     /// For clients that speak none of the application protocols: they get none, rather than an error.
     without_protocols: Arc<ServerConfig>,
-    resolver: Arc<Resolver>,
-    capture: usize,
     /// What looks at certificates again when a session is taken up that may have begun with a bad one.
     again: Option<Arc<OfClients>>,
+}
+
+impl std::fmt::Debug for Configs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Configs").finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Acceptor {
@@ -80,61 +91,64 @@ impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let directory = self.directory.load();
         let found = directory.find(hello.server_name(), hello.signature_schemes(), self.strictness);
-        found.map(|certificate| certificate.key.clone())
+        found.map(|presented| presented.certificate.key.clone())
     }
 }
 
-/// A certificate and the names that it is filed under; its own when none are given.
-pub(crate) struct Filed {
-    pub(crate) certificate: Arc<Certificate>,
-    pub(crate) names: Option<Vec<Box<str>>>,
-    /// Names that its wildcards leave out.
-    pub(crate) except: Vec<Box<str>>,
-}
-
 impl Acceptor {
-    /// Makes what a listener needs; the first certificate of each kind is for those who ask for no name that is here.
-    pub(crate) fn new(terms: &Terms, certificates: &[Filed]) -> Result<Self, String> {
-        let mut directory = Directory::default();
-        for filed in certificates {
-            let certificate = &filed.certificate;
-            directory.add(certificate, filed.names.as_deref().unwrap_or(&certificate.names), &filed.except);
-            directory.add_default(certificate);
-        }
-        let directory = ArcSwap::from_pointee(directory);
+    /// Makes what a listener needs, for now without any certificate.
+    pub(crate) fn new(terms: Terms) -> Result<Self, String> {
+        let directory = ArcSwap::from_pointee(Directory::default());
         let resolver = Arc::new(Resolver { directory, strictness: terms.strictness });
-        let verifier = terms.verifier()?;
-        let again = verifier.clone().filter(|v| v.ignored != (Ignored::NONE, Ignored::NONE));
-        let mut config = terms.config(resolver.clone(), verifier)?;
-        let without_protocols = Arc::new(config.clone());
-        config.alpn_protocols = terms.profile.protocol_list();
-        Ok(Self { config: Arc::new(config), without_protocols, resolver, capture: terms.capture, again })
+        let configs = terms.configs(&resolver)?;
+        Ok(Self { terms, configs, resolver })
+    }
+
+    /// The terms of all lines that say nothing else.
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// What sessions on other terms need.
+    pub(crate) fn on(&self, terms: &Terms) -> Result<Configs, String> {
+        terms.configs(&self.resolver)
+    }
+
+    /// Puts other certificates in place of those that there are. Sessions that have begun go on.
+    pub(crate) fn present(&self, directory: Directory) {
+        self.resolver.directory.store(Arc::new(directory));
     }
 
     /// Begins a session with what a client has sent; none as long as its first message is not complete.
     pub fn accept(&self, came: &[u8]) -> Option<Result<Session, Fault>> {
-        let (config, hello) = match Opening::read(came) {
+        let hello = match Opening::read(came) {
             Opening::Partial => return None,
             Opening::Other if is_http(came) => return Some(Err(Fault::http())),
             // The session says what is wrong.
-            Opening::Other => (&self.config, Box::default()),
-            Opening::Hello(hello) => (self.config_for(&hello), hello),
+            Opening::Other => Box::default(),
+            Opening::Hello(hello) => hello,
         };
-        let certificate = self.certificate_for(&hello);
-        let offer = (self.capture > 0).then(|| hello.offer(self.capture));
-        let mut begun = Session::accept(config.clone(), came, hello.server_name, certificate);
+        let presented = self.presented_to(&hello);
+        let own = presented.as_ref().and_then(|p| p.configs.as_deref());
+        let configs = own.unwrap_or(&self.configs);
+        let offer = (self.terms.capture > 0).then(|| hello.offer(self.terms.capture));
+        let certificate = presented.as_ref().map(|p| p.certificate.clone());
+        let config = configs.config_for(&hello).clone();
+        let mut begun = Session::accept(config, came, hello.server_name, certificate);
         if let Ok(session) = &mut begun {
-            session.keep(offer, self.again.as_ref());
+            session.keep(offer, configs.again.as_ref());
         }
         Some(begun)
     }
 
-    /// The certificate that the client gets, unless it takes up an earlier session.
-    fn certificate_for(&self, hello: &Hello) -> Option<Arc<Certificate>> {
-        let schemes: Vec<SignatureScheme> = hello.signatures.iter().map(|n| (*n).into()).collect();
-        self.resolver.directory.load().find(hello.server_name.as_deref(), &schemes, self.resolver.strictness)
+    /// What the client gets, unless it takes up an earlier session.
+    fn presented_to(&self, hello: &Hello) -> Option<Arc<Presented>> {
+        let directory = self.resolver.directory.load();
+        directory.find(hello.server_name.as_deref(), &hello.schemes(), self.resolver.strictness)
     }
+}
 
+impl Configs {
     fn config_for(&self, hello: &Hello) -> &Arc<ServerConfig> {
         let offered = |p: &Vec<u8>| hello.protocols.iter().any(|o| **o == **p);
         if self.config.alpn_protocols.iter().any(offered) { &self.config } else { &self.without_protocols }
@@ -142,6 +156,15 @@ impl Acceptor {
 }
 
 impl Terms {
+    fn configs(&self, resolver: &Arc<Resolver>) -> Result<Configs, String> {
+        let verifier = self.verifier()?;
+        let again = verifier.clone().filter(|v| v.ignored != (Ignored::NONE, Ignored::NONE));
+        let mut config = self.config(resolver.clone(), verifier)?;
+        let without_protocols = Arc::new(config.clone());
+        config.alpn_protocols = self.profile.protocol_list();
+        Ok(Configs { config: Arc::new(config), without_protocols, again })
+    }
+
     fn verifier(&self) -> Result<Option<Arc<OfClients>>, String> {
         if self.verify == Verify::None {
             return Ok(None);

@@ -1,47 +1,61 @@
 //! From what the lines say to what connections need, once the whole configuration is read.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base::registry::Registry;
-use config::{Check, Diagnostics, Draft};
+use config::{Check, Diagnostics, Draft, Setting};
 use net::BindDrafts;
 
-use crate::acceptor::{self, Acceptor, Filed};
-use crate::certificate::{Certificate, Extras, LoadError};
+use crate::acceptor;
+use crate::certificate::{Beside, Certificate, Files};
 use crate::connector::{self, Connector};
-use crate::crt_list;
+use crate::crt_store::Loads;
+use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
 use crate::pki::chain::Trust;
-use crate::pki::store::Store;
+use crate::pki::store::Store as AuthorityStore;
 use crate::settings::{
     BindSettings, CaNames, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use,
 };
+use crate::store::{Bases, Name, NewListener, Origin, Placed, Store, Wanted, list_name};
 use crate::verify::{Authorities, Verify};
 
 /// The checks of this room.
 pub static CHECKS: &[Check] = &[Check { name: "certificates", run: check_binds }];
 
-/// Certificates by file: each is read once.
-type Loaded = BTreeMap<PathBuf, Result<Arc<Certificate>, LoadError>>;
+/// The store, in the draft that it is filled from.
+#[derive(Clone, Debug, Default)]
+struct Shared(Arc<Store>);
 
-/// A certificate that a line wants.
-struct Wanted {
-    path: PathBuf,
-    names: Option<Vec<Box<str>>>,
-    except: Vec<Box<str>>,
-    role: Role,
+impl Setting for Shared {}
+
+impl Store {
+    /// The certificates of a configuration that was read.
+    pub fn of(draft: &Draft) -> Arc<Self> {
+        draft.global::<Shared>().0
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Ordinary,
-    Default,
+/// What the sources of a line come to.
+#[derive(Default)]
+struct Gathered {
+    load: Vec<Wanted>,
+    uses: Vec<Placed>,
+    lists: Vec<Name>,
 }
 
 fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
     let defaults: Defaults = draft.global();
+    let store = draft.global.get_mut::<Shared>().0.clone();
+    let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
+    store.settle(Bases { certificates, authorities }, defaults.extras);
+    let loads = draft.global::<Loads>().0;
+    let wrong = store.load(loads.iter().map(|(_, wanted)| wanted.clone()).collect());
+    for (place, wanted) in &loads {
+        if let Some(e) = wrong.get(&wanted.name) {
+            diagnostics.alert_at(place, format!("'load' : {e}."));
+        }
+    }
     let mut lines = Vec::new();
     for (p, proxy) in draft.proxies.iter().enumerate() {
         let Some(binds) = proxy.slots.get::<BindDrafts>() else { continue };
@@ -49,20 +63,30 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
             let Some(settings) = bind.slots.get::<BindSettings>().filter(|s| s.ssl == Use::Yes) else {
                 continue;
             };
-            match wanted(settings) {
-                Ok(wanted) => lines.push((p, b, settings.clone(), wanted)),
+            match gather(settings, &defaults, &store) {
+                Ok(gathered) => lines.push((p, b, settings.clone(), gathered)),
                 Err(why) => diagnostics.alert_at(&bind.place, title(&bind.written, &why)),
             }
         }
     }
-    let paths = lines.iter().flat_map(|(.., wanted)| wanted.iter().map(|w| w.path.clone()));
-    let loaded = load(paths.collect(), defaults.extras);
-    for (p, b, settings, wanted) in lines {
+    let wanted = lines.iter_mut().flat_map(|(.., gathered)| std::mem::take(&mut gathered.load)).collect();
+    let wrong = store.load(wanted);
+    for (p, b, settings, gathered) in lines {
         let proxy = &mut draft.proxies[p];
+        let frontend = proxy.name.clone();
         let binds = proxy.slots.get_mut::<BindDrafts>();
         let Some(bind) = binds.0.get_mut(b).and_then(Arc::get_mut) else { continue };
-        match acceptor(&settings, &wanted, &loaded, &defaults) {
-            Ok(acceptor) => bind.slots.get_mut::<BindSettings>().acceptor = Some(Arc::new(acceptor)),
+        let failed = gathered.uses.iter().find_map(|placed| wrong.get(&placed.name));
+        let terms = match failed {
+            Some(e) => Err(e.to_string()),
+            None => terms(&settings, &defaults, &store),
+        };
+        let place = format!("{}:{}", bind.place.file, bind.place.line);
+        let (Gathered { uses, lists, .. }, written) = (gathered, bind.written.clone());
+        let made = terms
+            .and_then(|terms| store.listen(NewListener { frontend, place, written, terms, uses, lists }));
+        match made {
+            Ok(acceptor) => bind.slots.get_mut::<BindSettings>().acceptor = Some(acceptor),
             Err(why) => diagnostics.alert_at(&bind.place, title(&bind.written, &why)),
         }
     }
@@ -72,121 +96,138 @@ fn title(written: &str, why: &str) -> String {
     format!("'bind {written}' : {why}.")
 }
 
-/// What a line wants to be loaded.
-fn wanted(settings: &BindSettings) -> Result<Vec<Wanted>, String> {
-    let mut all = Vec::new();
+/// What a line wants to be loaded, and what it presents.
+fn gather(settings: &BindSettings, defaults: &Defaults, store: &Store) -> Result<Gathered, String> {
+    let mut all = Gathered::default();
     for source in &settings.sources {
-        let plain = |path: PathBuf, role| Wanted { path, names: None, except: Vec::new(), role };
+        // The first is for those too who ask for nothing that is here: all of a bundle, or the first line of a list.
+        let (begun, mut first) = (!all.uses.is_empty(), 1);
         match source {
-            Source::File(named) => {
-                let files = files(named).map_err(|why| format!("'crt' : {why}"))?;
-                all.extend(files.into_iter().map(|path| plain(path, Role::Ordinary)));
-            }
-            Source::Default(named) => {
-                let files = files(named).map_err(|why| format!("'default-crt' : {why}"))?;
-                all.extend(files.into_iter().map(|path| plain(path, Role::Default)));
-            }
-            Source::List(list) => {
-                for entry in crt_list::read(&list.path).map_err(|why| format!("'crt-list' : {why}"))? {
-                    let names = (!entry.names.is_empty()).then_some(entry.names);
-                    all.push(Wanted { path: entry.path, names, except: entry.except, role: Role::Ordinary });
-                }
-            }
+            Source::File(named) if named.path.is_dir() => all.add_directory(named, defaults, store)?,
+            Source::File(named) => first = all.add_file(named, Standing::Ordinary, defaults, store),
+            Source::Default(named) => first = all.add_file(named, Standing::Default, defaults, store),
+            Source::List(list) => all.add_list(list, defaults, store)?,
+        }
+        if !begun {
+            all.uses.iter_mut().take(first).for_each(|placed| placed.meaning.default = Standing::Default);
         }
     }
-    if all.is_empty() {
+    if all.uses.is_empty() {
         return Err("No Private Key found, a 'crt' or 'crt-list' is needed with 'ssl'".to_owned());
     }
     Ok(all)
 }
 
-/// The endings under which certificates of one name and several kinds of keys are kept.
-const BUNDLE: &[&str] = &["rsa", "ecdsa", "dsa"];
+impl Gathered {
+    /// A file, or a bundle; returns how many they are.
+    fn add_file(&mut self, named: &Named, default: Standing, defaults: &Defaults, store: &Store) -> usize {
+        let bundled = bundle(&named.name, store);
+        let count = bundled.len();
+        for name in bundled {
+            self.want(&name, defaults);
+            let meaning = Meaning { names: Names::Own, except: Vec::new(), default };
+            self.uses.push(Placed { name, meaning, options: None, from: None });
+        }
+        count
+    }
 
-/// The files that a word stands for: itself, those in a directory, or a bundle.
-fn files(named: &Named) -> Result<Vec<PathBuf>, String> {
-    let path = &named.path;
-    if path.is_dir() {
-        let cannot = |e: std::io::Error| format!("unable to scan directory '{}' ({e})", named.written);
-        let entries = std::fs::read_dir(path).map_err(cannot)?;
+    fn want(&mut self, name: &str, defaults: &Defaults) {
+        let files = Files { crt: path_of(name), beside: Beside::Sought(defaults.extras) };
+        let origin = Origin::with_all_beside(name, defaults.extras);
+        self.load.push(Wanted { name: name.into(), files, origin });
+    }
+
+    fn add_directory(&mut self, named: &Named, defaults: &Defaults, store: &Store) -> Result<(), String> {
+        let directory = list_name(&named.name);
+        let cannot =
+            |e: std::io::Error| format!("'crt' : unable to scan directory '{}' ({e})", named.written);
+        let entries = std::fs::read_dir(&named.path).map_err(cannot)?;
         let beside = |p: &Path| {
             p.extension().is_some_and(|e| ["key", "ocsp", "issuer", "sctl"].iter().any(|x| e == *x))
         };
         let mut files: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
         files.retain(|p| p.is_file() && !beside(p));
         files.sort();
-        return Ok(files);
-    }
-    if path.exists() {
-        return Ok(vec![path.clone()]);
-    }
-    let with = |ending: &&str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".");
-        name.push(ending);
-        PathBuf::from(name)
-    };
-    let bundle: Vec<_> = BUNDLE.iter().map(with).filter(|p| p.exists()).collect();
-    // A file that is not there is an error with its own words.
-    Ok(if bundle.is_empty() { vec![path.clone()] } else { bundle })
-}
-
-/// Reads certificates, on all processors when there are many.
-fn load(mut paths: Vec<PathBuf>, extras: Extras) -> Loaded {
-    paths.sort();
-    paths.dedup();
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(paths.len() / 16 + 1);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((path.clone(), Certificate::load(path, extras).map(Arc::new)));
+        let mut lines = Vec::new();
+        for file in files.iter().filter_map(|p| p.file_name()) {
+            let name: Name = format!("{directory}/{}", file.display()).into();
+            self.want(&name, defaults);
+            lines.extend(line::parse("-", None)?.map(|line| (0, name.clone(), line.of(&name))));
         }
-        done
-    };
-    if workers <= 1 {
-        return work().into_iter().collect();
+        self.uses.extend(store.add_list(directory, lines));
+        self.lists.push(directory.into());
+        Ok(())
     }
-    std::thread::scope(|scope| {
-        let helpers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        helpers.into_iter().flat_map(|h| h.join().unwrap_or_default()).collect()
-    })
+
+    fn add_list(&mut self, named: &Named, defaults: &Defaults, store: &Store) -> Result<(), String> {
+        let list = list_name(&named.written);
+        let about = |why: String| format!("'crt-list' : {why}");
+        let read = line::read(Path::new(&*named.written), defaults.authorities.as_deref()).map_err(about)?;
+        let mut lines = Vec::new();
+        for (number, line) in read {
+            if let Some(which) = &line.options.authorities {
+                store.authorities(which).map_err(|e| about(format!("'ca-file' : {e}")))?;
+            }
+            let name = resolved(&line.certificate, defaults.certificates.as_deref());
+            let bundled = bundle(&name, store);
+            for name in &bundled {
+                if bundled.len() > 1 {
+                    self.want(name, defaults);
+                } else {
+                    self.want_line(name, &line, defaults);
+                }
+                lines.push((number, name.clone(), line.of(name)));
+            }
+        }
+        self.uses.extend(store.add_list(list, lines));
+        self.lists.push(list.into());
+        Ok(())
+    }
+
+    fn want_line(&mut self, name: &Name, line: &Line, defaults: &Defaults) {
+        let other = |file: &Option<Box<str>>| file.as_deref().map(path_of);
+        let (key, ocsp, issuer) = (other(&line.key), other(&line.ocsp), other(&line.issuer));
+        let told = key.is_some() || ocsp.is_some() || issuer.is_some();
+        let beside = if told { Beside::Told { key, ocsp, issuer } } else { Beside::Sought(defaults.extras) };
+        let mut origin = vec![("Crt", name.to_string())];
+        let others = [("Key", &line.key), ("OCSP", &line.ocsp), ("Issuer", &line.issuer)];
+        origin.extend(others.iter().filter_map(|(kind, file)| Some((*kind, file.as_ref()?.to_string()))));
+        let files = Files { crt: path_of(name), beside };
+        self.load.push(Wanted { name: name.clone(), files, origin: Origin(origin) });
+    }
 }
 
-fn acceptor(
-    settings: &BindSettings,
-    wanted: &[Wanted],
-    loaded: &Loaded,
-    defaults: &Defaults,
-) -> Result<Acceptor, String> {
-    let mut filed = Vec::with_capacity(wanted.len());
-    for one in wanted {
-        let certificate = match loaded.get(&one.path) {
-            Some(Ok(certificate)) => certificate.clone(),
-            Some(Err(e)) => return Err(e.to_string()),
-            None => continue,
-        };
-        let filed_as = Filed { certificate, names: one.names.clone(), except: one.except.clone() };
-        // Whoever is the default comes first.
-        if one.role == Role::Default { filed.insert(0, filed_as) } else { filed.push(filed_as) }
+/// The endings under which certificates of one name and several kinds of keys are kept.
+const BUNDLE: &[&str] = &["ecdsa", "rsa", "dsa"];
+
+/// The certificates that a name stands for: the one of that name, or those of a bundle.
+fn bundle(name: &Name, store: &Store) -> Vec<Name> {
+    if name.starts_with('@') || store.knows(name) || path_of(name).exists() {
+        return vec![name.clone()];
     }
-    let terms = acceptor::Terms {
+    let all = BUNDLE.iter().map(|ending| Name::from(format!("{name}.{ending}")));
+    let found: Vec<_> = all.filter(|name| path_of(name).exists()).collect();
+    // A file that is not there is an error with its own words.
+    if found.is_empty() { vec![name.clone()] } else { found }
+}
+
+fn terms(settings: &BindSettings, defaults: &Defaults, store: &Store) -> Result<acceptor::Terms, String> {
+    Ok(acceptor::Terms {
         profile: settings.profile.or(&defaults.bind),
         verify: settings.verify.unwrap_or(Verify::None),
-        clients: clients(settings)?,
+        clients: clients(settings, store)?,
         strictness: settings.strictness.unwrap_or(defaults.bind_strictness),
         order: settings.order.unwrap_or(defaults.bind_order),
         capture: defaults.capture,
         cache: defaults.cache.unwrap_or(CACHE),
-    };
-    Acceptor::new(&terms, &filed)
+    })
 }
 
 /// What the certificates of a line's clients are held against.
-fn clients(settings: &BindSettings) -> Result<acceptor::Clients, String> {
-    let told = loaded("ca-file", settings.authorities.as_ref())?;
-    let others = loaded("ca-verify-file", settings.verify_authorities.as_ref())?;
-    let revocations = loaded("crl-file", settings.revocations.as_ref())?;
+fn clients(settings: &BindSettings, store: &Store) -> Result<acceptor::Clients, String> {
+    let told = loaded("ca-file", settings.authorities.as_ref(), store)?;
+    let others = loaded("ca-verify-file", settings.verify_authorities.as_ref(), store)?;
+    let revocations = loaded("crl-file", settings.revocations.as_ref(), store)?;
     let names = match settings.names {
         CaNames::Told => told.iter().flat_map(|store| store.names()).collect(),
         CaNames::Kept => Vec::new(),
@@ -195,20 +236,27 @@ fn clients(settings: &BindSettings) -> Result<acceptor::Clients, String> {
     Ok(acceptor::Clients { trust, ignored: settings.ignored, names })
 }
 
-fn loaded(option: &str, authorities: Option<&Authorities>) -> Result<Option<Arc<Store>>, String> {
-    authorities.map(Authorities::load).transpose().map_err(|e| format!("'{option}' : {e}"))
+fn loaded(
+    option: &str,
+    authorities: Option<&Authorities>,
+    store: &Store,
+) -> Result<Option<Arc<AuthorityStore>>, String> {
+    authorities.map(|which| store.authorities(which)).transpose().map_err(|e| format!("'{option}' : {e}"))
 }
 
 /// How many sessions a listener remembers (`tune.ssl.cachesize`).
 const CACHE: usize = 20_000;
 
 /// Makes what the connections to servers need.
-pub struct ConnectorMaker(Defaults);
+pub struct ConnectorMaker {
+    defaults: Defaults,
+    store: Arc<Store>,
+}
 
 impl ConnectorMaker {
     /// By what a configuration says for all servers.
     pub fn of(draft: &Draft) -> Self {
-        Self(draft.global())
+        Self { defaults: draft.global(), store: Store::of(draft) }
     }
 
     /// Completes a server's settings, where its connections are encrypted.
@@ -224,7 +272,11 @@ impl ConnectorMaker {
         if settings.ssl == Use::No && settings.checks != CheckUse::Always {
             return Ok(());
         }
-        settings.connector = Some(Arc::new(connector(settings, &self.0)?));
+        let connector = Arc::new(connector(settings, &self.defaults, &self.store)?);
+        if let Some(named) = &settings.certificate {
+            self.store.connect(&named.name, &connector);
+        }
+        settings.connector = Some(connector);
         if http && settings.name.is_none() && settings.naming == Naming::Auto {
             let host = lang::Expr::parse(b"req.hdr(host),field(1,:)", registry);
             settings.name = host.ok().map(Arc::new);
@@ -233,10 +285,10 @@ impl ConnectorMaker {
     }
 }
 
-fn connector(settings: &ServerSettings, defaults: &Defaults) -> Result<Connector, String> {
+fn connector(settings: &ServerSettings, defaults: &Defaults, store: &Store) -> Result<Connector, String> {
     let verify = settings.verify.or(defaults.server_verify).unwrap_or(Verify::Required);
-    let authorities = loaded("ca-file", settings.authorities.as_ref())?;
-    let revocations = loaded("crl-file", settings.revocations.as_ref())?;
+    let authorities = loaded("ca-file", settings.authorities.as_ref(), store)?;
+    let revocations = loaded("crl-file", settings.revocations.as_ref(), store)?;
     let trust = match (verify, authorities) {
         (Verify::None, _) => None,
         (_, Some(store)) => Some(Trust { authorities: vec![store], revocations }),
@@ -244,9 +296,7 @@ fn connector(settings: &ServerSettings, defaults: &Defaults) -> Result<Connector
             return Err("verify is enabled by default but no CA file specified: give a 'ca-file', or 'verify none' where the server is certain to be the right one, or 'ssl-server-verify none' in the global section for all of them".to_owned());
         }
     };
-    let certificate = settings.certificate.as_ref().map(|named| {
-        Certificate::load(&named.path, defaults.extras).map(Arc::new).map_err(|e| format!("'crt' : {e}"))
-    });
+    let certificate = settings.certificate.as_ref().map(|named| shown(named, defaults, store));
     let terms = connector::Terms {
         profile: settings.profile.or(&defaults.server),
         trust,
@@ -255,4 +305,14 @@ fn connector(settings: &ServerSettings, defaults: &Defaults) -> Result<Connector
         reuse: settings.reuse,
     };
     Connector::new(terms)
+}
+
+/// The certificate that a server is shown.
+fn shown(named: &Named, defaults: &Defaults, store: &Store) -> Result<Arc<Certificate>, String> {
+    let mut gathered = Gathered::default();
+    gathered.want(&named.name, defaults);
+    if let Some(e) = store.load(gathered.load).get(&named.name) {
+        return Err(format!("'crt' : {e}"));
+    }
+    store.certificate(&named.name).ok_or_else(|| format!("'crt' : No Private Key found in '{}'", named.name))
 }

@@ -16,13 +16,53 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 /// A certificate with its chain and its key, ready to be presented.
 #[derive(Debug)]
 pub struct Certificate {
-    /// The file that it came from.
-    pub file: PathBuf,
     /// The names that it is for, in lower case; `*.` in front for those with a wildcard.
     pub names: Vec<Box<str>>,
     /// What its key is.
     pub kind: KeyKind,
     pub(crate) key: Arc<CertifiedKey>,
+    /// The key as it was read.
+    private: Arc<PrivateKeyDer<'static>>,
+    issuer: Option<CertificateDer<'static>>,
+}
+
+/// What a certificate is made of, some of which may be missing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parts {
+    /// The certificate and those between it and the authority.
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: Option<Arc<PrivateKeyDer<'static>>>,
+    /// The response of its issuer that it is still good.
+    pub(crate) ocsp: Option<Vec<u8>>,
+    /// Who issued it, where the chain does not say.
+    pub(crate) issuer: Option<CertificateDer<'static>>,
+}
+
+/// Why parts make up no certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// There is no key.
+    NoKey,
+    /// The key is another certificate's.
+    Mismatch,
+    /// In words.
+    Other(String),
+}
+
+/// The files of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Files {
+    pub(crate) crt: PathBuf,
+    pub(crate) beside: Beside,
+}
+
+/// Where the other files of a certificate are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Beside {
+    /// Beside it.
+    Sought(Extras),
+    /// Where the configuration says.
+    Told { key: Option<PathBuf>, ocsp: Option<PathBuf>, issuer: Option<PathBuf> },
 }
 
 /// What a key is.
@@ -38,7 +78,7 @@ pub enum KeyKind {
 
 /// Why a file gives no certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoadError {
+pub(crate) struct LoadError {
     /// The file.
     pub file: PathBuf,
     /// What is wrong with it.
@@ -68,7 +108,7 @@ impl LoadError {
 
 /// Files beside a certificate's that are looked for by its name with something appended (`ssl-load-extra-files`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extras {
+pub(crate) struct Extras {
     /// `.key`.
     pub key: bool,
     /// `.ocsp`.
@@ -81,7 +121,7 @@ pub struct Extras {
 
 /// How files beside a certificate's are named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ExtraNames {
+pub(crate) enum ExtraNames {
     /// `x.crt.key` stands beside `x.crt`.
     #[default]
     Appended,
@@ -108,57 +148,110 @@ impl Extras {
     }
 }
 
-impl Certificate {
+impl Parts {
     /// Reads a certificate, its chain and its key from a PEM file, and from those beside it.
-    pub fn load(file: &Path, extras: Extras) -> Result<Self, LoadError> {
+    pub(crate) fn load(files: &Files) -> Result<Self, LoadError> {
+        let file = &files.crt;
         let text = fs::read(file).map_err(|e| LoadError::io(file, &e))?;
-        let mut chain = chain(file, &text)?;
+        let mut parts = Self::of_pem(file, &text)?;
+        match &files.beside {
+            Beside::Sought(extras) => parts.seek(file, *extras)?,
+            Beside::Told { key, ocsp, issuer } => {
+                let read = |file: &Option<PathBuf>| match file {
+                    Some(file) => fs::read(file).map(Some).map_err(|e| LoadError::io(file, &e)),
+                    None => Ok(None),
+                };
+                if let (Some(file), Some(text)) = (key, read(key)?) {
+                    parts.key = Some(Arc::new(key_of(file, &text)?));
+                }
+                parts.ocsp = read(ocsp)?;
+                if let (Some(file), Some(text)) = (issuer, read(issuer)?) {
+                    parts.issuer = chain(file, &text)?.into_iter().next();
+                }
+            }
+        }
+        Ok(parts)
+    }
+
+    /// What a PEM text has.
+    pub(crate) fn of_pem(file: &Path, text: &[u8]) -> Result<Self, LoadError> {
+        let chain = chain(file, text)?;
         if chain.is_empty() {
             return Err(LoadError::new(file, "unable to load certificate from file"));
         }
-        let key = match key(file, &text)? {
-            Some(key) => key,
-            None if extras.key => {
-                let beside = extras.beside(file, "key");
-                let text = fs::read(&beside).map_err(|_| LoadError::new(file, "No Private Key found in"))?;
-                key_of(&beside, &text)?
-            }
-            None => return Err(LoadError::new(file, "No Private Key found in")),
-        };
-        if extras.issuer {
-            add_issuer(&mut chain, &extras.beside(file, "issuer"))?;
-        }
-        let mut certificate = Self::new(file, chain, &key)?;
-        if extras.ocsp
-            && let Ok(response) = fs::read(extras.beside(file, "ocsp"))
-            && let Some(key) = Arc::get_mut(&mut certificate.key)
-        {
-            key.ocsp = Some(response);
-        }
-        Ok(certificate)
+        Ok(Self { chain, key: key(file, text)?.map(Arc::new), ocsp: None, issuer: None })
     }
 
-    fn new(
-        file: &Path,
-        chain: Vec<CertificateDer<'static>>,
-        key: &PrivateKeyDer<'static>,
-    ) -> Result<Self, LoadError> {
-        let names = names(&chain[0]).map_err(|reason| LoadError::new(file, reason))?;
-        let key = any_supported_type(key)
-            .map_err(|_| LoadError::new(file, "unable to load private key from file"))?;
+    /// Adds what stands in files beside a certificate's.
+    fn seek(&mut self, file: &Path, extras: Extras) -> Result<(), LoadError> {
+        if self.key.is_none() && extras.key {
+            let beside = extras.beside(file, "key");
+            let text = fs::read(&beside).map_err(|_| LoadError::new(&beside, "No Private Key found in"))?;
+            self.key = Some(Arc::new(key_of(&beside, &text)?));
+        }
+        if self.key.is_none() {
+            return Err(LoadError::new(file, "No Private Key found in"));
+        }
+        let beside = extras.beside(file, "issuer");
+        if extras.issuer
+            && let Ok(text) = fs::read(&beside)
+        {
+            self.issuer = chain(&beside, &text)?.into_iter().next();
+        }
+        if extras.ocsp
+            && let Ok(response) = fs::read(extras.beside(file, "ocsp"))
+        {
+            self.ocsp = Some(response);
+        }
+        Ok(())
+    }
+
+    /// Makes them ready to be presented.
+    pub(crate) fn ready(self) -> Result<Certificate, Flaw> {
+        let Some(first) = self.chain.first() else {
+            return Err(Flaw::Other("there is no certificate".to_owned()));
+        };
+        let names = names(first).map_err(Flaw::Other)?;
+        let private = self.key.ok_or(Flaw::NoKey)?;
+        let key =
+            any_supported_type(&private).map_err(|_| Flaw::Other("unable to load private key".to_owned()))?;
         let kind = match key.algorithm() {
             SignatureAlgorithm::RSA => KeyKind::Rsa,
             SignatureAlgorithm::ECDSA => KeyKind::Ecdsa,
             _ => KeyKind::Ed25519,
         };
-        if !belongs(key.as_ref(), &chain[0]) {
-            return Err(LoadError::new(
+        if !belongs(key.as_ref(), first) {
+            return Err(Flaw::Mismatch);
+        }
+        let mut certified = CertifiedKey::new(self.chain, key);
+        certified.ocsp = self.ocsp;
+        Ok(Certificate { names, kind, key: Arc::new(certified), private, issuer: self.issuer })
+    }
+}
+
+impl Flaw {
+    /// What is wrong with a file.
+    pub(crate) fn of_file(self, file: &Path) -> LoadError {
+        match self {
+            Self::NoKey => LoadError::new(file, "No Private Key found in"),
+            Self::Mismatch => LoadError::new(
                 file,
                 "inconsistencies between private key and certificate loaded from PEM file",
-            ));
+            ),
+            Self::Other(why) => LoadError::new(file, format!("{why} in")),
         }
-        let certified = CertifiedKey::new(chain, key);
-        Ok(Self { file: file.to_owned(), names, kind, key: Arc::new(certified) })
+    }
+}
+
+impl Certificate {
+    /// Its parts again.
+    pub(crate) fn parts(&self) -> Parts {
+        Parts {
+            chain: self.key.cert.clone(),
+            key: Some(self.private.clone()),
+            ocsp: self.key.ocsp.clone(),
+            issuer: self.issuer.clone(),
+        }
     }
 
     /// Whether a client that takes these signatures can use it.
@@ -194,25 +287,14 @@ fn key(file: &Path, text: &[u8]) -> Result<Option<PrivateKeyDer<'static>>, LoadE
     }
 }
 
-fn key_of(file: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, LoadError> {
+pub(crate) fn key_of(file: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, LoadError> {
     key(file, text)?.ok_or_else(|| LoadError::new(file, "unable to load private key from file"))
-}
-
-/// Appends the issuer's certificate unless the chain has it.
-fn add_issuer(chain: &mut Vec<CertificateDer<'static>>, file: &Path) -> Result<(), LoadError> {
-    if chain.len() > 1 {
-        return Ok(());
-    }
-    if let Ok(text) = fs::read(file) {
-        chain.extend(self::chain(file, &text)?);
-    }
-    Ok(())
 }
 
 /// The names that a certificate is for: those of its extension, and the common name.
 fn names(certificate: &[u8]) -> Result<Vec<Box<str>>, String> {
     let (_, parsed) = X509Certificate::from_der(certificate)
-        .map_err(|e| format!("unable to read the certificate ({e}) of"))?;
+        .map_err(|e| format!("unable to read the certificate ({e})"))?;
     let mut names: Vec<Box<str>> = Vec::new();
     let mut add = |name: &str| {
         let name = name.to_ascii_lowercase().into_boxed_str();

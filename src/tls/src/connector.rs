@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::{IpAddr, Ipv4Addr, ServerName};
@@ -38,7 +39,17 @@ pub enum SessionReuse {
 /// Begins the sessions with one server.
 #[derive(Debug)]
 pub struct Connector {
-    config: Arc<ClientConfig>,
+    config: ArcSwap<ClientConfig>,
+    reuse: SessionReuse,
+}
+
+impl SessionReuse {
+    fn resumption(self) -> Resumption {
+        match self {
+            Self::On => Resumption::in_memory_sessions(NAMES),
+            Self::Off => Resumption::disabled(),
+        }
+    }
 }
 
 /// Servers whose sessions are remembered, by name.
@@ -62,11 +73,17 @@ impl Connector {
             }
         };
         config.alpn_protocols = terms.profile.protocol_list();
-        config.resumption = match terms.reuse {
-            SessionReuse::On => Resumption::in_memory_sessions(NAMES),
-            SessionReuse::Off => Resumption::disabled(),
-        };
-        Ok(Self { config: Arc::new(config) })
+        config.resumption = terms.reuse.resumption();
+        Ok(Self { config: ArcSwap::from_pointee(config), reuse: terms.reuse })
+    }
+
+    /// Shows another certificate from now on. Sessions in which the old one was shown are not taken up again.
+    pub(crate) fn show(&self, certificate: &Certificate) {
+        let mut config = ClientConfig::clone(&self.config.load());
+        let key = certificate.key.clone();
+        config.client_auth_cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(key));
+        config.resumption = self.reuse.resumption();
+        self.config.store(Arc::new(config));
     }
 
     /// Begins a session; the server is told the name that is wanted, if there is one.
@@ -75,6 +92,6 @@ impl Connector {
         let name = name.and_then(|n| ServerName::try_from(n.to_owned()).ok());
         // Addresses are not sent as names.
         let nobody = || ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0; 4])));
-        Session::connect(self.config.clone(), name.unwrap_or_else(nobody))
+        Session::connect(self.config.load_full(), name.unwrap_or_else(nobody))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustls::SignatureScheme;
 
+use crate::acceptor::Configs;
 use crate::certificate::{Certificate, KeyKind};
 
 /// What happens to a client that asks for a name which nobody has.
@@ -15,6 +16,14 @@ pub enum Strictness {
     Lenient,
     /// It is refused (`strict-sni`).
     Strict,
+}
+
+/// A certificate, and the terms of the sessions that it is presented in.
+#[derive(Debug)]
+pub(crate) struct Presented {
+    pub(crate) certificate: Arc<Certificate>,
+    /// Those of its line; the listener's when there are none.
+    pub(crate) configs: Option<Arc<Configs>>,
 }
 
 /// The certificates of one listener, by name.
@@ -30,51 +39,51 @@ pub(crate) struct Directory {
 /// A certificate for all names that end alike, but for some.
 #[derive(Clone, Debug)]
 struct Wild {
-    certificate: Arc<Certificate>,
+    presented: Arc<Presented>,
     except: Box<[Box<str>]>,
 }
 
 /// Certificates for the same name, one of each kind.
 #[derive(Clone, Debug, Default)]
-struct Choice([Option<Arc<Certificate>>; 3]);
+struct Choice([Option<Arc<Presented>>; 3]);
 
 impl Choice {
     /// The first of a kind stays.
-    fn add(&mut self, certificate: &Arc<Certificate>) {
+    fn add(&mut self, presented: &Arc<Presented>) {
         // In the order in which they are preferred.
-        let at = match certificate.kind {
+        let at = match presented.certificate.kind {
             KeyKind::Ecdsa => 0,
             KeyKind::Ed25519 => 1,
             KeyKind::Rsa => 2,
         };
-        self.0[at].get_or_insert_with(|| certificate.clone());
+        self.0[at].get_or_insert_with(|| presented.clone());
     }
 
     /// The one that a client which takes these signatures can check; any when it can check none.
-    fn pick(&self, schemes: &[SignatureScheme]) -> Option<&Arc<Certificate>> {
+    fn pick(&self, schemes: &[SignatureScheme]) -> Option<&Arc<Presented>> {
         let all = || self.0.iter().flatten();
-        all().find(|c| c.suits(schemes)).or_else(|| all().next())
+        all().find(|p| p.certificate.suits(schemes)).or_else(|| all().next())
     }
 }
 
 impl Directory {
-    /// Files a certificate under these names, and as default if there is none of its kind.
-    pub(crate) fn add(&mut self, certificate: &Arc<Certificate>, names: &[Box<str>], except: &[Box<str>]) {
+    /// Files a certificate under these names.
+    pub(crate) fn add(&mut self, presented: &Arc<Presented>, names: &[Box<str>], except: &[Box<str>]) {
         for name in names {
             match name.strip_prefix('*') {
-                Some("") => self.default.add(certificate),
+                Some("") => self.default.add(presented),
                 Some(rest) => {
-                    let wild = Wild { certificate: certificate.clone(), except: except.into() };
+                    let wild = Wild { presented: presented.clone(), except: except.into() };
                     self.wild.entry(rest.into()).or_default().push(wild);
                 }
-                None => self.exact.entry(name.clone()).or_default().add(certificate),
+                None => self.exact.entry(name.clone()).or_default().add(presented),
             }
         }
     }
 
     /// Makes a certificate the one of those that ask for nothing that is here.
-    pub(crate) fn add_default(&mut self, certificate: &Arc<Certificate>) {
-        self.default.add(certificate);
+    pub(crate) fn add_default(&mut self, presented: &Arc<Presented>) {
+        self.default.add(presented);
     }
 
     /// The certificate for a client.
@@ -83,10 +92,13 @@ impl Directory {
         name: Option<&str>,
         schemes: &[SignatureScheme],
         strictness: Strictness,
-    ) -> Option<Arc<Certificate>> {
+    ) -> Option<Arc<Presented>> {
         let named = name.and_then(|name| {
             let name = name.to_ascii_lowercase();
-            self.exact.get(name.as_str()).cloned().or_else(|| self.wild_for(&name))
+            let mut choice = self.exact.get(name.as_str()).cloned().unwrap_or_default();
+            // A wildcard serves for the kinds of keys that the name itself does not have.
+            self.add_wild(&name, &mut choice);
+            choice.0.iter().any(Option::is_some).then_some(choice)
         });
         match (named, strictness) {
             (Some(choice), _) => choice.pick(schemes).cloned(),
@@ -95,13 +107,11 @@ impl Directory {
         }
     }
 
-    /// The certificates with a wildcard for a name.
-    fn wild_for(&self, name: &str) -> Option<Choice> {
-        let all = self.wild.get(&name[name.find('.')?..])?;
-        let mut choice = Choice::default();
+    /// Adds the certificates with a wildcard for a name.
+    fn add_wild(&self, name: &str, choice: &mut Choice) {
+        let Some(all) = name.find('.').and_then(|dot| self.wild.get(&name[dot..])) else { return };
         for wild in all.iter().filter(|w| !w.except.iter().any(|e| **e == *name)) {
-            choice.add(&wild.certificate);
+            choice.add(&wild.presented);
         }
-        choice.0.iter().any(Option::is_some).then_some(choice)
     }
 }

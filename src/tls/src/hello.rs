@@ -2,6 +2,7 @@
 //! (RFC 8446, section 4.1.2; RFC 6066, section 3; RFC 7301).
 
 use lang::tls_facts::Offer;
+use rustls::SignatureScheme;
 
 /// What a client offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +29,28 @@ pub struct Hello {
     pub session_id: Vec<u8>,
 }
 
+/// The first suites of TLS 1.3, in which certificates of all kinds can be used.
+const NEW_SUITES: std::ops::RangeInclusive<u16> = 0x1301..=0x1305;
+/// The suites of TLS 1.2 with certificates of one kind.
+const ECDSA_SUITES: [u16; 3] = [0xc02b, 0xc02c, 0xcca9];
+const RSA_SUITES: [u16; 3] = [0xc02f, 0xc030, 0xcca8];
+
 impl Hello {
+    /// The signatures that the client can check in a session with one of its suites.
+    pub(crate) fn schemes(&self) -> Vec<SignatureScheme> {
+        let has = |some: &[u16]| self.suites.iter().any(|suite| some.contains(suite));
+        let new = self.suites.iter().any(|suite| NEW_SUITES.contains(suite));
+        let (ecdsa, rsa) = (new || has(&ECDSA_SUITES), new || has(&RSA_SUITES));
+        let usable = |scheme: &u16| match scheme {
+            0x0804..=0x0806 | 0x0809..=0x080b => rsa,
+            0x0807 | 0x0808 => ecdsa,
+            other if other & 0xff == 1 => rsa,
+            other if other & 0xff == 3 => ecdsa,
+            _ => true,
+        };
+        self.signatures.iter().filter(|n| usable(n)).map(|n| (*n).into()).collect()
+    }
+
     /// What is kept of it in `room` bytes, the lists one after the other.
     pub(crate) fn offer(&self, mut room: usize) -> Offer {
         let suites = bytes(&self.suites);
@@ -238,6 +260,18 @@ mod tests {
         assert_eq!((hello.suites, hello.versions), (vec![0x1301, 0xc02f], vec![0x304, 0x303]));
         assert_eq!((hello.groups, hello.extensions), (vec![29, 23], vec![0, 16, 43, 10]));
         assert_eq!((hello.version, hello.session_id), (0x303, vec![9, 9]));
+    }
+
+    #[test]
+    fn old_suites_leave_signatures_of_one_kind() {
+        let signatures = vec![0x0403, 0x0804, 0x0601, 0x0807];
+        let of = |suites: &[u16]| {
+            let hello = Hello { suites: suites.to_vec(), signatures: signatures.clone(), ..Hello::default() };
+            hello.schemes().into_iter().map(u16::from).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[0xc02f]), [0x0804, 0x0601]);
+        assert_eq!(of(&[0xc02c]), [0x0403, 0x0807]);
+        assert_eq!(of(&[0x1301, 0xc02f]), signatures);
     }
 
     #[test]

@@ -7,19 +7,21 @@ mod acceptor;
 mod build;
 mod certificate;
 mod connector;
-mod crt_list;
+mod crt_store;
 mod described;
 mod directory;
 mod fault;
 mod fetches;
 mod figures;
 mod hello;
+mod line;
 mod memory;
 mod names;
 mod pki;
 mod profile;
 mod session;
 mod settings;
+mod store;
 mod verify;
 mod x509;
 
@@ -27,6 +29,7 @@ pub use acceptor::{Acceptor, Order};
 pub use build::{CHECKS, ConnectorMaker};
 pub use certificate::{Certificate, KeyKind};
 pub use connector::{Connector, SessionReuse};
+pub use crt_store::{SECTIONS, STORE_DIRECTIVES};
 pub use described::{common_name, key, signature_algorithm};
 pub use directory::Strictness;
 pub use fault::Fault;
@@ -39,6 +42,7 @@ pub use session::Session;
 pub use settings::{
     BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, Named, SERVER_OPTIONS, ServerSettings, Use,
 };
+pub use store::{Expired, Numbers, Refused, SniWanted, Store};
 pub use verify::{Authorities, Verify};
 
 /// What does the cryptography, as the program says of itself.

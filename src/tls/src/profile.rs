@@ -75,7 +75,10 @@ impl Profile {
         };
         left(Version::Tls13, &new, "ciphersuites", self.suites.as_deref())?;
         left(Version::Tls12, &old, "ciphers", self.ciphers.as_deref())?;
-        provider.cipher_suites = new.into_iter().chain(old).collect();
+        // What is offered of a version that is not spoken misleads the other side when it chooses a certificate.
+        let spoken = |version, suites: Vec<_>| if self.allows(version) { suites } else { Vec::new() };
+        provider.cipher_suites =
+            spoken(Version::Tls13, new).into_iter().chain(spoken(Version::Tls12, old)).collect();
         if let Some(curves) = &self.curves {
             provider.kx_groups = names::groups(curves);
             if provider.kx_groups.is_empty() {
@@ -89,6 +92,19 @@ impl Profile {
     pub(crate) fn protocol_list(&self) -> Vec<Vec<u8>> {
         self.protocols.iter().flatten().map(|p| p.to_vec()).collect()
     }
+}
+
+/// A list of names between commas. Without HTTP/2 its name cannot be offered; what stands beside it can.
+pub(crate) fn protocols(list: &str) -> Result<Vec<Box<[u8]>>, String> {
+    if list.split(',').any(|name| name.is_empty() || name.len() > 255) {
+        return Err("expects names of 1 to 255 characters between commas".to_owned());
+    }
+    let offered: Vec<Box<[u8]>> =
+        list.split(',').filter(|n| *n != "h2").map(|n| n.as_bytes().into()).collect();
+    if offered.is_empty() {
+        return Err("'h2' alone cannot be offered: this version does not support HTTP/2".to_owned());
+    }
+    Ok(offered)
 }
 
 #[cfg(test)]

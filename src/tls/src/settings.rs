@@ -10,10 +10,12 @@ use config::{BindOption, Directive, LineOption, OptionCx, Prefix, Refusal, Secti
 use crate::acceptor::{Acceptor, Order};
 use crate::certificate::{ExtraNames, Extras};
 use crate::connector::{Connector, SessionReuse};
+use crate::crt_store::Mentioned;
 use crate::directory::Strictness;
+use crate::line;
 use crate::names::Version;
 use crate::pki::error::Ignored;
-use crate::profile::Profile;
+use crate::profile::{self, Profile};
 use crate::verify::{Authorities, Verify};
 
 /// A file as it is written, and where it is.
@@ -21,6 +23,8 @@ use crate::verify::{Authorities, Verify};
 pub struct Named {
     /// As it is written.
     pub written: Box<str>,
+    /// The name that it is known by.
+    pub name: Box<str>,
     /// Where it is.
     pub path: PathBuf,
 }
@@ -133,6 +137,7 @@ pub(crate) struct Defaults {
     pub(crate) server: Profile,
     pub(crate) server_verify: Option<Verify>,
     pub(crate) certificates: Option<PathBuf>,
+    pub(crate) keys: Option<PathBuf>,
     pub(crate) authorities: Option<PathBuf>,
     pub(crate) extras: Extras,
     pub(crate) cache: Option<usize>,
@@ -234,15 +239,8 @@ pub static BIND_OPTIONS: &[BindOption] = &[
     bind("strict-sni", 0, set!(BindSettings, strictness = Some(Strictness::Strict))),
     bind("tls-tickets", 0, |cx| tickets::<BindSettings>(cx, Switch::On)),
     bind("verify", 1, |cx| {
-        let verify =
-            match cx.take()?.as_ref() {
-                "none" => Verify::None,
-                "optional" => Verify::Optional,
-                "required" => Verify::Required,
-                other => return Err(cx.refuse(format!(
-                    "unknown verify method '{other}', only 'none', 'optional', and 'required' are supported"
-                ))),
-            };
+        let name = cx.take()?;
+        let verify = Verify::of_clients_named(&name).map_err(|why| cx.refuse(why))?;
         cx.slot::<BindSettings>().verify = Some(verify);
         Ok(())
     }),
@@ -324,17 +322,9 @@ fn server_verify(text: &str) -> Option<Verify> {
     }
 }
 
-/// A list of names between commas. Without HTTP/2 its name cannot be offered; what stands beside it can.
 fn protocols<T: Side>(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
     let list = cx.take()?;
-    if list.split(',').any(|name| name.is_empty() || name.len() > 255) {
-        return Err(cx.refuse("expects names of 1 to 255 characters between commas"));
-    }
-    let offered: Vec<Box<[u8]>> =
-        list.split(',').filter(|n| *n != "h2").map(|n| n.as_bytes().into()).collect();
-    if offered.is_empty() {
-        return Err(cx.refuse("'h2' alone cannot be offered: this version does not support HTTP/2"));
-    }
+    let offered = profile::protocols(&list).map_err(|why| cx.refuse(why))?;
     cx.slot::<T>().profile().protocols = Some(offered);
     Ok(())
 }
@@ -415,23 +405,22 @@ fn source(cx: &mut OptionCx<'_, '_>, make: fn(Named) -> Source) -> Result<(), Re
 
 fn certificate(cx: &mut OptionCx<'_, '_>) -> Result<Named, Refusal> {
     let base = cx.statement.draft.global::<Defaults>().certificates;
-    named(cx, base.as_deref())
+    let named = named(cx, base.as_deref())?;
+    cx.statement.draft.global.get_mut::<Mentioned>().0.insert(named.name.clone());
+    Ok(named)
 }
 
 fn authorities(cx: &mut OptionCx<'_, '_>) -> Result<Authorities, Refusal> {
-    if cx.peek().as_deref() == Some("@system-ca") {
-        return cx.take().map(|_| Authorities::System);
-    }
     let base = cx.statement.draft.global::<Defaults>().authorities;
-    named(cx, base.as_deref()).map(|named| Authorities::Path(named.path))
+    Ok(Authorities::named(&cx.take()?, base.as_deref()))
 }
 
 /// The next word as a file. Where relative names are looked for may change from line to line.
 fn named(cx: &mut OptionCx<'_, '_>, base: Option<&Path>) -> Result<Named, Refusal> {
     let written: Box<str> = cx.take()?.into();
-    let path = base.map_or_else(|| PathBuf::from(&*written), |base| base.join(&*written));
-    let path = std::path::absolute(&path).unwrap_or(path);
-    Ok(Named { written, path })
+    let name = line::resolved(&written, base);
+    let path = line::path_of(&name);
+    Ok(Named { written, name, path })
 }
 
 const fn global(
@@ -446,6 +435,7 @@ const fn global(
 pub static DIRECTIVES: &[Directive] = &[
     global("ca-base", Arity::Exactly(1), |s| base(s, |d| &mut d.authorities)),
     global("crt-base", Arity::Exactly(1), |s| base(s, |d| &mut d.certificates)),
+    global("key-base", Arity::Exactly(1), |s| base(s, |d| &mut d.keys)),
     global("ssl-default-bind-ciphers", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.ciphers)),
     global("ssl-default-bind-ciphersuites", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.suites)),
     global("ssl-default-bind-curves", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.curves)),

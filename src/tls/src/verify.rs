@@ -32,8 +32,22 @@ pub enum Verify {
     Required,
 }
 
+impl Verify {
+    /// By the argument of `verify` of those who have clients.
+    pub(crate) fn of_clients_named(name: &str) -> Result<Self, String> {
+        match name {
+            "none" => Ok(Self::None),
+            "optional" => Ok(Self::Optional),
+            "required" => Ok(Self::Required),
+            _ => Err(format!(
+                "unknown verify method '{name}', only 'none', 'optional', and 'required' are supported"
+            )),
+        }
+    }
+}
+
 /// Where the certificates of authorities are (`ca-file`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Authorities {
     /// A file, or a directory of files.
     Path(PathBuf),
@@ -41,11 +55,29 @@ pub enum Authorities {
     System,
 }
 
+impl std::fmt::Display for Authorities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::System => f.write_str("@system-ca"),
+        }
+    }
+}
+
 /// Where systems keep what they trust.
 const SYSTEM: &[&str] =
     &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 impl Authorities {
+    /// By the argument of `ca-file`.
+    pub(crate) fn named(written: &str, base: Option<&Path>) -> Self {
+        if written == "@system-ca" {
+            return Self::System;
+        }
+        let path = base.map_or_else(|| PathBuf::from(written), |base| base.join(written));
+        Self::Path(std::path::absolute(&path).unwrap_or(path))
+    }
+
     /// Reads them.
     pub(crate) fn load(&self) -> Result<Arc<Store>, LoadError> {
         let files = match self {

@@ -54,6 +54,43 @@ impl<'c> Read<'c> {
         time(&self.parsed.validity().not_after)
     }
 
+    /// The dates with the names of months, as `openssl x509` writes them.
+    pub(crate) fn not_before_long(&self) -> String {
+        long_time(&self.parsed.validity().not_before)
+    }
+
+    pub(crate) fn not_after_long(&self) -> String {
+        long_time(&self.parsed.validity().not_after)
+    }
+
+    /// In seconds since 1970.
+    pub(crate) fn not_after_seconds(&self) -> i64 {
+        self.parsed.validity().not_after.timestamp()
+    }
+
+    /// What the key is, and its size in bits.
+    pub(crate) fn key_kind(&self) -> String {
+        match self.parsed.public_key().parsed() {
+            Ok(PublicKey::RSA(key)) => format!("RSA{}", key.key_size()),
+            // The coordinates of this curve do not fill their bytes.
+            Ok(PublicKey::EC(point)) if point.key_size() == 528 => "EC521".to_owned(),
+            Ok(PublicKey::EC(point)) => format!("EC{}", point.key_size()),
+            _ => algorithm(&self.parsed.public_key().algorithm.algorithm),
+        }
+    }
+
+    /// By what responses on this certificate are known (RFC 6960, `CertID`), in hexadecimal.
+    pub(crate) fn ocsp_key(&self, issuer: &Self) -> Option<String> {
+        const SHA1: &[u8] = &[0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00];
+        let name = Sha1::digest(self.parsed.issuer().as_raw());
+        let key = Sha1::digest(&issuer.parsed.public_key().subject_public_key.data);
+        let serial = self.parsed.raw_serial();
+        let serial_length = u8::try_from(serial.len()).ok()?;
+        let content = [SHA1, &[0x04, 20], &name, &[0x04, 20], &key, &[0x02, serial_length], serial].concat();
+        let length = u8::try_from(content.len()).ok().filter(|n| *n < 0x80)?;
+        Some(hex(&[&[0x30, length][..], &content].concat()))
+    }
+
     pub(crate) fn signature_algorithm(&self) -> String {
         algorithm(&self.parsed.signature_algorithm.algorithm)
     }
@@ -185,6 +222,23 @@ fn time(time: &ASN1Time) -> String {
     let date = time.to_datetime();
     let (year, month, day) = (date.year().rem_euclid(100), u8::from(date.month()), date.day());
     format!("{year:02}{month:02}{day:02}{:02}{:02}{:02}Z", date.hour(), date.minute(), date.second())
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, b| {
+        let _ = write!(text, "{b:02x}");
+        text
+    })
+}
+
+fn long_time(time: &ASN1Time) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let date = time.to_datetime();
+    let month = MONTHS[usize::from(u8::from(date.month())) - 1];
+    let (hour, minute, second) = date.to_hms();
+    format!("{month} {:2} {hour:02}:{minute:02}:{second:02} {} GMT", date.day(), date.year())
 }
 
 /// What OpenSSL calls an algorithm.

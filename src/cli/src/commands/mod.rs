@@ -1,5 +1,6 @@
 //! The commands of this room.
 
+mod certificates;
 mod descriptors;
 mod errors;
 mod events;
@@ -27,6 +28,13 @@ use pattern::Role::{Acl, Map};
 /// The commands of this room.
 pub static COMMANDS: &[Command] = &[
     Command::new(
+        "abort ssl cert",
+        "abort ssl cert <certfile>",
+        "forget what a certificate was to become",
+        Admin,
+        certificates::abort,
+    ),
+    Command::new(
         "add acl",
         "add acl [@<ver>] <acl> <pattern>",
         "add a pattern to an ACL",
@@ -39,6 +47,13 @@ pub static COMMANDS: &[Command] = &[
         "add an entry to a map, or those of a payload",
         Admin,
         lists::add_map,
+    ),
+    Command::new(
+        "add ssl crt-list",
+        "add ssl crt-list <list> <cert> [opts]*",
+        "add a line to a crt-list, or a certificate to a directory",
+        Admin,
+        certificates::add_line,
     ),
     Command::new("clear acl", "clear acl [@<ver>] <acl>", "remove all patterns of an ACL", Admin, |cx| {
         lists::clear(cx, Acl)
@@ -63,12 +78,33 @@ pub static COMMANDS: &[Command] = &[
         Admin,
         |cx| lists::commit(cx, Map),
     ),
+    Command::new(
+        "commit ssl cert",
+        "commit ssl cert <certfile>",
+        "put a certificate that was set in service",
+        Admin,
+        certificates::commit,
+    ),
     Command::new("del acl", "del acl <acl> [<key>|#<ref>]", "remove patterns of an ACL", Admin, |cx| {
         lists::del(cx, Acl)
     }),
     Command::new("del map", "del map <map> [<key>|#<ref>]", "remove entries of a map", Admin, |cx| {
         lists::del(cx, Map)
     }),
+    Command::new(
+        "del ssl cert",
+        "del ssl cert <certfile>",
+        "forget a certificate that nobody uses",
+        Admin,
+        certificates::delete,
+    ),
+    Command::new(
+        "del ssl crt-list",
+        "del ssl crt-list <list> <cert[:line]>",
+        "delete a line of a crt-list",
+        Admin,
+        certificates::delete_line,
+    ),
     Command::new(
         "disable frontend",
         "disable frontend <frontend>",
@@ -89,6 +125,13 @@ pub static COMMANDS: &[Command] = &[
         "older form of 'set server ... state maint'",
         Admin,
         server::disable,
+    ),
+    Command::new(
+        "dump ssl cert",
+        "dump ssl cert <certfile>",
+        "show a certificate and its key as PEM",
+        Admin,
+        certificates::dump,
     ),
     Command::new("echo", "echo <text>", "say this", User, session::echo).everywhere(),
     Command::new(
@@ -137,6 +180,13 @@ pub static COMMANDS: &[Command] = &[
         "tell a server's weight, now and at first",
         User,
         server::get_weight,
+    ),
+    Command::new(
+        "new ssl cert",
+        "new ssl cert <certfile>",
+        "add a name for a certificate that is set later",
+        Admin,
+        certificates::new,
     ),
     Command::new("operator", "operator", "give up being an admin", Operator, session::operator).everywhere(),
     Command::new("prepare acl", "prepare acl <acl>", "make a new version of an ACL", Admin, |cx| {
@@ -200,6 +250,13 @@ pub static COMMANDS: &[Command] = &[
         "mark messages with how serious they are",
         User,
         session::severity_output,
+    ),
+    Command::new(
+        "set ssl cert",
+        "set ssl cert <certfile> <payload>",
+        "say what a certificate is to become once it is committed",
+        Admin,
+        certificates::set,
     ),
     Command::new(
         "set timeout",
@@ -315,6 +372,27 @@ pub static COMMANDS: &[Command] = &[
         "list the streams that live now",
         Operator,
         sess::show,
+    ),
+    Command::new(
+        "show ssl cert",
+        "show ssl cert [<certfile>]",
+        "show the names of the certificates, or one of them",
+        Operator,
+        certificates::show,
+    ),
+    Command::new(
+        "show ssl crt-list",
+        "show ssl crt-list [-n] [<list>]",
+        "show the names of the crt-lists, or the lines of one",
+        Admin,
+        certificates::show_list,
+    ),
+    Command::new(
+        "show ssl sni",
+        "show ssl sni [-f <frontend>] [-A]",
+        "show which names are served with which certificates",
+        User,
+        certificates::show_sni,
     ),
     Command::new(
         "show startup-logs",

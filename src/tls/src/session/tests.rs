@@ -4,10 +4,10 @@ use std::path::Path;
 use rcgen::{CertifiedKey as Made, generate_simple_self_signed};
 
 use super::*;
-use crate::acceptor::{self, Acceptor, Filed, Order};
-use crate::certificate::Extras;
+use crate::acceptor::{self, Acceptor, Order};
+use crate::certificate::{Beside, Extras, Files, LoadError, Parts};
 use crate::connector::{self, Connector, SessionReuse};
-use crate::directory::Strictness;
+use crate::directory::{Directory, Presented, Strictness};
 use crate::profile::Profile;
 use crate::verify::Verify;
 
@@ -41,17 +41,18 @@ impl Drop for Scratch {
     }
 }
 
+fn load(file: &Path) -> Result<Certificate, LoadError> {
+    let files = Files { crt: file.to_owned(), beside: Beside::Sought(Extras::default()) };
+    Parts::load(&files)?.ready().map_err(|flaw| flaw.of_file(file))
+}
+
 fn certificate(scratch: &Scratch, name: &str) -> Arc<Certificate> {
     let Made { cert, signing_key } = generate_simple_self_signed(vec![name.to_owned()]).unwrap();
     let file = scratch.write(&format!("{name}.pem"), &(cert.pem() + &signing_key.serialize_pem()));
-    Arc::new(Certificate::load(&file, Extras::default()).unwrap())
+    Arc::new(load(&file).unwrap())
 }
 
 fn acceptor(profile: Profile, strictness: Strictness, certificates: &[Arc<Certificate>]) -> Acceptor {
-    let filed: Vec<Filed> = certificates
-        .iter()
-        .map(|c| Filed { certificate: c.clone(), names: None, except: Vec::new() })
-        .collect();
     let terms = acceptor::Terms {
         profile,
         verify: Verify::None,
@@ -61,7 +62,15 @@ fn acceptor(profile: Profile, strictness: Strictness, certificates: &[Arc<Certif
         capture: 0,
         cache: 100,
     };
-    Acceptor::new(&terms, &filed).unwrap()
+    let mut directory = Directory::default();
+    for certificate in certificates {
+        let presented = Arc::new(Presented { certificate: certificate.clone(), configs: None });
+        directory.add(&presented, &certificate.names, &[]);
+        directory.add_default(&presented);
+    }
+    let acceptor = Acceptor::new(terms).unwrap();
+    acceptor.present(directory);
+    acceptor
 }
 
 fn connector(profile: Profile) -> Connector {
@@ -224,7 +233,7 @@ fn files_that_give_no_certificate_say_why() {
     let scratch = Scratch::new("files");
     let Made { cert, signing_key } = generate_simple_self_signed(vec!["a".to_owned()]).unwrap();
     let other = generate_simple_self_signed(vec!["b".to_owned()]).unwrap();
-    let load = |path: &Path| Certificate::load(path, Extras::default()).map_err(|e| e.to_string());
+    let load = |path: &Path| load(path).map_err(|e| e.to_string());
     let alone = scratch.write("alone.pem", &cert.pem());
     assert!(load(&alone).unwrap_err().contains("No Private Key found"));
     scratch.write("alone.pem.key", &signing_key.serialize_pem());

@@ -1,0 +1,384 @@
+//! The certificates of the process by name, and who presents them: what the runtime API works on.
+//!
+//! No connection ever looks here: listeners and servers have snapshots of their own, which are swapped when a
+//! certificate is replaced.
+
+mod lists;
+mod show;
+mod transaction;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::acceptor::{Acceptor, Configs, Terms};
+use crate::certificate::{Beside, Certificate, Extras, Files, LoadError, Parts};
+use crate::connector::Connector;
+use crate::directory::{Directory, Presented};
+use crate::line::{Line, Meaning, Names, Options, Standing};
+use crate::pki;
+use crate::verify::{Authorities, Verify};
+
+pub use show::{Expired, Numbers, SniWanted};
+
+/// The certificates of the process.
+#[derive(Debug, Default)]
+pub struct Store(Mutex<State>);
+
+/// Why a command has no effect, in the words that programs know.
+pub type Refused = String;
+
+/// A certificate's name: its file's, or an alias.
+pub(crate) type Name = Box<str>;
+
+#[derive(Debug, Default)]
+struct State {
+    entries: BTreeMap<Name, Entry>,
+    transaction: Option<Transaction>,
+    lists: BTreeMap<Name, List>,
+    listeners: Vec<Listener>,
+    /// Servers that certificates are shown to.
+    servers: Vec<(Name, Arc<Connector>)>,
+    authorities: BTreeMap<Authorities, Arc<pki::store::Store>>,
+    /// Where relative names are looked for.
+    bases: Bases,
+    extras: Extras,
+}
+
+/// Where relative names are looked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bases {
+    /// `crt-base`.
+    pub(crate) certificates: Option<PathBuf>,
+    /// `ca-base`.
+    pub(crate) authorities: Option<PathBuf>,
+}
+
+/// A certificate.
+#[derive(Debug)]
+struct Entry {
+    content: Content,
+    origin: Origin,
+}
+
+/// What is known of a certificate.
+#[derive(Clone, Debug)]
+enum Content {
+    /// Nothing yet.
+    Empty,
+    /// It cannot be presented, as it has no key.
+    Keyless(Arc<Parts>),
+    Ready(Arc<Certificate>),
+}
+
+/// The files that a certificate came from, as they are shown.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin(pub(crate) Vec<(&'static str, String)>);
+
+/// What a certificate is about to become.
+#[derive(Debug)]
+struct Transaction {
+    name: Name,
+    parts: Parts,
+}
+
+/// A `crt-list`, or a directory.
+#[derive(Debug, Default)]
+struct List {
+    lines: Vec<Numbered>,
+    last: usize,
+}
+
+#[derive(Debug)]
+struct Numbered {
+    number: usize,
+    /// What tells lines of the same number apart.
+    id: usize,
+    name: Name,
+    line: Line,
+}
+
+/// A `bind` line.
+#[derive(Debug)]
+struct Listener {
+    acceptor: Arc<Acceptor>,
+    frontend: Arc<str>,
+    /// `file:line`.
+    place: String,
+    /// The address as it is written.
+    written: String,
+    uses: Vec<Placed>,
+    /// The lists whose lines it uses.
+    lists: Vec<Name>,
+    /// The terms that lines have, with what was made of them.
+    terms: Vec<(Arc<Options>, Arc<Configs>)>,
+}
+
+/// A certificate in a listener.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) name: Name,
+    pub(crate) meaning: Meaning,
+    pub(crate) options: Option<Arc<Options>>,
+    /// The list and the line that it comes from.
+    pub(crate) from: Option<(Name, usize)>,
+}
+
+/// What a listener begins with.
+pub(crate) struct NewListener {
+    pub(crate) frontend: Arc<str>,
+    pub(crate) place: String,
+    pub(crate) written: String,
+    pub(crate) terms: Terms,
+    pub(crate) uses: Vec<Placed>,
+    pub(crate) lists: Vec<Name>,
+}
+
+/// A certificate that is to be loaded.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) name: Name,
+    pub(crate) files: Files,
+    pub(crate) origin: Origin,
+}
+
+impl Origin {
+    /// A file that is looked for with all that may stand beside it.
+    pub(crate) fn with_all_beside(name: &str, extras: Extras) -> Self {
+        let mut files = vec![("Crt", name.to_owned()), ("Key", name.to_owned())];
+        if extras.ocsp {
+            files.push(("OCSP", format!("{name}.ocsp")));
+        }
+        files.push(("SCTL", format!("{name}.sctl")));
+        Self(files)
+    }
+}
+
+impl Store {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says where files are looked for from now on.
+    pub(crate) fn settle(&self, bases: Bases, extras: Extras) {
+        let mut state = self.state();
+        (state.bases, state.extras) = (bases, extras);
+    }
+
+    /// Reads certificates that are not there yet, on all processors when there are many; tells what is wrong with
+    /// which.
+    pub(crate) fn load(&self, wanted: Vec<Wanted>) -> BTreeMap<Name, LoadError> {
+        let mut state = self.state();
+        let mut new: BTreeMap<Name, Wanted> = BTreeMap::new();
+        for one in wanted {
+            if !state.entries.contains_key(&one.name) {
+                new.entry(one.name.clone()).or_insert(one);
+            }
+        }
+        let mut wrong = BTreeMap::new();
+        for (wanted, read) in read_all(&new.into_values().collect::<Vec<_>>()) {
+            match read {
+                Ok(content) => {
+                    state.entries.insert(wanted.name, Entry { content, origin: wanted.origin });
+                }
+                Err(e) => {
+                    wrong.insert(wanted.name, e);
+                }
+            }
+        }
+        wrong
+    }
+
+    /// The certificates of authorities of a file, read once.
+    pub(crate) fn authorities(&self, which: &Authorities) -> Result<Arc<pki::store::Store>, LoadError> {
+        let mut state = self.state();
+        if let Some(loaded) = state.authorities.get(which) {
+            return Ok(loaded.clone());
+        }
+        let loaded = which.load()?;
+        state.authorities.insert(which.clone(), loaded.clone());
+        Ok(loaded)
+    }
+
+    /// Whether there is a certificate of this name.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.state().entries.contains_key(name)
+    }
+
+    /// A certificate that can be presented.
+    pub(crate) fn certificate(&self, name: &str) -> Option<Arc<Certificate>> {
+        self.state().ready(name).cloned()
+    }
+
+    /// Adds the lines of a list, if it is not there yet; returns which certificates its listeners use.
+    pub(crate) fn add_list(&self, name: &str, lines: Vec<(usize, Name, Line)>) -> Vec<Placed> {
+        let mut state = self.state();
+        if !state.lists.contains_key(name) {
+            let mut list = List::default();
+            for (number, certificate, line) in lines {
+                list.push(number, certificate, line);
+            }
+            state.lists.insert(name.into(), list);
+        }
+        state.lists[name].lines.iter().map(|line| line.placed(name)).collect()
+    }
+
+    /// Makes what a listener needs.
+    pub(crate) fn listen(&self, new: NewListener) -> Result<Arc<Acceptor>, String> {
+        let acceptor = Arc::new(Acceptor::new(new.terms)?);
+        let mut listener = Listener {
+            acceptor: acceptor.clone(),
+            frontend: new.frontend,
+            place: new.place,
+            written: new.written,
+            uses: new.uses,
+            lists: new.lists,
+            terms: Vec::new(),
+        };
+        let mut state = self.state();
+        for placed in &listener.uses.clone() {
+            if let Some(options) = &placed.options {
+                listener.prepare(options, &state.authorities)?;
+            }
+        }
+        state.present(&listener);
+        state.listeners.push(listener);
+        Ok(acceptor)
+    }
+
+    /// Remembers which certificate is shown to a server.
+    pub(crate) fn connect(&self, name: &str, connector: &Arc<Connector>) {
+        self.state().servers.push((name.into(), connector.clone()));
+    }
+}
+
+fn read_all(wanted: &[Wanted]) -> Vec<(Wanted, Result<Content, LoadError>)> {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(wanted.len() / 16 + 1);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(one) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((one.clone(), read(&one.files)));
+        }
+        done
+    };
+    if workers <= 1 {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        let helpers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        helpers.into_iter().flat_map(|h| h.join().unwrap_or_default()).collect()
+    })
+}
+
+fn read(files: &Files) -> Result<Content, LoadError> {
+    let parts = Parts::load(files)?;
+    // Whoever says which files there are may bring the key later.
+    if parts.key.is_none() && matches!(files.beside, Beside::Told { .. }) {
+        return Ok(Content::Keyless(Arc::new(parts)));
+    }
+    parts.ready().map(|c| Content::Ready(Arc::new(c))).map_err(|flaw| flaw.of_file(&files.crt))
+}
+
+impl State {
+    fn ready(&self, name: &str) -> Option<&Arc<Certificate>> {
+        match &self.entries.get(name)?.content {
+            Content::Ready(certificate) => Some(certificate),
+            Content::Empty | Content::Keyless(_) => None,
+        }
+    }
+
+    /// Gives a listener the certificates that it uses.
+    fn present(&self, listener: &Listener) {
+        let mut directory = Directory::default();
+        for placed in &listener.uses {
+            let Some(certificate) = self.ready(&placed.name) else { continue };
+            let configs = placed.options.as_ref().and_then(|options| listener.configs(options));
+            let presented = Arc::new(Presented { certificate: certificate.clone(), configs });
+            directory.add(&presented, placed.names(certificate), &placed.meaning.except);
+            if placed.meaning.default == Standing::Default {
+                directory.add_default(&presented);
+            }
+        }
+        listener.acceptor.present(directory);
+    }
+
+    /// How often a certificate is used.
+    fn uses(&self, name: &str) -> usize {
+        let placed = self.listeners.iter().flat_map(|l| &l.uses).filter(|p| *p.name == *name).count();
+        placed + self.servers.iter().filter(|(n, _)| **n == *name).count()
+    }
+}
+
+impl Placed {
+    fn names<'p>(&'p self, certificate: &'p Certificate) -> &'p [Box<str>] {
+        match &self.meaning.names {
+            Names::Own => &certificate.names,
+            Names::Given(names) => names,
+        }
+    }
+}
+
+impl Listener {
+    fn configs(&self, options: &Arc<Options>) -> Option<Arc<Configs>> {
+        self.terms.iter().find(|(o, _)| o == options).map(|(_, configs)| configs.clone())
+    }
+
+    /// Makes what sessions with these options need, unless others have the same.
+    fn prepare(
+        &mut self,
+        options: &Arc<Options>,
+        authorities: &BTreeMap<Authorities, Arc<pki::store::Store>>,
+    ) -> Result<(), String> {
+        if self.configs(options).is_some() {
+            return Ok(());
+        }
+        let mut terms = self.acceptor.terms().clone();
+        terms.profile = options.profile.or(&terms.profile);
+        terms.verify = options.verify.unwrap_or(terms.verify);
+        if let Some(which) = &options.authorities {
+            let told = authorities.get(which).cloned();
+            terms.clients.names = told.iter().flat_map(|store| store.names()).collect();
+            terms.clients.trust.authorities = told.into_iter().collect();
+        }
+        if terms.verify != Verify::None && terms.clients.trust.authorities.is_empty() {
+            return Err("verify is enabled but no CA file specified".to_owned());
+        }
+        let configs = Arc::new(self.acceptor.on(&terms)?);
+        self.terms.push((options.clone(), configs));
+        Ok(())
+    }
+}
+
+impl List {
+    fn push(&mut self, number: usize, name: Name, line: Line) -> usize {
+        self.last += 1;
+        self.lines.push(Numbered { number, id: self.last, name, line });
+        self.last
+    }
+}
+
+impl Numbered {
+    fn placed(&self, list: &str) -> Placed {
+        let options = (self.line.options != Arc::default()).then(|| self.line.options.clone());
+        let from = Some((list.into(), self.id));
+        Placed { name: self.name.clone(), meaning: self.line.meaning(), options, from }
+    }
+}
+
+/// A name without the slashes at its end, by which lists are known.
+pub(crate) fn list_name(written: &str) -> &str {
+    let name = written.trim_end_matches('/');
+    if name.is_empty() { written } else { name }
+}
+
+/// The path of a file that may be named with one of these endings in place of its own.
+fn stem<'n>(name: &'n str, endings: &[&'static str]) -> Option<(&'n str, &'static str)> {
+    endings.iter().find_map(|e| Some((name.strip_suffix(e)?.strip_suffix('.')?, *e)))
+}
+
+/// A file as messages name it.
+fn file(name: &str) -> &Path {
+    Path::new(name)
+}
