@@ -227,6 +227,7 @@ pub(crate) const GLOBAL: &[Words] = &[
     words("h1-case-adjust", "x X", "x Y"),
     words("h1-case-adjust-file", "@FOLDER@/case", "@FOLDER@/none"),
     words("hard-stop-after", "1s", "x"),
+    words("key-base", FOLDER, ""),
     words("localpeer", "x", ""),
     words("log", "127.0.0.1:514 local0", "127.0.0.1:514 none"),
     words("log-send-hostname", "x", ""),
@@ -416,6 +417,9 @@ pub(crate) const PROXY: &[Words] = &[
 
 /// Words of the keywords of other sections, which stand before them.
 pub(crate) const SECTIONS: &[Words] = &[
+    words("crt-store crt-base", FOLDER, ""),
+    words("crt-store key-base", FOLDER, ""),
+    words("crt-store load", "crt @FOLDER@/pem", "none"),
     words("http-errors errorfile", "503 @FOLDER@/503", "503 @FOLDER@/none"),
     words("log-profile log-tag", "x", ""),
     words("log-profile on", "accept drop", "none drop"),
