@@ -16,8 +16,10 @@ pub const CLIENT: u8 = 1;
 /// The same of the server.
 pub const SERVER: u8 = 2;
 
-const HANDSHAKE: u8 = 0x16;
-const RANDOM: usize = 32;
+/// The type of records that carry the handshake protocol.
+pub const HANDSHAKE: u8 = 0x16;
+/// The length of the random bytes in a greeting.
+pub const RANDOM: usize = 32;
 
 /// The extensions that are asked for.
 pub mod extension {
@@ -25,34 +27,39 @@ pub mod extension {
     pub const SERVER_NAME: u16 = 0;
     /// `supported_groups`.
     pub const GROUPS: u16 = 10;
+    /// `ec_point_formats`.
+    pub const FORMATS: u16 = 11;
     /// `signature_algorithms`.
     pub const SIGNATURES: u16 = 13;
     /// `application_layer_protocol_negotiation`.
     pub const ALPN: u16 = 16;
     /// `session_ticket`.
     pub const TICKET: u16 = 35;
+    /// `supported_versions`.
+    pub const VERSIONS: u16 = 43;
     /// `key_share`.
     pub const KEY_SHARE: u16 = 51;
 }
 
 /// Bytes that are taken from the front.
 #[derive(Clone, Copy, Debug)]
-struct Bytes<'a>(&'a [u8]);
+pub struct Bytes<'a>(pub &'a [u8]);
 
 impl<'a> Bytes<'a> {
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+    /// So many bytes; none when there are fewer.
+    pub fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
         Some(taken)
     }
 
     /// A number of so many bytes.
-    fn number(&mut self, width: usize) -> Option<usize> {
+    pub fn number(&mut self, width: usize) -> Option<usize> {
         Some(self.take(width)?.iter().fold(0, |n, b| n << 8 | usize::from(*b)))
     }
 
     /// A block behind its length, which has so many bytes.
-    fn block(&mut self, width: usize) -> Option<&'a [u8]> {
+    pub fn block(&mut self, width: usize) -> Option<&'a [u8]> {
         let len = self.number(width)?;
         self.take(len)
     }

@@ -1,6 +1,7 @@
 //! A client's first message, read before the session begins: it chooses the certificate and the rules of the session
 //! (RFC 8446, section 4.1.2; RFC 6066, section 3; RFC 7301).
 
+use lang::hello::{Bytes, CLIENT, HANDSHAKE, RANDOM, extension};
 use lang::tls_facts::Offer;
 use rustls::SignatureScheme;
 
@@ -90,8 +91,6 @@ pub enum Opening {
 
 /// Longer messages are not waited for.
 const MAX: usize = 16 * 1024;
-const HANDSHAKE: u8 = 22;
-const CLIENT_HELLO: u8 = 1;
 
 impl Opening {
     /// Reads what a client sent first; the message may stretch over several records.
@@ -124,7 +123,7 @@ impl Opening {
 /// The message, if it is complete or can be nothing that is expected.
 fn whole(message: &[u8]) -> Option<Opening> {
     let kind = *message.first()?;
-    if kind != CLIENT_HELLO {
+    if kind != CLIENT {
         return Some(Opening::Other);
     }
     let length = message.get(1..4)?.iter().fold(0, |n, b| n << 8 | usize::from(*b));
@@ -136,79 +135,55 @@ fn whole(message: &[u8]) -> Option<Opening> {
 }
 
 fn parse(body: &[u8]) -> Option<Hello> {
-    let mut r = Reader(body);
-    let mut hello = Hello { version: r.u16()?, ..Hello::default() };
-    r.take(32)?;
-    hello.session_id = r.vector8()?.0.to_vec();
-    hello.suites = r.vector16()?.u16s();
-    r.vector8()?;
+    let mut r = Bytes(body);
+    let mut hello = Hello { version: r.number(2)? as u16, ..Hello::default() };
+    r.take(RANDOM)?;
+    hello.session_id = r.block(1)?.to_vec();
+    hello.suites = numbers(r.block(2)?);
+    r.block(1)?;
     if r.0.is_empty() {
         return Some(hello);
     }
-    let mut extensions = r.vector16()?;
+    let mut extensions = Bytes(r.block(2)?);
     while !extensions.0.is_empty() {
-        let kind = extensions.u16()?;
-        let data = extensions.vector16()?;
+        let kind = extensions.number(2)? as u16;
+        let data = Bytes(extensions.block(2)?);
         hello.extensions.push(kind);
-        extension(&mut hello, kind, data);
+        take_extension(&mut hello, kind, data);
     }
     Some(hello)
 }
 
 /// Takes what an extension says; one that says nothing sensible counts as empty.
-fn extension(hello: &mut Hello, kind: u16, mut data: Reader<'_>) {
+fn take_extension(hello: &mut Hello, kind: u16, mut data: Bytes<'_>) {
     match kind {
-        0 => hello.server_name = server_name(data),
-        10 => hello.groups = data.vector16().map(Reader::u16s).unwrap_or_default(),
-        11 => hello.formats = data.vector8().map(|r| r.0.to_vec()).unwrap_or_default(),
-        13 => hello.signatures = data.vector16().map(Reader::u16s).unwrap_or_default(),
-        16 => {
-            let mut list = data.vector16().unwrap_or(Reader(&[]));
-            while let Some(name) = list.vector8() {
-                hello.protocols.push(name.0.into());
+        extension::SERVER_NAME => hello.server_name = server_name(data),
+        extension::GROUPS => hello.groups = data.block(2).map(numbers).unwrap_or_default(),
+        extension::FORMATS => hello.formats = data.block(1).map(<[u8]>::to_vec).unwrap_or_default(),
+        extension::SIGNATURES => hello.signatures = data.block(2).map(numbers).unwrap_or_default(),
+        extension::ALPN => {
+            let mut list = Bytes(data.block(2).unwrap_or_default());
+            while let Some(name) = list.block(1) {
+                hello.protocols.push(name.into());
             }
         }
-        43 => hello.versions = data.vector8().map(Reader::u16s).unwrap_or_default(),
+        extension::VERSIONS => hello.versions = data.block(1).map(numbers).unwrap_or_default(),
         _ => {}
     }
 }
 
-fn server_name(mut data: Reader<'_>) -> Option<Box<str>> {
-    let mut list = data.vector16()?;
+fn server_name(mut data: Bytes<'_>) -> Option<Box<str>> {
+    let mut list = Bytes(data.block(2)?);
     if list.take(1)? != [0] {
         return None;
     }
-    let name = std::str::from_utf8(list.vector16()?.0).ok()?;
+    let name = std::str::from_utf8(list.block(2)?).ok()?;
     (!name.is_empty()).then(|| name.into())
 }
 
-struct Reader<'r>(&'r [u8]);
-
-impl<'r> Reader<'r> {
-    fn take(&mut self, n: usize) -> Option<&'r [u8]> {
-        let (taken, rest) = self.0.split_at_checked(n)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        let bytes = self.take(2)?;
-        Some(u16::from_be_bytes([bytes[0], bytes[1]]))
-    }
-
-    fn vector8(&mut self) -> Option<Self> {
-        let n = self.take(1)?[0];
-        self.take(usize::from(n)).map(Self)
-    }
-
-    fn vector16(&mut self) -> Option<Self> {
-        let n = self.u16()?;
-        self.take(usize::from(n)).map(Self)
-    }
-
-    fn u16s(self) -> Vec<u16> {
-        self.0.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]])).collect()
-    }
+/// A list of numbers of two bytes each.
+fn numbers(list: &[u8]) -> Vec<u16> {
+    list.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]])).collect()
 }
 
 #[cfg(test)]
