@@ -218,7 +218,7 @@ impl<'p> Reader<'p> {
 impl<'p> Packet<'p> {
     fn parse(stream: &'p [u8]) -> Result<Self, Trouble> {
         let mut reader = Reader(stream);
-        let kind = reader.byte().ok_or(Trouble::Unfinished)?;
+        let kind = reader.byte().filter(|_| stream.len() > 1).ok_or(Trouble::Unfinished)?;
         if !matches!(kind, 0x10 | 0x20) {
             return Err(Trouble::Malformed);
         }
@@ -365,6 +365,9 @@ mod tests {
             // A second packet is not looked at.
             assert_eq!(valid(&format!("{packet}c000")).unwrap(), "1", "{packet}");
             assert_eq!(valid(&packet[..packet.len() - 2]), None, "{packet}");
+        }
+        for start in ["10", "00", "2f"] {
+            assert_eq!(valid(start), None, "{start}");
         }
         for packet in [
             "1100",
