@@ -312,6 +312,7 @@ pub(crate) const GLOBAL: &[Words] = &[
     words("tune.sndbuf.server", "65536", "x"),
     words("tune.ssl.cachesize", "10", "x"),
     words("tune.ssl.capture-buffer-size", "100", "x"),
+    words("tune.ssl.lifetime", "10s", "x"),
     words("tune.takeover-other-tg-connections", "none", "x"),
     words("tune.vars.global-max-size", "100000", "x"),
     words("tune.vars.proc-max-size", "100000", "x"),
@@ -485,6 +486,7 @@ pub(crate) const BIND: &[Words] = &[
     words("tcp-ss", "1", "x"),
     words("tcp-ut", "1s", "x"),
     words("thread", "1", "x"),
+    words("tls-ticket-keys", "@FOLDER@/tickets", "@FOLDER@/none"),
     words("uid", "0", ""),
     words("user", "root", "no-such-user"),
     words("verify", "none", "x"),
@@ -556,6 +558,7 @@ pub(crate) fn prepare(folder: &Path, maps: impl Iterator<Item = &'static str>) {
     let issuer = rcgen::Issuer::from_params(&params, &made.signing_key);
     put("crl", &crl.signed_by(&issuer).unwrap().pem().unwrap());
     put("list", &format!("{}/pem\n", folder.display()));
+    put("tickets", &format!("{}\n", "A".repeat(64)).repeat(3));
     put("503", "HTTP/1.0 503 x\r\n\r\n");
     put("case", "y Y\n");
     for name in maps {

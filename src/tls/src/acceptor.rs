@@ -16,6 +16,7 @@ use crate::pki::chain::Trust;
 use crate::pki::error::Ignored;
 use crate::profile::Profile;
 use crate::session::Session;
+use crate::tickets::{TicketKeys, Ticketer};
 use crate::verify::{OfClients, Verify};
 
 /// What is decided for one listener, or for the sessions with one line of a list.
@@ -31,6 +32,10 @@ pub(crate) struct Terms {
     pub(crate) capture: usize,
     /// How many sessions are kept for those who come back; none for no cache.
     pub(crate) cache: usize,
+    /// For how many seconds sessions are taken up again.
+    pub(crate) lifetime: u32,
+    /// The keys of a file for tickets; keys of the listener's own without.
+    pub(crate) ticket_keys: Option<Arc<TicketKeys>>,
 }
 
 /// What certificates of clients are held against.
@@ -195,13 +200,33 @@ impl Terms {
         config.ignore_client_order = self.order == Order::Own;
         config.session_storage = match self.cache {
             0 => Arc::new(NoServerSessionStorage {}),
-            size => Memory::new(size),
+            size => Memory::new(size, self.lifetime),
         };
         if self.profile.tickets != Some(Switch::Off) {
-            config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()
-                .map_err(|e| format!("no keys for tickets ({e})"))?;
+            config.ticketer = Arc::new(self.ticketer()?);
         }
         Ok(config)
+    }
+
+    fn ticketer(&self) -> Result<Ticketer, String> {
+        let maker = match &self.ticket_keys {
+            Some(keys) => keys.clone(),
+            None => rustls::crypto::aws_lc_rs::Ticketer::new()
+                .map_err(|e| format!("no keys for tickets ({e})"))?,
+        };
+        Ok(Ticketer { maker, lifetime: self.lifetime, realm: self.realm() })
+    }
+
+    /// A number of those whom certificates of clients have to convince: a ticket tells that they did.
+    fn realm(&self) -> u64 {
+        if self.verify == Verify::None {
+            return 0;
+        }
+        let mut names = vec![u8::from(self.verify == Verify::Required)];
+        for store in &self.clients.trust.authorities {
+            names.extend(store.names().iter().flat_map(|name| name.as_ref().to_vec()));
+        }
+        xxhash_rust::xxh3::xxh3_64(&names)
     }
 }
 

@@ -49,6 +49,7 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
     let store = draft.global.get_mut::<Shared>().0.clone();
     let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
     store.settle(Bases { certificates, authorities }, defaults.extras);
+    store.keep_ticket_keys(draft.global());
     let loads = draft.global::<Loads>().0;
     let wrong = store.load(loads.iter().map(|(_, wanted)| wanted.clone()).collect());
     for (place, wanted) in &loads {
@@ -220,6 +221,8 @@ fn terms(settings: &BindSettings, defaults: &Defaults, store: &Store) -> Result<
         order: settings.order.unwrap_or(defaults.bind_order),
         capture: defaults.capture,
         cache: defaults.cache.unwrap_or(CACHE),
+        lifetime: defaults.lifetime.unwrap_or(LIFETIME),
+        ticket_keys: settings.ticket_keys.clone(),
     })
 }
 
@@ -246,6 +249,9 @@ fn loaded(
 
 /// How many sessions a listener remembers (`tune.ssl.cachesize`).
 const CACHE: usize = 20_000;
+
+/// For how many seconds sessions are taken up again (`tune.ssl.lifetime`).
+const LIFETIME: u32 = 300;
 
 /// Makes what the connections to servers need.
 pub struct ConnectorMaker {

@@ -22,6 +22,7 @@ mod profile;
 mod session;
 mod settings;
 mod store;
+mod tickets;
 mod verify;
 mod x509;
 

@@ -16,6 +16,7 @@ use crate::line;
 use crate::names::Version;
 use crate::pki::error::Ignored;
 use crate::profile::{self, Profile};
+use crate::tickets::{TicketFiles, TicketKeys};
 use crate::verify::{Authorities, Verify};
 
 /// A file as it is written, and where it is.
@@ -58,6 +59,8 @@ pub struct BindSettings {
     pub(crate) verify: Option<Verify>,
     pub(crate) strictness: Option<Strictness>,
     pub(crate) order: Option<Order>,
+    /// `tls-ticket-keys`.
+    pub(crate) ticket_keys: Option<Arc<TicketKeys>>,
     /// What was made of all this once the whole configuration was read.
     pub acceptor: Option<Arc<Acceptor>>,
 }
@@ -142,11 +145,14 @@ pub(crate) struct Defaults {
     pub(crate) extras: Extras,
     pub(crate) cache: Option<usize>,
     pub(crate) capture: usize,
+    /// `tune.ssl.lifetime`, in seconds.
+    pub(crate) lifetime: Option<u32>,
 }
 
 impl Setting for BindSettings {}
 impl Setting for ServerSettings {}
 impl Setting for Defaults {}
+impl Setting for TicketFiles {}
 
 /// Whose line an option stands on.
 trait Side: Setting {
@@ -237,6 +243,13 @@ pub static BIND_OPTIONS: &[BindOption] = &[
     bind("ssl-max-ver", 1, |cx| limit::<BindSettings>(cx, |p| &mut p.max)),
     bind("ssl-min-ver", 1, |cx| limit::<BindSettings>(cx, |p| &mut p.min)),
     bind("strict-sni", 0, set!(BindSettings, strictness = Some(Strictness::Strict))),
+    bind("tls-ticket-keys", 1, |cx| {
+        let file = cx.take()?;
+        let keys = cx.statement.draft.global.get_mut::<TicketFiles>().get(&file);
+        let keys = keys.map_err(|why| cx.refuse(format!("'{file}' : {why}")))?;
+        cx.slot::<BindSettings>().ticket_keys = Some(keys);
+        Ok(())
+    }),
     bind("tls-tickets", 0, |cx| tickets::<BindSettings>(cx, Switch::On)),
     bind("verify", 1, |cx| {
         let name = cx.take()?;
@@ -463,6 +476,11 @@ pub static DIRECTIVES: &[Directive] = &[
     global("tune.ssl.cachesize", Arity::Exactly(1), |s| {
         let size = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<Defaults>().cache = Some(size as usize);
+        Ok(())
+    }),
+    global("tune.ssl.lifetime", Arity::Exactly(1), |s| {
+        let lifetime = s.duration(0, grammar::time::Unit::Second)?.as_secs();
+        s.slot::<Defaults>().lifetime = Some(u32::try_from(lifetime).unwrap_or(u32::MAX));
         Ok(())
     }),
 ];

@@ -5,6 +5,7 @@
 
 mod lists;
 mod show;
+mod tickets;
 mod transaction;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::connector::Connector;
 use crate::directory::{Directory, Presented};
 use crate::line::{Line, Meaning, Names, Options, Standing};
 use crate::pki;
+use crate::tickets::TicketFiles;
 use crate::verify::{Authorities, Verify};
 
 pub use show::{Expired, Numbers, SniWanted};
@@ -44,6 +46,7 @@ struct State {
     /// Where relative names are looked for.
     bases: Bases,
     extras: Extras,
+    tickets: TicketFiles,
 }
 
 /// Where relative names are looked for.

@@ -61,6 +61,8 @@ fn acceptor(profile: Profile, strictness: Strictness, certificates: &[Arc<Certif
         order: Order::Own,
         capture: 0,
         cache: 100,
+        lifetime: 300,
+        ticket_keys: None,
     };
     let mut directory = Directory::default();
     for certificate in certificates {
