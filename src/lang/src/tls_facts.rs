@@ -23,6 +23,8 @@ pub struct TlsFacts {
     pub peer: Arc<[Box<[u8]>]>,
     /// The certificate that was presented to the peer, in DER.
     pub own: Option<Arc<[u8]>>,
+    /// Whether something was sent before the handshake was over.
+    pub early: EarlyData,
     /// Why it failed.
     pub error: Option<TlsError>,
     /// What came of looking at the peer's certificate; nothing where nobody looked.
@@ -74,6 +76,18 @@ pub struct TlsError {
     pub code: u32,
     /// What it is, in words.
     pub text: Box<str>,
+}
+
+/// What was sent before the handshake was over (RFC 8446, section 2.3): somebody else may have sent it once more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyData {
+    /// Nothing.
+    #[default]
+    None,
+    /// Something, and the handshake is not yet over.
+    Pending,
+    /// Something; since then the peer has shown that it is there.
+    Confirmed,
 }
 
 /// Whether a session goes back to an earlier one.

@@ -12,10 +12,12 @@ use crate::directory::{Directory, Presented, Strictness};
 use crate::fault::Fault;
 use crate::hello::{Hello, Opening};
 use crate::memory::Memory;
+use crate::names::Version;
 use crate::pki::chain::Trust;
 use crate::pki::error::Ignored;
 use crate::profile::Profile;
 use crate::session::Session;
+use crate::settings::Use;
 use crate::tickets::{TicketKeys, Ticketer};
 use crate::verify::{OfClients, Verify};
 
@@ -36,6 +38,10 @@ pub(crate) struct Terms {
     pub(crate) lifetime: u32,
     /// The keys of a file for tickets; keys of the listener's own without.
     pub(crate) ticket_keys: Option<Arc<TicketKeys>>,
+    /// Whether content is taken before the end of the handshake (`allow-0rtt`).
+    pub(crate) early: Use,
+    /// How much of it.
+    pub(crate) early_room: u32,
 }
 
 /// What certificates of clients are held against.
@@ -72,7 +78,12 @@ pub(crate) struct Configs {
     without_protocols: Arc<ServerConfig>,
     /// What looks at certificates again when a session is taken up that may have begun with a bad one.
     again: Option<Arc<OfClients>>,
+    /// Whether clients are asked for certificates.
+    asks: Verify,
 }
+
+/// The extension with which a client announces that it sends something before the end of the handshake.
+const EARLY_DATA: u16 = 42;
 
 impl std::fmt::Debug for Configs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -139,9 +150,10 @@ impl Acceptor {
         let offer = (self.terms.capture > 0).then(|| hello.offer(self.terms.capture));
         let certificate = presented.as_ref().map(|p| p.certificate.clone());
         let config = configs.config_for(&hello).clone();
-        let mut begun = Session::accept(config, came, hello.server_name, certificate);
+        let mut begun = Session::accept(config, came, hello.server_name.clone(), certificate);
         if let Ok(session) = &mut begun {
             session.keep(offer, configs.again.as_ref());
+            configs.expect_early(session, &hello);
         }
         Some(begun)
     }
@@ -154,6 +166,15 @@ impl Acceptor {
 }
 
 impl Configs {
+    /// What is announced may come even if it is not wanted.
+    fn expect_early(&self, session: &mut Session, hello: &Hello) {
+        if self.asks == Verify::None && hello.extensions.contains(&EARLY_DATA) {
+            session.announce_early();
+        } else if self.config.max_early_data_size > 0 {
+            session.take_early();
+        }
+    }
+
     fn config_for(&self, hello: &Hello) -> &Arc<ServerConfig> {
         let offered = |p: &Vec<u8>| hello.protocols.iter().any(|o| **o == **p);
         if self.config.alpn_protocols.iter().any(offered) { &self.config } else { &self.without_protocols }
@@ -167,7 +188,7 @@ impl Terms {
         let mut config = self.config(resolver.clone(), verifier)?;
         let without_protocols = Arc::new(config.clone());
         config.alpn_protocols = self.profile.protocol_list();
-        Ok(Configs { config: Arc::new(config), without_protocols, again })
+        Ok(Configs { config: Arc::new(config), without_protocols, again, asks: self.verify })
     }
 
     fn verifier(&self) -> Result<Option<Arc<OfClients>>, String> {
@@ -202,7 +223,11 @@ impl Terms {
             0 => Arc::new(NoServerSessionStorage {}),
             size => Memory::new(size, self.lifetime),
         };
-        if self.profile.tickets != Some(Switch::Off) {
+        if self.early == Use::Yes && self.profile.allows(Version::Tls13) {
+            // Who comes twice with the same is found out only where sessions are remembered here.
+            config.max_early_data_size = self.early_room;
+            config.send_half_rtt_data = true;
+        } else if self.profile.tickets != Some(Switch::Off) {
             config.ticketer = Arc::new(self.ticketer()?);
         }
         Ok(config)

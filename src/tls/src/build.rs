@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::registry::Registry;
-use config::{Check, Diagnostics, Draft, Setting};
+use config::{Check, Diagnostics, Draft, Mode, Setting};
 use net::BindDrafts;
 
 use crate::acceptor;
@@ -14,8 +14,9 @@ use crate::crt_store::Loads;
 use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
 use crate::pki::chain::Trust;
 use crate::pki::store::Store as AuthorityStore;
+use crate::profile;
 use crate::settings::{
-    BindSettings, CaNames, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use,
+    BindSettings, CaNames, CheckUse, Defaults, EarlyRoom, Named, Naming, ServerSettings, Source, Use,
 };
 use crate::store::{Bases, Name, NewListener, Origin, Placed, Store, Wanted, list_name};
 use crate::verify::{Authorities, Verify};
@@ -45,7 +46,7 @@ struct Gathered {
 }
 
 fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
-    let defaults: Defaults = draft.global();
+    let (defaults, room): (Defaults, EarlyRoom) = (draft.global(), draft.global());
     let store = draft.global.get_mut::<Shared>().0.clone();
     let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
     store.settle(Bases { certificates, authorities }, defaults.extras);
@@ -72,15 +73,18 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
     }
     let wanted = lines.iter_mut().flat_map(|(.., gathered)| std::mem::take(&mut gathered.load)).collect();
     let wrong = store.load(wanted);
-    for (p, b, settings, gathered) in lines {
+    for (p, b, mut settings, gathered) in lines {
         let proxy = &mut draft.proxies[p];
+        if proxy.mode == Mode::Http {
+            settings.profile.protocols.get_or_insert_with(profile::usual_protocols);
+        }
         let frontend = proxy.name.clone();
         let binds = proxy.slots.get_mut::<BindDrafts>();
         let Some(bind) = binds.0.get_mut(b).and_then(Arc::get_mut) else { continue };
         let failed = gathered.uses.iter().find_map(|placed| wrong.get(&placed.name));
         let terms = match failed {
             Some(e) => Err(e.to_string()),
-            None => terms(&settings, &defaults, &store),
+            None => terms(&settings, &defaults, room, &store),
         };
         let place = format!("{}:{}", bind.place.file, bind.place.line);
         let (Gathered { uses, lists, .. }, written) = (gathered, bind.written.clone());
@@ -212,7 +216,12 @@ fn bundle(name: &Name, store: &Store) -> Vec<Name> {
     if found.is_empty() { vec![name.clone()] } else { found }
 }
 
-fn terms(settings: &BindSettings, defaults: &Defaults, store: &Store) -> Result<acceptor::Terms, String> {
+fn terms(
+    settings: &BindSettings,
+    defaults: &Defaults,
+    room: EarlyRoom,
+    store: &Store,
+) -> Result<acceptor::Terms, String> {
     Ok(acceptor::Terms {
         profile: settings.profile.or(&defaults.bind),
         verify: settings.verify.unwrap_or(Verify::None),
@@ -223,6 +232,8 @@ fn terms(settings: &BindSettings, defaults: &Defaults, store: &Store) -> Result<
         cache: defaults.cache.unwrap_or(CACHE),
         lifetime: defaults.lifetime.unwrap_or(LIFETIME),
         ticket_keys: settings.ticket_keys.clone(),
+        early: settings.early,
+        early_room: room.0,
     })
 }
 
@@ -309,6 +320,7 @@ fn connector(settings: &ServerSettings, defaults: &Defaults, store: &Store) -> R
         host: settings.host.clone(),
         certificate: certificate.transpose()?,
         reuse: settings.reuse,
+        early: settings.early,
     };
     Connector::new(terms)
 }

@@ -12,6 +12,7 @@ use crate::fault::Fault;
 use crate::pki::chain::Trust;
 use crate::profile::Profile;
 use crate::session::Session;
+use crate::settings::Use;
 use crate::verify::OfServers;
 
 /// What is decided for one server.
@@ -24,6 +25,8 @@ pub(crate) struct Terms {
     /// What is shown to a server that asks.
     pub(crate) certificate: Option<Arc<Certificate>>,
     pub(crate) reuse: SessionReuse,
+    /// `allow-0rtt`.
+    pub(crate) early: Use,
 }
 
 /// Whether a session is taken up again by later connections (`ssl-reuse`).
@@ -39,8 +42,16 @@ pub enum SessionReuse {
 /// Begins the sessions with one server.
 #[derive(Debug)]
 pub struct Connector {
-    config: ArcSwap<ClientConfig>,
+    configs: ArcSwap<Configs>,
     reuse: SessionReuse,
+}
+
+/// The library's settings for sessions, which share what is remembered of earlier ones.
+#[derive(Clone, Debug)]
+struct Configs {
+    config: Arc<ClientConfig>,
+    /// For those in which something is sent before the end of the handshake.
+    early: Option<Arc<ClientConfig>>,
 }
 
 impl SessionReuse {
@@ -49,6 +60,17 @@ impl SessionReuse {
             Self::On => Resumption::in_memory_sessions(NAMES),
             Self::Off => Resumption::disabled(),
         }
+    }
+}
+
+impl Configs {
+    fn new(config: ClientConfig, early: Use) -> Self {
+        let early = (early == Use::Yes).then(|| {
+            let mut early = config.clone();
+            early.enable_early_data = true;
+            Arc::new(early)
+        });
+        Self { config: Arc::new(config), early }
     }
 }
 
@@ -74,24 +96,44 @@ impl Connector {
         };
         config.alpn_protocols = terms.profile.protocol_list();
         config.resumption = terms.reuse.resumption();
-        Ok(Self { config: ArcSwap::from_pointee(config), reuse: terms.reuse })
+        let configs = Configs::new(config, terms.early);
+        Ok(Self { configs: ArcSwap::from_pointee(configs), reuse: terms.reuse })
     }
 
     /// Shows another certificate from now on. Sessions in which the old one was shown are not taken up again.
     pub(crate) fn show(&self, certificate: &Certificate) {
-        let mut config = ClientConfig::clone(&self.config.load());
+        let configs = self.configs.load();
+        let mut config = ClientConfig::clone(&configs.config);
         let key = certificate.key.clone();
         config.client_auth_cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(key));
         config.resumption = self.reuse.resumption();
-        self.config.store(Arc::new(config));
+        let early = if configs.early.is_some() { Use::Yes } else { Use::No };
+        self.configs.store(Arc::new(Configs::new(config, early)));
     }
 
     /// Begins a session; the server is told the name that is wanted, if there is one.
     pub fn connect(&self, name: Option<&[u8]>) -> Result<Session, Fault> {
-        let name = name.and_then(|n| std::str::from_utf8(n).ok());
-        let name = name.and_then(|n| ServerName::try_from(n.to_owned()).ok());
-        // Addresses are not sent as names.
-        let nobody = || ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0; 4])));
-        Session::connect(self.config.load_full(), name.unwrap_or_else(nobody))
+        Session::connect(self.configs.load().config.clone(), server_name(name))
     }
+
+    /// Whether servers may be sent something before the end of the handshake (`allow-0rtt`).
+    pub fn goes_ahead(&self) -> bool {
+        self.configs.load().early.is_some()
+    }
+
+    /// The same as `connect`; what is sent first goes before the end of the handshake if the server allowed that in an
+    /// earlier session.
+    pub fn connect_ahead(&self, name: Option<&[u8]>) -> Result<Session, Fault> {
+        let Some(early) = self.configs.load().early.clone() else { return self.connect(name) };
+        let mut session = Session::connect(early, server_name(name))?;
+        session.send_early();
+        Ok(session)
+    }
+}
+
+fn server_name(name: Option<&[u8]>) -> ServerName<'static> {
+    let name = name.and_then(|n| std::str::from_utf8(n).ok());
+    let name = name.and_then(|n| ServerName::try_from(n.to_owned()).ok());
+    // Addresses are not sent as names.
+    name.unwrap_or_else(|| ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0; 4]))))
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use lang::arg::{ArgKind, Args, Signature};
 use lang::expr::{Cursor, Fetch, FetchFn, Fetched, Values};
 use lang::facts::Scene;
-use lang::tls_facts::{Offer, Resumption, TlsFacts, Verification};
+use lang::tls_facts::{EarlyData, Offer, Resumption, TlsFacts, Verification};
 use lang::{Contexts, Sample, Type};
 
 use crate::names;
@@ -210,12 +210,18 @@ pub static FETCHES: &[Fetch] = &[
     fetch("ssl_fc_curve", Type::Str, CLIENT, |s, _, c| of(client(s), c, |t| text(t.group))),
     fetch("ssl_fc_ecformats_bin", Type::Str, CLIENT, |s, _, c| of_offer(s, c, |o| Some(bytes(&o.formats)))),
     offered("ssl_fc_eclist_bin", Type::Str, |s, a, c| list(s, a, c, |o| &o.groups)),
+    fetch("ssl_fc_early_rcvd", Type::Bool, CLIENT, |s, _, c| {
+        single(c, || Some(Sample::Bool(client(s).is_some_and(|t| t.early != EarlyData::None))))
+    }),
     fetch("ssl_fc_err", Type::Int, CLIENT, |s, _, c| of(client(s), c, error)),
     fetch("ssl_fc_err_str", Type::Str, CLIENT, |s, _, c| of(client(s), c, error_text)),
     offered("ssl_fc_extlist_bin", Type::Str, |s, a, c| list(s, a, c, |o| &o.extensions)),
     fetch("ssl_fc_has_crt", Type::Bool, CLIENT, |s, _, c| {
         let shown = |t: &TlsFacts| !t.peer.is_empty() && t.resumption == Resumption::New;
         of(client(s), c, |t| t.error.is_none().then(|| Sample::Bool(shown(t))))
+    }),
+    fetch("ssl_fc_has_early", Type::Bool, CLIENT, |s, _, c| {
+        of(client(s), c, |t| Some(Sample::Bool(t.early == EarlyData::Pending)))
     }),
     fetch("ssl_fc_has_sni", Type::Bool, CLIENT, |s, _, c| {
         of(client(s), c, |t| Some(Sample::Bool(t.name.is_some())))

@@ -41,7 +41,7 @@ pub use names::Version;
 pub use profile::Profile;
 pub use session::Session;
 pub use settings::{
-    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, Named, SERVER_OPTIONS, ServerSettings, Use,
+    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, EarlyRoom, Named, SERVER_OPTIONS, ServerSettings, Use,
 };
 pub use store::{Expired, Numbers, Refused, SniWanted, Store};
 pub use verify::{Authorities, Verify};

@@ -45,7 +45,7 @@ impl Profile {
         }
     }
 
-    fn allows(&self, version: Version) -> bool {
+    pub(crate) fn allows(&self, version: Version) -> bool {
         let (min, max) = (self.min.unwrap_or(Version::Tls12), self.max.unwrap_or(Version::Tls13));
         (min..=max).contains(&version) && !self.banned.contains(&version)
     }
@@ -105,6 +105,11 @@ pub(crate) fn protocols(list: &str) -> Result<Vec<Box<[u8]>>, String> {
         return Err("'h2' alone cannot be offered: this version does not support HTTP/2".to_owned());
     }
     Ok(offered)
+}
+
+/// What HTTP is called, for lines that do not say.
+pub(crate) fn usual_protocols() -> Vec<Box<[u8]>> {
+    vec![b"http/1.1".as_slice().into()]
 }
 
 #[cfg(test)]

@@ -61,6 +61,8 @@ pub struct BindSettings {
     pub(crate) order: Option<Order>,
     /// `tls-ticket-keys`.
     pub(crate) ticket_keys: Option<Arc<TicketKeys>>,
+    /// `allow-0rtt`.
+    pub(crate) early: Use,
     /// What was made of all this once the whole configuration was read.
     pub acceptor: Option<Arc<Acceptor>>,
 }
@@ -88,6 +90,8 @@ pub struct ServerSettings {
     pub(crate) host: Option<Box<str>>,
     pub(crate) certificate: Option<Named>,
     pub(crate) reuse: SessionReuse,
+    /// `allow-0rtt`.
+    pub(crate) early: Use,
     /// `check-ssl`, `no-check-ssl`.
     pub checks: CheckUse,
     /// `check-sni`: the name that the server is told by checks.
@@ -149,6 +153,17 @@ pub(crate) struct Defaults {
     pub(crate) lifetime: Option<u32>,
 }
 
+/// How much is taken of what clients send before the end of the handshake: what fits into a buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct EarlyRoom(pub u32);
+
+impl Default for EarlyRoom {
+    fn default() -> Self {
+        Self(15 * 1024)
+    }
+}
+
+impl Setting for EarlyRoom {}
 impl Setting for BindSettings {}
 impl Setting for ServerSettings {}
 impl Setting for Defaults {}
@@ -192,6 +207,7 @@ macro_rules! set {
 
 /// The options of `bind` lines.
 pub static BIND_OPTIONS: &[BindOption] = &[
+    bind("allow-0rtt", 0, set!(BindSettings, early = Use::Yes)),
     bind("alpn", 1, protocols::<BindSettings>),
     bind("ca-file", 1, |cx| {
         let authorities = authorities(cx)?;
@@ -261,6 +277,7 @@ pub static BIND_OPTIONS: &[BindOption] = &[
 
 /// The options of `server` lines.
 pub static SERVER_OPTIONS: &[ServerOption] = &[
+    server("allow-0rtt", 0, set!(ServerSettings, early = Use::Yes)),
     server("alpn", 1, protocols::<ServerSettings>),
     server("ca-file", 1, |cx| {
         let authorities = authorities(cx)?;
