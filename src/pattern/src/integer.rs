@@ -94,7 +94,8 @@ pub fn plain_versions(word: &[u8]) -> Vec<u8> {
         }
     };
     let read = || {
-        let parts: Option<Vec<String>> = std::str::from_utf8(word).ok()?.splitn(2, [':', '-']).map(one).collect();
+        let parts: Option<Vec<String>> =
+            std::str::from_utf8(word).ok()?.splitn(2, [':', '-']).map(one).collect();
         Some(parts?.join(":").into_bytes())
     };
     read().unwrap_or_else(|| word.to_vec())

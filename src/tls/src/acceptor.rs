@@ -18,6 +18,7 @@ use crate::pki::error::Ignored;
 use crate::profile::Profile;
 use crate::session::Session;
 use crate::settings::Use;
+use crate::sigalgs::Presenting;
 use crate::tickets::{TicketKeys, Ticketer};
 use crate::verify::{OfClients, Verify};
 
@@ -200,7 +201,8 @@ impl Terms {
             return Err("'verify' : needs 'ca-file'".to_owned());
         }
         let algorithms = self.profile.provider()?.signature_verification_algorithms;
-        Ok(Some(Arc::new(OfClients { trust, verify: self.verify, ignored, names, algorithms })))
+        let signatures = self.profile.signatures_of_clients().cloned();
+        Ok(Some(Arc::new(OfClients { trust, verify: self.verify, ignored, names, algorithms, signatures })))
     }
 
     fn config(
@@ -217,7 +219,10 @@ impl Terms {
             None => builder.with_no_client_auth(),
             Some(verifier) => builder.with_client_cert_verifier(verifier),
         };
-        let mut config = builder.with_cert_resolver(resolver);
+        let mut config = match self.profile.signatures.clone() {
+            None => builder.with_cert_resolver(resolver),
+            Some(schemes) => builder.with_cert_resolver(Arc::new(Presenting { resolver, schemes })),
+        };
         config.ignore_client_order = self.order == Order::Own;
         config.session_storage = match self.cache {
             0 => Arc::new(NoServerSessionStorage {}),

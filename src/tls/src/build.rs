@@ -223,7 +223,7 @@ fn terms(
     store: &Store,
 ) -> Result<acceptor::Terms, String> {
     Ok(acceptor::Terms {
-        profile: settings.profile.or(&defaults.bind),
+        profile: settings.profile.or(settings.defaults.as_ref().unwrap_or(&defaults.bind)),
         verify: settings.verify.unwrap_or(Verify::None),
         clients: clients(settings, store)?,
         strictness: settings.strictness.unwrap_or(defaults.bind_strictness),
@@ -315,7 +315,7 @@ fn connector(settings: &ServerSettings, defaults: &Defaults, store: &Store) -> R
     };
     let certificate = settings.certificate.as_ref().map(|named| shown(named, defaults, store));
     let terms = connector::Terms {
-        profile: settings.profile.or(&defaults.server),
+        profile: settings.profile.or(settings.defaults.as_ref().unwrap_or(&defaults.server)),
         trust,
         host: settings.host.clone(),
         certificate: certificate.transpose()?,

@@ -13,6 +13,7 @@ use crate::pki::chain::Trust;
 use crate::profile::Profile;
 use crate::session::Session;
 use crate::settings::Use;
+use crate::sigalgs::{self, Schemes};
 use crate::verify::OfServers;
 
 /// What is decided for one server.
@@ -44,6 +45,8 @@ pub enum SessionReuse {
 pub struct Connector {
     configs: ArcSwap<Configs>,
     reuse: SessionReuse,
+    /// What this side signs with.
+    signs: Option<Schemes>,
 }
 
 /// The library's settings for sessions, which share what is remembered of earlier ones.
@@ -81,7 +84,9 @@ impl Connector {
     pub(crate) fn new(terms: Terms) -> Result<Self, String> {
         let provider = terms.profile.provider()?;
         let algorithms = provider.signature_verification_algorithms;
-        let verifier = OfServers { trust: terms.trust, host: terms.host, algorithms };
+        let signatures = terms.profile.signatures.clone();
+        let verifier = OfServers { trust: terms.trust, host: terms.host, algorithms, signatures };
+        let signs = terms.profile.signatures_of_clients().cloned();
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&terms.profile.versions()?)
             .map_err(|e| e.to_string())?
@@ -90,22 +95,20 @@ impl Connector {
         let mut config = match terms.certificate {
             None => builder.with_no_client_auth(),
             Some(certificate) => {
-                let key = certificate.key.clone();
-                builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(key)))
+                builder.with_client_cert_resolver(sigalgs::showing(&certificate.key, signs.as_ref()))
             }
         };
         config.alpn_protocols = terms.profile.protocol_list();
         config.resumption = terms.reuse.resumption();
         let configs = Configs::new(config, terms.early);
-        Ok(Self { configs: ArcSwap::from_pointee(configs), reuse: terms.reuse })
+        Ok(Self { configs: ArcSwap::from_pointee(configs), reuse: terms.reuse, signs })
     }
 
     /// Shows another certificate from now on. Sessions in which the old one was shown are not taken up again.
     pub(crate) fn show(&self, certificate: &Certificate) {
         let configs = self.configs.load();
         let mut config = ClientConfig::clone(&configs.config);
-        let key = certificate.key.clone();
-        config.client_auth_cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(key));
+        config.client_auth_cert_resolver = sigalgs::showing(&certificate.key, self.signs.as_ref());
         config.resumption = self.reuse.resumption();
         let early = if configs.early.is_some() { Use::Yes } else { Use::No };
         self.configs.store(Arc::new(Configs::new(config, early)));

@@ -21,6 +21,7 @@ mod pki;
 mod profile;
 mod session;
 mod settings;
+mod sigalgs;
 mod store;
 mod tickets;
 mod verify;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::names::Version;
 use crate::profile::{self, Profile};
 use crate::settings::Use;
+use crate::sigalgs::Schemes;
 use crate::verify::{Authorities, Verify};
 
 /// A line.
@@ -108,6 +109,8 @@ const SHOWN: &[&str] = &[
     "ciphersuites",
     "curves",
     "ecdhe",
+    "client-sigalgs",
+    "sigalgs",
     "ssl-min-ver",
     "ssl-max-ver",
 ];
@@ -228,6 +231,10 @@ impl Options {
             "ciphers" => self.profile.ciphers = Some(take()?.into()),
             "ciphersuites" => self.profile.suites = Some(take()?.into()),
             "curves" => self.profile.curves = Some(take()?.into()),
+            "client-sigalgs" => {
+                self.profile.client_signatures = Some(Schemes::parse(take()?).map_err(about)?);
+            }
+            "sigalgs" => self.profile.signatures = Some(Schemes::parse(take()?).map_err(about)?),
             "ssl-min-ver" => self.profile.min = Some(version(take()?)?),
             "ssl-max-ver" => self.profile.max = Some(version(take()?)?),
             "verify" => self.verify = Some(Verify::of_clients_named(take()?).map_err(about)?),

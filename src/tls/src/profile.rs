@@ -7,6 +7,7 @@ use rustls::SupportedProtocolVersion;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 use crate::names::{self, Version};
+use crate::sigalgs::Schemes;
 
 /// What a line allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,10 @@ pub struct Profile {
     pub curves: Option<Box<str>>,
     /// `alpn`; empty for none at all.
     pub protocols: Option<Vec<Box<[u8]>>>,
+    /// `sigalgs`.
+    pub(crate) signatures: Option<Schemes>,
+    /// `client-sigalgs`.
+    pub(crate) client_signatures: Option<Schemes>,
     /// `tls-tickets`, `no-tls-tickets`.
     pub tickets: Option<Switch>,
 }
@@ -41,6 +46,8 @@ impl Profile {
             suites: self.suites.clone().or_else(|| other.suites.clone()),
             curves: self.curves.clone().or_else(|| other.curves.clone()),
             protocols: self.protocols.clone().or_else(|| other.protocols.clone()),
+            signatures: self.signatures.clone().or_else(|| other.signatures.clone()),
+            client_signatures: self.client_signatures.clone().or_else(|| other.client_signatures.clone()),
             tickets: self.tickets.or(other.tickets),
         }
     }
@@ -86,6 +93,11 @@ impl Profile {
             }
         }
         Ok(Arc::new(provider))
+    }
+
+    /// What clients sign with.
+    pub(crate) fn signatures_of_clients(&self) -> Option<&Schemes> {
+        self.client_signatures.as_ref().or(self.signatures.as_ref())
     }
 
     /// The application protocols in the library's form.
