@@ -316,6 +316,7 @@ pub(crate) const GLOBAL: &[Words] = &[
     words("tune.sndbuf.server", "65536", "x"),
     words("tune.ssl.cachesize", "10", "x"),
     words("tune.ssl.capture-buffer-size", "100", "x"),
+    words("tune.ssl.keylog", "on", "x"),
     words("tune.ssl.lifetime", "10s", "x"),
     words("tune.takeover-other-tg-connections", "none", "x"),
     words("tune.vars.global-max-size", "100000", "x"),

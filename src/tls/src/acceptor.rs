@@ -17,6 +17,7 @@ use crate::pki::chain::Trust;
 use crate::pki::error::Ignored;
 use crate::profile::Profile;
 use crate::session::Session;
+use crate::session::secrets::Keeping;
 use crate::settings::Use;
 use crate::sigalgs::Presenting;
 use crate::tickets::{TicketKeys, Ticketer};
@@ -43,6 +44,8 @@ pub(crate) struct Terms {
     pub(crate) early: Use,
     /// How much of it.
     pub(crate) early_room: u32,
+    /// Which secrets are kept.
+    pub(crate) secrets: Keeping,
 }
 
 /// What certificates of clients are held against.
@@ -155,6 +158,9 @@ impl Acceptor {
         if let Ok(session) = &mut begun {
             session.keep(offer, configs.again.as_ref());
             configs.expect_early(session, &hello);
+            if self.terms.secrets != Keeping::Nothing {
+                session.keep_secrets();
+            }
         }
         Some(begun)
     }
@@ -223,6 +229,9 @@ impl Terms {
             None => builder.with_cert_resolver(resolver),
             Some(schemes) => builder.with_cert_resolver(Arc::new(Presenting { resolver, schemes })),
         };
+        if self.secrets != Keeping::Nothing {
+            config.key_log = self.secrets.tap();
+        }
         config.ignore_client_order = self.order == Order::Own;
         config.session_storage = match self.cache {
             0 => Arc::new(NoServerSessionStorage {}),

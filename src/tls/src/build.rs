@@ -15,6 +15,7 @@ use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
 use crate::pki::chain::Trust;
 use crate::pki::store::Store as AuthorityStore;
 use crate::profile;
+use crate::session::secrets::Keeping;
 use crate::settings::{
     BindSettings, CaNames, CheckUse, Defaults, EarlyRoom, Named, Naming, ServerSettings, Source, Use,
 };
@@ -45,8 +46,8 @@ struct Gathered {
     lists: Vec<Name>,
 }
 
-fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
-    let (defaults, room): (Defaults, EarlyRoom) = (draft.global(), draft.global());
+fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnostics) {
+    let (defaults, room): (Defaults, EarlyRoom) = (defaults_of(draft, registry), draft.global());
     let store = draft.global.get_mut::<Shared>().0.clone();
     let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
     store.settle(Bases { certificates, authorities }, defaults.extras);
@@ -95,6 +96,17 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
             Err(why) => diagnostics.alert_at(&bind.place, title(&bind.written, &why)),
         }
     }
+}
+
+/// What is said for all lines, and what fetches need.
+fn defaults_of(draft: &Draft, registry: &Registry) -> Defaults {
+    let mut defaults: Defaults = draft.global();
+    if lang::Wishes(registry.wishes()).contains(lang::Wishes::TLS_SECRETS)
+        && defaults.secrets == Keeping::Nothing
+    {
+        defaults.secrets = Keeping::Greetings;
+    }
+    defaults
 }
 
 fn title(written: &str, why: &str) -> String {
@@ -234,6 +246,7 @@ fn terms(
         ticket_keys: settings.ticket_keys.clone(),
         early: settings.early,
         early_room: room.0,
+        secrets: defaults.secrets,
     })
 }
 
@@ -272,8 +285,8 @@ pub struct ConnectorMaker {
 
 impl ConnectorMaker {
     /// By what a configuration says for all servers.
-    pub fn of(draft: &Draft) -> Self {
-        Self { defaults: draft.global(), store: Store::of(draft) }
+    pub fn of(draft: &Draft, registry: &Registry) -> Self {
+        Self { defaults: defaults_of(draft, registry), store: Store::of(draft) }
     }
 
     /// Completes a server's settings, where its connections are encrypted.
@@ -321,6 +334,7 @@ fn connector(settings: &ServerSettings, defaults: &Defaults, store: &Store) -> R
         certificate: certificate.transpose()?,
         reuse: settings.reuse,
         early: settings.early,
+        secrets: defaults.secrets,
     };
     Connector::new(terms)
 }

@@ -12,6 +12,7 @@ use crate::fault::Fault;
 use crate::pki::chain::Trust;
 use crate::profile::Profile;
 use crate::session::Session;
+use crate::session::secrets::Keeping;
 use crate::settings::Use;
 use crate::sigalgs::{self, Schemes};
 use crate::verify::OfServers;
@@ -28,6 +29,8 @@ pub(crate) struct Terms {
     pub(crate) reuse: SessionReuse,
     /// `allow-0rtt`.
     pub(crate) early: Use,
+    /// Which secrets are kept.
+    pub(crate) secrets: Keeping,
 }
 
 /// Whether a session is taken up again by later connections (`ssl-reuse`).
@@ -47,6 +50,7 @@ pub struct Connector {
     reuse: SessionReuse,
     /// What this side signs with.
     signs: Option<Schemes>,
+    secrets: Keeping,
 }
 
 /// The library's settings for sessions, which share what is remembered of earlier ones.
@@ -100,8 +104,16 @@ impl Connector {
         };
         config.alpn_protocols = terms.profile.protocol_list();
         config.resumption = terms.reuse.resumption();
+        if terms.secrets != Keeping::Nothing {
+            config.key_log = terms.secrets.tap();
+        }
         let configs = Configs::new(config, terms.early);
-        Ok(Self { configs: ArcSwap::from_pointee(configs), reuse: terms.reuse, signs })
+        Ok(Self {
+            configs: ArcSwap::from_pointee(configs),
+            reuse: terms.reuse,
+            signs,
+            secrets: terms.secrets,
+        })
     }
 
     /// Shows another certificate from now on. Sessions in which the old one was shown are not taken up again.
@@ -116,7 +128,7 @@ impl Connector {
 
     /// Begins a session; the server is told the name that is wanted, if there is one.
     pub fn connect(&self, name: Option<&[u8]>) -> Result<Session, Fault> {
-        Session::connect(self.configs.load().config.clone(), server_name(name))
+        self.begin(self.configs.load().config.clone(), name)
     }
 
     /// Whether servers may be sent something before the end of the handshake (`allow-0rtt`).
@@ -128,8 +140,16 @@ impl Connector {
     /// earlier session.
     pub fn connect_ahead(&self, name: Option<&[u8]>) -> Result<Session, Fault> {
         let Some(early) = self.configs.load().early.clone() else { return self.connect(name) };
-        let mut session = Session::connect(early, server_name(name))?;
+        let mut session = self.begin(early, name)?;
         session.send_early();
+        Ok(session)
+    }
+
+    fn begin(&self, config: Arc<ClientConfig>, name: Option<&[u8]>) -> Result<Session, Fault> {
+        let mut session = Session::connect(config, server_name(name))?;
+        if self.secrets != Keeping::Nothing {
+            session.keep_secrets();
+        }
         Ok(session)
     }
 }

@@ -11,10 +11,10 @@ use lang::{Contexts, Sample, Type};
 use crate::names;
 use crate::x509::{Read, Whose};
 
-const CLIENT: Contexts = Contexts::of(".YYYYYYYYYYYYYYYYYY...");
-const SERVER: Contexts = Contexts::of("...........YYYYYYYYY..");
+pub(crate) const CLIENT: Contexts = Contexts::of(".YYYYYYYYYYYYYYYYYY...");
+pub(crate) const SERVER: Contexts = Contexts::of("...........YYYYYYYYY..");
 
-const fn fetch(name: &'static str, out: Type, contexts: Contexts, eval: FetchFn) -> Fetch {
+pub(crate) const fn fetch(name: &'static str, out: Type, contexts: Contexts, eval: FetchFn) -> Fetch {
     Fetch { name, args: Signature::NONE, out, contexts, manual: "7.3.4", values: Values::One, eval }
 }
 
@@ -241,15 +241,15 @@ pub static FETCHES: &[Fetch] = &[
     fetch("ssl_s_der", Type::Bin, SERVER, |s, _, c| of(server(s), c, peer)),
 ];
 
-fn client<'a>(scene: &Scene<'a>) -> Option<&'a TlsFacts> {
+pub(crate) fn client<'a>(scene: &Scene<'a>) -> Option<&'a TlsFacts> {
     scene.session.tls.tls()
 }
 
-fn server<'a>(scene: &Scene<'a>) -> Option<&'a TlsFacts> {
+pub(crate) fn server<'a>(scene: &Scene<'a>) -> Option<&'a TlsFacts> {
     scene.stream?.server_tls.tls()
 }
 
-fn single<'a>(cursor: Cursor, value: impl FnOnce() -> Option<Sample<'a>>) -> Fetched<'a> {
+pub(crate) fn single<'a>(cursor: Cursor, value: impl FnOnce() -> Option<Sample<'a>>) -> Fetched<'a> {
     match cursor {
         Cursor::Single | Cursor::Nth(0) => value().into(),
         Cursor::Nth(_) => Fetched::Absent,

@@ -19,6 +19,7 @@ mod memory;
 mod names;
 mod pki;
 mod profile;
+mod secret_fetches;
 mod session;
 mod settings;
 mod sigalgs;
@@ -40,6 +41,7 @@ pub use figures::{Figures, figures};
 pub use hello::{Hello, Opening};
 pub use names::Version;
 pub use profile::Profile;
+pub use secret_fetches::SECRET_FETCHES;
 pub use session::Session;
 pub use settings::{
     BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, EarlyRoom, Named, SERVER_OPTIONS, ServerSettings, Use,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use base::buffer::Buffer;
-use lang::tls_facts::{Offer, Resumption, TlsFacts, Verification};
+use lang::tls_facts::{Offer, Resumption, Secrets, TlsFacts, Verification};
 use net::{More, Socket};
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
@@ -25,6 +25,7 @@ use crate::verify::{self, OfClients, Outcome};
 use early::{Early, Side};
 
 mod early;
+pub(crate) mod secrets;
 
 /// What is read at once at least: one record of the largest size with its header and tag.
 const RECORD_ROOM: usize = 16 * 1024 + 4096;
@@ -71,6 +72,8 @@ struct Known {
     again: Option<Arc<OfClients>>,
     /// How it stands with what comes before the end of the handshake.
     early: Early,
+    /// Its secrets, where they are kept.
+    secrets: Option<Secrets>,
 }
 
 enum Core {
@@ -154,6 +157,13 @@ impl Session {
             let known = self.0.known.get_or_insert_default();
             (known.offer, known.again) = (offer, again.cloned());
         }
+    }
+
+    /// Keeps the secrets, and what both sides say before there are any.
+    pub(crate) fn keep_secrets(&mut self) {
+        let secrets = self.0.known.get_or_insert_default().secrets.insert(Secrets::default());
+        // A session that goes back to an earlier one has some from the beginning.
+        secrets::take_logged(secrets);
     }
 
     fn new(core: Core, name: Option<Box<str>>, own: Option<Arc<Certificate>>) -> Self {
@@ -333,6 +343,7 @@ impl Inner {
             resumption: resumed,
             peer: self.peer(),
             early: self.early_data(),
+            secrets: self.known.as_ref().and_then(|k| k.secrets.clone()).map(Arc::new),
             error: None,
             offer: self.known.as_ref().and_then(|k| k.offer.clone()).map(Box::new),
             verification: self.verification(resumed),
@@ -428,6 +439,12 @@ impl Inner {
         let handshaking = self.core.is_handshaking();
         let Self { core, incoming, plain, outgoing, input, known, .. } = self;
         let mut sink = Sink { into, plain };
+        if let Some(secrets) = secrets_of(known, handshaking)
+            && matches!(core, Core::Client(_))
+        {
+            secrets::look_at_greeting(secrets, incoming.data());
+        }
+        let sent = outgoing.len();
         let early = known.as_mut().map(|known| &mut known.early);
         let (discard, step) = match core {
             Core::Server(core) => {
@@ -440,6 +457,12 @@ impl Inner {
             }
         };
         incoming.consume(discard);
+        if let Some(secrets) = secrets_of(known, handshaking) {
+            secrets::take_logged(secrets);
+            if let (Core::Server(_), Some(sent)) = (&core, outgoing.data().get(sent..)) {
+                secrets::look_at_greeting(secrets, sent);
+            }
+        }
         if let Some(known) = known.as_mut().filter(|_| handshaking && core.is_handshaking()) {
             let rejected = known.early.rejected(incoming.data());
             incoming.consume(rejected);
@@ -503,6 +526,11 @@ impl Core {
     fn is_handshaking(&self) -> bool {
         self.common().is_handshaking()
     }
+}
+
+/// The secrets of a session that gets new ones.
+fn secrets_of(known: &mut Option<Box<Known>>, handshaking: bool) -> Option<&mut Secrets> {
+    known.as_mut().filter(|_| handshaking)?.secrets.as_mut()
 }
 
 /// Where content goes.

@@ -16,6 +16,7 @@ use crate::line;
 use crate::names::Version;
 use crate::pki::error::Ignored;
 use crate::profile::{self, Profile};
+use crate::session::secrets::Keeping;
 use crate::sigalgs::Schemes;
 use crate::tickets::{TicketFiles, TicketKeys};
 use crate::verify::{Authorities, Verify};
@@ -156,6 +157,8 @@ pub(crate) struct Defaults {
     pub(crate) capture: usize,
     /// `tune.ssl.lifetime`, in seconds.
     pub(crate) lifetime: Option<u32>,
+    /// `tune.ssl.keylog`, or what fetches make of it.
+    pub(crate) secrets: Keeping,
 }
 
 /// How much is taken of what clients send before the end of the handshake: what fits into a buffer.
@@ -531,6 +534,11 @@ pub static DIRECTIVES: &[Directive] = &[
     global("tune.ssl.cachesize", Arity::Exactly(1), |s| {
         let size = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<Defaults>().cache = Some(size as usize);
+        Ok(())
+    }),
+    global("tune.ssl.keylog", Arity::Exactly(1), |s| {
+        let keeping = if s.switch(0)?.is_on() { Keeping::All } else { Keeping::Nothing };
+        s.slot::<Defaults>().secrets = keeping;
         Ok(())
     }),
     global("tune.ssl.lifetime", Arity::Exactly(1), |s| {

@@ -11,6 +11,7 @@ use crate::certificate::{Beside, Extras, Files, LoadError, Parts};
 use crate::connector::{self, Connector, SessionReuse};
 use crate::directory::{Directory, Presented, Strictness};
 use crate::profile::Profile;
+use crate::session::secrets::Keeping;
 use crate::settings::Use;
 use crate::verify::Verify;
 
@@ -72,6 +73,7 @@ fn terms(profile: Profile, strictness: Strictness) -> acceptor::Terms {
         ticket_keys: None,
         early: Use::No,
         early_room: 15_360,
+        secrets: Keeping::Nothing,
     }
 }
 
@@ -95,6 +97,7 @@ fn connector(profile: Profile) -> Connector {
         certificate: None,
         reuse: SessionReuse::On,
         early: Use::Yes,
+        secrets: Keeping::Nothing,
     };
     Connector::new(terms).unwrap()
 }
