@@ -255,6 +255,7 @@ impl Connected<'_> {
             }
             Err(inspect::Stop::Fault) => (Cause::Internal, Phase::Data),
             Err(inspect::Stop::Silence) => (Cause::ServerTimeout, Phase::Data),
+            Err(inspect::Stop::Broken) => (Cause::ServerAbort, Phase::Data),
         };
         story.facts.status = story.response.status.0;
         story.facts.timers.response = Tick::NEVER;

@@ -55,6 +55,9 @@ impl From<inspect::Stop> for Stop {
             inspect::Stop::Silence => {
                 Self::Client(Failure::new(408, Termination::new(Cause::ClientTimeout, Phase::Request)))
             }
+            inspect::Stop::Broken => {
+                Self::Client(Failure::silent(Termination::new(Cause::ClientAbort, Phase::Request)))
+            }
         }
     }
 }
