@@ -19,9 +19,12 @@ mod memory;
 mod names;
 mod pki;
 mod profile;
+mod secret_fetches;
 mod session;
 mod settings;
+mod sigalgs;
 mod store;
+mod tickets;
 mod verify;
 mod x509;
 
@@ -38,9 +41,10 @@ pub use figures::{Figures, figures};
 pub use hello::{Hello, Opening};
 pub use names::Version;
 pub use profile::Profile;
+pub use secret_fetches::SECRET_FETCHES;
 pub use session::Session;
 pub use settings::{
-    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, Named, SERVER_OPTIONS, ServerSettings, Use,
+    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, EarlyRoom, Named, SERVER_OPTIONS, ServerSettings, Use,
 };
 pub use store::{Expired, Numbers, Refused, SniWanted, Store};
 pub use verify::{Authorities, Verify};

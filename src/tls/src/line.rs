@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::names::Version;
 use crate::profile::{self, Profile};
+use crate::settings::Use;
+use crate::sigalgs::Schemes;
 use crate::verify::{Authorities, Verify};
 
 /// A line.
@@ -28,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) profile: Profile,
     pub(crate) verify: Option<Verify>,
     pub(crate) authorities: Option<Authorities>,
+    /// `allow-0rtt`.
+    pub(crate) early: Use,
     /// The options with their values, as they are written.
     written: Vec<(&'static str, Box<str>)>,
 }
@@ -105,6 +109,8 @@ const SHOWN: &[&str] = &[
     "ciphersuites",
     "curves",
     "ecdhe",
+    "client-sigalgs",
+    "sigalgs",
     "ssl-min-ver",
     "ssl-max-ver",
 ];
@@ -225,11 +231,14 @@ impl Options {
             "ciphers" => self.profile.ciphers = Some(take()?.into()),
             "ciphersuites" => self.profile.suites = Some(take()?.into()),
             "curves" => self.profile.curves = Some(take()?.into()),
+            "client-sigalgs" => {
+                self.profile.client_signatures = Some(Schemes::parse(take()?).map_err(about)?);
+            }
+            "sigalgs" => self.profile.signatures = Some(Schemes::parse(take()?).map_err(about)?),
             "ssl-min-ver" => self.profile.min = Some(version(take()?)?),
             "ssl-max-ver" => self.profile.max = Some(version(take()?)?),
             "verify" => self.verify = Some(Verify::of_clients_named(take()?).map_err(about)?),
-            // No early data is taken, which clients have to expect.
-            "allow-0rtt" => {}
+            "allow-0rtt" => self.early = Use::Yes,
             // Extensions of old.
             _ => drop(take()?),
         }

@@ -5,6 +5,7 @@
 
 mod lists;
 mod show;
+mod tickets;
 mod transaction;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ use crate::connector::Connector;
 use crate::directory::{Directory, Presented};
 use crate::line::{Line, Meaning, Names, Options, Standing};
 use crate::pki;
+use crate::settings::Use;
+use crate::tickets::TicketFiles;
 use crate::verify::{Authorities, Verify};
 
 pub use show::{Expired, Numbers, SniWanted};
@@ -44,6 +47,7 @@ struct State {
     /// Where relative names are looked for.
     bases: Bases,
     extras: Extras,
+    tickets: TicketFiles,
 }
 
 /// Where relative names are looked for.
@@ -337,6 +341,9 @@ impl Listener {
         let mut terms = self.acceptor.terms().clone();
         terms.profile = options.profile.or(&terms.profile);
         terms.verify = options.verify.unwrap_or(terms.verify);
+        if options.early == Use::Yes {
+            terms.early = Use::Yes;
+        }
         if let Some(which) = &options.authorities {
             let told = authorities.get(which).cloned();
             terms.clients.names = told.iter().flat_map(|store| store.names()).collect();
