@@ -285,6 +285,8 @@ pub(crate) const GLOBAL: &[Words] = &[
     words("tune.events.max-events-at-once", "10", "x"),
     words("tune.fail-alloc", "1", "x"),
     words("tune.fd.edge-triggered", "on", "none"),
+    words("tune.http.cookielen", "63", "x"),
+    words("tune.http.logurilen", "1024", "x"),
     words("tune.http.maxhdr", "101", "x"),
     words("tune.idle-pool.shared", "on", "none"),
     words("tune.idletimer", "1000", "x"),
