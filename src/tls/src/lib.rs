@@ -19,6 +19,7 @@ mod memory;
 mod names;
 mod pki;
 mod profile;
+mod records;
 mod secret_fetches;
 mod session;
 mod settings;
