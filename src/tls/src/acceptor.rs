@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use config::directive::Switch;
+use rustls::ServerConfig;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{DistinguishedName, ServerConfig};
 
 use crate::directory::{Directory, Presented, Strictness};
 use crate::fault::Fault;
@@ -16,6 +16,8 @@ use crate::pki::chain::Trust;
 use crate::pki::error::Ignored;
 use crate::profile::Profile;
 use crate::session::Session;
+use crate::settings::CaNames;
+use crate::store::TrustFiles;
 use crate::verify::{OfClients, Verify};
 
 /// What is decided for one listener, or for the sessions with one line of a list.
@@ -36,11 +38,11 @@ pub(crate) struct Terms {
 /// What certificates of clients are held against.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clients {
-    pub(crate) trust: Trust,
+    pub(crate) files: TrustFiles,
     /// What is passed over: of their own certificates, and of authorities.
     pub(crate) ignored: (Ignored, Ignored),
-    /// The names of authorities that clients are told.
-    pub(crate) names: Vec<DistinguishedName>,
+    /// Whether clients are told the names of authorities.
+    pub(crate) told: CaNames,
 }
 
 /// Whose preference counts when both sides have several suites in common.
@@ -56,7 +58,7 @@ pub enum Order {
 /// Begins the sessions of one listener.
 pub struct Acceptor {
     terms: Terms,
-    configs: Configs,
+    configs: ArcSwap<Configs>,
     resolver: Arc<Resolver>,
 }
 
@@ -97,10 +99,10 @@ impl ResolvesServerCert for Resolver {
 
 impl Acceptor {
     /// Makes what a listener needs, for now without any certificate.
-    pub(crate) fn new(terms: Terms) -> Result<Self, String> {
+    pub(crate) fn new(terms: Terms, trust: Trust) -> Result<Self, String> {
         let directory = ArcSwap::from_pointee(Directory::default());
         let resolver = Arc::new(Resolver { directory, strictness: terms.strictness });
-        let configs = terms.configs(&resolver)?;
+        let configs = ArcSwap::from_pointee(terms.configs(&resolver, trust)?);
         Ok(Self { terms, configs, resolver })
     }
 
@@ -110,8 +112,13 @@ impl Acceptor {
     }
 
     /// What sessions on other terms need.
-    pub(crate) fn on(&self, terms: &Terms) -> Result<Configs, String> {
-        terms.configs(&self.resolver)
+    pub(crate) fn on(&self, terms: &Terms, trust: Trust) -> Result<Configs, String> {
+        terms.configs(&self.resolver, trust)
+    }
+
+    /// Begins sessions with other settings from now on. Those that have begun go on, and are not taken up again.
+    pub(crate) fn adopt(&self, configs: Configs) {
+        self.configs.store(Arc::new(configs));
     }
 
     /// Puts other certificates in place of those that there are. Sessions that have begun go on.
@@ -129,8 +136,9 @@ impl Acceptor {
             Opening::Hello(hello) => hello,
         };
         let presented = self.presented_to(&hello);
+        let common = self.configs.load();
         let own = presented.as_ref().and_then(|p| p.configs.as_deref());
-        let configs = own.unwrap_or(&self.configs);
+        let configs = own.unwrap_or(&common);
         let offer = (self.terms.capture > 0).then(|| hello.offer(self.terms.capture));
         let certificate = presented.as_ref().map(|p| p.certificate.clone());
         let config = configs.config_for(&hello).clone();
@@ -156,8 +164,8 @@ impl Configs {
 }
 
 impl Terms {
-    fn configs(&self, resolver: &Arc<Resolver>) -> Result<Configs, String> {
-        let verifier = self.verifier()?;
+    fn configs(&self, resolver: &Arc<Resolver>, trust: Trust) -> Result<Configs, String> {
+        let verifier = self.verifier(trust)?;
         let again = verifier.clone().filter(|v| v.ignored != (Ignored::NONE, Ignored::NONE));
         let mut config = self.config(resolver.clone(), verifier)?;
         let without_protocols = Arc::new(config.clone());
@@ -165,16 +173,22 @@ impl Terms {
         Ok(Configs { config: Arc::new(config), without_protocols, again })
     }
 
-    fn verifier(&self) -> Result<Option<Arc<OfClients>>, String> {
+    fn verifier(&self, trust: Trust) -> Result<Option<Arc<OfClients>>, String> {
         if self.verify == Verify::None {
             return Ok(None);
         }
-        let Clients { trust, ignored, names } = self.clients.clone();
+        let Clients { files, ignored, told } = &self.clients;
         if trust.authorities.is_empty() {
-            return Err("'verify' : needs 'ca-file'".to_owned());
+            return Err("verify is enabled but no CA file specified".to_owned());
         }
+        // The first file is the one whose names clients are told.
+        let names = match told {
+            CaNames::Told if files.authorities.is_some() => trust.authorities[0].names(),
+            _ => Vec::new(),
+        };
         let algorithms = self.profile.provider()?.signature_verification_algorithms;
-        Ok(Some(Arc::new(OfClients { trust, verify: self.verify, ignored, names, algorithms })))
+        let (verify, ignored) = (self.verify, *ignored);
+        Ok(Some(Arc::new(OfClients { trust, verify, ignored, names, algorithms })))
     }
 
     fn config(

@@ -12,12 +12,10 @@ use crate::certificate::{Beside, Certificate, Files};
 use crate::connector::{self, Connector};
 use crate::crt_store::Loads;
 use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
-use crate::pki::chain::Trust;
-use crate::pki::store::Store as AuthorityStore;
-use crate::settings::{
-    BindSettings, CaNames, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use,
+use crate::settings::{BindSettings, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use};
+use crate::store::{
+    Bases, FileKind, Name, NewListener, Origin, Placed, Store, TrustFiles, Wanted, list_name,
 };
-use crate::store::{Bases, Name, NewListener, Origin, Placed, Store, Wanted, list_name};
 use crate::verify::{Authorities, Verify};
 
 /// The checks of this room.
@@ -57,6 +55,11 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
         }
     }
     let mut lines = Vec::new();
+    // Later, the directory may be out of reach.
+    if draft.proxies.iter().any(|p| p.slots.get::<BindDrafts>().is_some_and(|b| b.0.iter().any(is_encrypted)))
+    {
+        store.load_system();
+    }
     for (p, proxy) in draft.proxies.iter().enumerate() {
         let Some(binds) = proxy.slots.get::<BindDrafts>() else { continue };
         for (b, bind) in binds.0.iter().enumerate() {
@@ -90,6 +93,10 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
             Err(why) => diagnostics.alert_at(&bind.place, title(&bind.written, &why)),
         }
     }
+}
+
+fn is_encrypted(bind: &Arc<net::BindDraft>) -> bool {
+    bind.slots.get::<BindSettings>().is_some_and(|s| s.ssl == Use::Yes)
 }
 
 fn title(written: &str, why: &str) -> String {
@@ -165,8 +172,8 @@ impl Gathered {
         let read = line::read(Path::new(&*named.written), defaults.authorities.as_deref()).map_err(about)?;
         let mut lines = Vec::new();
         for (number, line) in read {
-            if let Some(which) = &line.options.authorities {
-                store.authorities(which).map_err(|e| about(format!("'ca-file' : {e}")))?;
+            for (option, which) in line.options.files() {
+                loaded(option, Some(which), store).map_err(about)?;
             }
             let name = resolved(&line.certificate, defaults.certificates.as_deref());
             let bundled = bundle(&name, store);
@@ -225,23 +232,18 @@ fn terms(settings: &BindSettings, defaults: &Defaults, store: &Store) -> Result<
 
 /// What the certificates of a line's clients are held against.
 fn clients(settings: &BindSettings, store: &Store) -> Result<acceptor::Clients, String> {
-    let told = loaded("ca-file", settings.authorities.as_ref(), store)?;
-    let others = loaded("ca-verify-file", settings.verify_authorities.as_ref(), store)?;
-    let revocations = loaded("crl-file", settings.revocations.as_ref(), store)?;
-    let names = match settings.names {
-        CaNames::Told => told.iter().flat_map(|store| store.names()).collect(),
-        CaNames::Kept => Vec::new(),
+    let files = TrustFiles {
+        authorities: loaded("ca-file", settings.authorities.as_ref(), store)?,
+        verify_authorities: loaded("ca-verify-file", settings.verify_authorities.as_ref(), store)?,
+        revocations: loaded("crl-file", settings.revocations.as_ref(), store)?,
     };
-    let trust = Trust { authorities: told.into_iter().chain(others).collect(), revocations };
-    Ok(acceptor::Clients { trust, ignored: settings.ignored, names })
+    Ok(acceptor::Clients { files, ignored: settings.ignored, told: settings.names })
 }
 
-fn loaded(
-    option: &str,
-    authorities: Option<&Authorities>,
-    store: &Store,
-) -> Result<Option<Arc<AuthorityStore>>, String> {
-    authorities.map(|which| store.authorities(which)).transpose().map_err(|e| format!("'{option}' : {e}"))
+/// The name of a file that is there from now on.
+fn loaded(option: &str, authorities: Option<&Authorities>, store: &Store) -> Result<Option<Name>, String> {
+    let kind = if option == "crl-file" { FileKind::Crl } else { FileKind::Ca };
+    authorities.map(|which| store.load_file(which, kind)).transpose().map_err(|e| format!("'{option}' : {e}"))
 }
 
 /// How many sessions a listener remembers (`tune.ssl.cachesize`).
@@ -272,7 +274,11 @@ impl ConnectorMaker {
         if settings.ssl == Use::No && settings.checks != CheckUse::Always {
             return Ok(());
         }
-        let connector = Arc::new(connector(settings, &self.defaults, &self.store)?);
+        let (connector, files) = connector(settings, &self.defaults, &self.store)?;
+        let connector = Arc::new(connector);
+        if let Some(files) = files {
+            self.store.believe(files, &connector);
+        }
         if let Some(named) = &settings.certificate {
             self.store.connect(&named.name, &connector);
         }
@@ -285,13 +291,17 @@ impl ConnectorMaker {
     }
 }
 
-fn connector(settings: &ServerSettings, defaults: &Defaults, store: &Store) -> Result<Connector, String> {
+fn connector(
+    settings: &ServerSettings,
+    defaults: &Defaults,
+    store: &Store,
+) -> Result<(Connector, Option<TrustFiles>), String> {
     let verify = settings.verify.or(defaults.server_verify).unwrap_or(Verify::Required);
     let authorities = loaded("ca-file", settings.authorities.as_ref(), store)?;
     let revocations = loaded("crl-file", settings.revocations.as_ref(), store)?;
-    let trust = match (verify, authorities) {
+    let files = match (verify, &authorities) {
         (Verify::None, _) => None,
-        (_, Some(store)) => Some(Trust { authorities: vec![store], revocations }),
+        (_, Some(_)) => Some(TrustFiles { authorities, verify_authorities: None, revocations }),
         (_, None) => {
             return Err("verify is enabled by default but no CA file specified: give a 'ca-file', or 'verify none' where the server is certain to be the right one, or 'ssl-server-verify none' in the global section for all of them".to_owned());
         }
@@ -299,12 +309,12 @@ fn connector(settings: &ServerSettings, defaults: &Defaults, store: &Store) -> R
     let certificate = settings.certificate.as_ref().map(|named| shown(named, defaults, store));
     let terms = connector::Terms {
         profile: settings.profile.or(&defaults.server),
-        trust,
+        trust: files.as_ref().map(|files| store.trust(files)),
         host: settings.host.clone(),
         certificate: certificate.transpose()?,
         reuse: settings.reuse,
     };
-    Connector::new(terms)
+    Ok((Connector::new(terms)?, files))
 }
 
 /// The certificate that a server is shown.

@@ -40,6 +40,8 @@ pub enum SessionReuse {
 #[derive(Debug)]
 pub struct Connector {
     config: ArcSwap<ClientConfig>,
+    /// `verifyhost`.
+    host: Option<Box<str>>,
     reuse: SessionReuse,
 }
 
@@ -59,7 +61,7 @@ impl Connector {
     pub(crate) fn new(terms: Terms) -> Result<Self, String> {
         let provider = terms.profile.provider()?;
         let algorithms = provider.signature_verification_algorithms;
-        let verifier = OfServers { trust: terms.trust, host: terms.host, algorithms };
+        let verifier = OfServers { trust: terms.trust, host: terms.host.clone(), algorithms };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&terms.profile.versions()?)
             .map_err(|e| e.to_string())?
@@ -74,7 +76,7 @@ impl Connector {
         };
         config.alpn_protocols = terms.profile.protocol_list();
         config.resumption = terms.reuse.resumption();
-        Ok(Self { config: ArcSwap::from_pointee(config), reuse: terms.reuse })
+        Ok(Self { config: ArcSwap::from_pointee(config), host: terms.host, reuse: terms.reuse })
     }
 
     /// Shows another certificate from now on. Sessions in which the old one was shown are not taken up again.
@@ -82,6 +84,16 @@ impl Connector {
         let mut config = ClientConfig::clone(&self.config.load());
         let key = certificate.key.clone();
         config.client_auth_cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(key));
+        config.resumption = self.reuse.resumption();
+        self.config.store(Arc::new(config));
+    }
+
+    /// Believes others from now on. Sessions with those who were believed before are not taken up again.
+    pub(crate) fn believe(&self, trust: Trust) {
+        let mut config = ClientConfig::clone(&self.config.load());
+        let algorithms = config.crypto_provider().signature_verification_algorithms;
+        let verifier = OfServers { trust: Some(trust), host: self.host.clone(), algorithms };
+        config.dangerous().set_certificate_verifier(Arc::new(verifier));
         config.resumption = self.reuse.resumption();
         self.config.store(Arc::new(config));
     }

@@ -42,7 +42,7 @@ pub use session::Session;
 pub use settings::{
     BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, Named, SERVER_OPTIONS, ServerSettings, Use,
 };
-pub use store::{Expired, Numbers, Refused, SniWanted, Store};
+pub use store::{Expired, FileKind, Numbers, Refused, SniWanted, Store};
 pub use verify::{Authorities, Verify};
 
 /// What does the cryptography, as the program says of itself.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::names::Version;
 use crate::profile::{self, Profile};
+use crate::settings::CaNames;
 use crate::verify::{Authorities, Verify};
 
 /// A line.
@@ -28,6 +29,10 @@ pub(crate) struct Options {
     pub(crate) profile: Profile,
     pub(crate) verify: Option<Verify>,
     pub(crate) authorities: Option<Authorities>,
+    pub(crate) verify_authorities: Option<Authorities>,
+    pub(crate) revocations: Option<Authorities>,
+    /// Whether clients are told the names of authorities, where the line says so.
+    pub(crate) names: Option<CaNames>,
     /// The options with their values, as they are written.
     written: Vec<(&'static str, Box<str>)>,
 }
@@ -99,8 +104,11 @@ const SHOWN: &[&str] = &[
     "no-alpn",
     "alpn",
     "verify",
+    "no-ca-names",
     "allow-0rtt",
     "ca-file",
+    "ca-verify-file",
+    "crl-file",
     "ciphers",
     "ciphersuites",
     "curves",
@@ -110,6 +118,16 @@ const SHOWN: &[&str] = &[
 ];
 
 impl Options {
+    /// The files of authorities and their lists, by the options that name them.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&'static str, &Authorities)> {
+        let all = [
+            ("ca-file", &self.authorities),
+            ("ca-verify-file", &self.verify_authorities),
+            ("crl-file", &self.revocations),
+        ];
+        all.into_iter().filter_map(|(option, which)| Some((option, which.as_ref()?)))
+    }
+
     /// The options in their brackets, behind a space.
     fn shown(&self) -> String {
         let written = |name: &&str| self.written.iter().rfind(|(n, _)| n == name);
@@ -215,13 +233,16 @@ impl Options {
         let Some(name) = SHOWN.iter().find(|n| **n == name) else {
             return Err(format!("unknown ssl keyword {name}"));
         };
-        let mut written = "";
+        let (mut written, mut shown) = ("", None);
         let about = |why: String| format!("'{name}' : {why}");
         let mut take = || value().inspect(|value| written = value);
         match *name {
             "alpn" => self.profile.protocols = Some(profile::protocols(take()?).map_err(about)?),
             "no-alpn" => self.profile.protocols = Some(Vec::new()),
-            "ca-file" => self.authorities = Some(Authorities::named(take()?, base)),
+            "ca-file" => self.authorities = Some(file(take()?, base, &mut shown)),
+            "ca-verify-file" => self.verify_authorities = Some(file(take()?, base, &mut shown)),
+            "crl-file" => self.revocations = Some(file(take()?, base, &mut shown)),
+            "no-ca-names" => self.names = Some(CaNames::Kept),
             "ciphers" => self.profile.ciphers = Some(take()?.into()),
             "ciphersuites" => self.profile.suites = Some(take()?.into()),
             "curves" => self.profile.curves = Some(take()?.into()),
@@ -239,9 +260,16 @@ impl Options {
             _ => name,
         };
         self.written.retain(|(n, _)| n != name && *n != other);
-        self.written.push((name, written.into()));
+        self.written.push((name, shown.unwrap_or_else(|| written.into())));
         Ok(())
     }
+}
+
+/// A file, which is shown with the directory that it is looked for in.
+fn file(written: &str, base: Option<&Path>, shown: &mut Option<Box<str>>) -> Authorities {
+    let named = Authorities::named(written, base);
+    *shown = Some(named.name.clone());
+    named
 }
 
 fn version(name: &str) -> Result<Version, String> {

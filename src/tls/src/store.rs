@@ -3,6 +3,7 @@
 //! No connection ever looks here: listeners and servers have snapshots of their own, which are swapped when a
 //! certificate is replaced.
 
+mod authorities;
 mod lists;
 mod show;
 mod transaction;
@@ -10,16 +11,18 @@ mod transaction;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::acceptor::{Acceptor, Configs, Terms};
 use crate::certificate::{Beside, Certificate, Extras, Files, LoadError, Parts};
 use crate::connector::Connector;
 use crate::directory::{Directory, Presented};
 use crate::line::{Line, Meaning, Names, Options, Standing};
-use crate::pki;
-use crate::verify::{Authorities, Verify};
+use crate::verify::Authorities;
 
+pub use authorities::FileKind;
+use authorities::Shelf;
+pub(crate) use authorities::TrustFiles;
 pub use show::{Expired, Numbers, SniWanted};
 
 /// The certificates of the process.
@@ -39,8 +42,10 @@ struct State {
     lists: BTreeMap<Name, List>,
     listeners: Vec<Listener>,
     /// Servers that certificates are shown to.
-    servers: Vec<(Name, Arc<Connector>)>,
-    authorities: BTreeMap<Authorities, Arc<pki::store::Store>>,
+    servers: Vec<(Name, Weak<Connector>)>,
+    /// Servers whose certificates are held against files.
+    believers: Vec<(TrustFiles, Weak<Connector>)>,
+    files: Shelf,
     /// Where relative names are looked for.
     bases: Bases,
     extras: Extras,
@@ -190,17 +195,6 @@ impl Store {
         wrong
     }
 
-    /// The certificates of authorities of a file, read once.
-    pub(crate) fn authorities(&self, which: &Authorities) -> Result<Arc<pki::store::Store>, LoadError> {
-        let mut state = self.state();
-        if let Some(loaded) = state.authorities.get(which) {
-            return Ok(loaded.clone());
-        }
-        let loaded = which.load()?;
-        state.authorities.insert(which.clone(), loaded.clone());
-        Ok(loaded)
-    }
-
     /// Whether there is a certificate of this name.
     pub(crate) fn knows(&self, name: &str) -> bool {
         self.state().entries.contains_key(name)
@@ -226,7 +220,9 @@ impl Store {
 
     /// Makes what a listener needs.
     pub(crate) fn listen(&self, new: NewListener) -> Result<Arc<Acceptor>, String> {
-        let acceptor = Arc::new(Acceptor::new(new.terms)?);
+        let mut state = self.state();
+        let trust = state.files.trust(&new.terms.clients.files);
+        let acceptor = Arc::new(Acceptor::new(new.terms, trust)?);
         let mut listener = Listener {
             acceptor: acceptor.clone(),
             frontend: new.frontend,
@@ -236,10 +232,9 @@ impl Store {
             lists: new.lists,
             terms: Vec::new(),
         };
-        let mut state = self.state();
         for placed in &listener.uses.clone() {
             if let Some(options) = &placed.options {
-                listener.prepare(options, &state.authorities)?;
+                listener.prepare(options, &state.files)?;
             }
         }
         state.present(&listener);
@@ -249,7 +244,12 @@ impl Store {
 
     /// Remembers which certificate is shown to a server.
     pub(crate) fn connect(&self, name: &str, connector: &Arc<Connector>) {
-        self.state().servers.push((name.into(), connector.clone()));
+        self.state().servers.push((name.into(), Arc::downgrade(connector)));
+    }
+
+    /// Remembers which files the certificate of a server is held against.
+    pub(crate) fn believe(&self, files: TrustFiles, connector: &Arc<Connector>) {
+        self.state().believers.push((files, Arc::downgrade(connector)));
     }
 }
 
@@ -307,7 +307,14 @@ impl State {
     /// How often a certificate is used.
     fn uses(&self, name: &str) -> usize {
         let placed = self.listeners.iter().flat_map(|l| &l.uses).filter(|p| *p.name == *name).count();
-        placed + self.servers.iter().filter(|(n, _)| **n == *name).count()
+        placed + self.shown_to(name).count()
+    }
+}
+
+impl State {
+    /// The servers that a certificate is shown to.
+    fn shown_to(&self, name: &str) -> impl Iterator<Item = Arc<Connector>> {
+        self.servers.iter().filter(move |(n, _)| **n == *name).filter_map(|(_, server)| server.upgrade())
     }
 }
 
@@ -325,27 +332,28 @@ impl Listener {
         self.terms.iter().find(|(o, _)| o == options).map(|(_, configs)| configs.clone())
     }
 
-    /// Makes what sessions with these options need, unless others have the same.
-    fn prepare(
-        &mut self,
-        options: &Arc<Options>,
-        authorities: &BTreeMap<Authorities, Arc<pki::store::Store>>,
-    ) -> Result<(), String> {
-        if self.configs(options).is_some() {
-            return Ok(());
-        }
+    /// The terms of sessions with these options.
+    fn terms_with(&self, options: &Options) -> Terms {
         let mut terms = self.acceptor.terms().clone();
         terms.profile = options.profile.or(&terms.profile);
         terms.verify = options.verify.unwrap_or(terms.verify);
-        if let Some(which) = &options.authorities {
-            let told = authorities.get(which).cloned();
-            terms.clients.names = told.iter().flat_map(|store| store.names()).collect();
-            terms.clients.trust.authorities = told.into_iter().collect();
+        terms.clients.told = options.names.unwrap_or(terms.clients.told);
+        let files = &mut terms.clients.files;
+        let name = |which: &Option<Authorities>| which.as_ref().map(|which| which.name.clone());
+        files.authorities = name(&options.authorities).or_else(|| files.authorities.take());
+        files.verify_authorities =
+            name(&options.verify_authorities).or_else(|| files.verify_authorities.take());
+        files.revocations = name(&options.revocations).or_else(|| files.revocations.take());
+        terms
+    }
+
+    /// Makes what sessions with these options need, unless others have the same.
+    fn prepare(&mut self, options: &Arc<Options>, files: &Shelf) -> Result<(), String> {
+        if self.configs(options).is_some() {
+            return Ok(());
         }
-        if terms.verify != Verify::None && terms.clients.trust.authorities.is_empty() {
-            return Err("verify is enabled but no CA file specified".to_owned());
-        }
-        let configs = Arc::new(self.acceptor.on(&terms)?);
+        let terms = self.terms_with(options);
+        let configs = Arc::new(self.acceptor.on(&terms, files.trust(&terms.clients.files))?);
         self.terms.push((options.clone(), configs));
         Ok(())
     }

@@ -10,6 +10,7 @@ use x509_parser::extensions::{
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::der::{self, Signed};
+use super::name;
 
 /// A certificate.
 pub(crate) struct Cert<'d> {
@@ -61,7 +62,7 @@ impl<'d> Cert<'d> {
 
     /// Whether it says of itself that it is its own issuer.
     pub(crate) fn is_self_issued(&self) -> bool {
-        self.subject() == self.issuer()
+        name::same(self.subject(), self.issuer())
     }
 
     /// Whether it can be its own issuer.
@@ -112,7 +113,7 @@ impl<'d> Cert<'d> {
 
     /// Whether `issuer` may have issued it, as far as names, identifiers and its use tell.
     pub(crate) fn names_as_issuer(&self, issuer: &Self) -> bool {
-        if self.issuer() != issuer.subject() {
+        if !name::same(self.issuer(), issuer.subject()) {
             return false;
         }
         if let Some(authority) = self.authority() {

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Content, Listener, Placed, Refused, State, Store, list_name};
 use crate::certificate::{Certificate, KeyKind, Parts};
 use crate::line::Standing;
+use crate::pki::der;
 use crate::x509::{self, Read, Whose};
 
 /// Which lines `show ssl sni` shows.
@@ -72,7 +73,8 @@ impl Store {
         }
         let _ = writeln!(text, "Option: ocsp-update off\nOption: jwt off\nStatus: {status}");
         if let Some(read) = parts.chain.first().and_then(|der| Read::new(der)) {
-            describe(&mut text, &read, &parts);
+            describe(&mut text, &read);
+            describe_chain(&mut text, &parts);
         }
         let key = parts.ocsp_key().unwrap_or_default();
         let _ = writeln!(text, "OCSP Response Key: {key}");
@@ -224,7 +226,8 @@ fn sni_line(
     Some(format!("{frontend}/{place}\t{name}\t{except}\t{kind}\t{}\t{after}\t{before}\n", placed.name))
 }
 
-fn describe(text: &mut String, read: &Read<'_>, parts: &Parts) {
+/// What is said of certificates of all kinds.
+pub(super) fn describe(text: &mut String, read: &Read<'_>) {
     let hex = |bytes: &[u8]| x509::hex(bytes).to_ascii_uppercase();
     let _ = writeln!(text, "Serial: {}", hex(read.serial()));
     let _ = writeln!(text, "notBefore: {}\nnotAfter: {}", read.not_before_long(), read.not_after_long());
@@ -233,6 +236,9 @@ fn describe(text: &mut String, read: &Read<'_>, parts: &Parts) {
     let _ = writeln!(text, "SHA1 FingerPrint: {}", hex(&read.sha1()));
     let (subject, issuer) = (read.one_line(Whose::Subject), read.one_line(Whose::Issuer));
     let _ = writeln!(text, "Subject: {subject}\nIssuer: {issuer}");
+}
+
+fn describe_chain(text: &mut String, parts: &Parts) {
     for read in parts.chain.iter().skip(1).filter_map(|der| Read::new(der)) {
         let (subject, issuer) = (read.one_line(Whose::Subject), read.one_line(Whose::Issuer));
         let _ = writeln!(text, "Chain Subject: {subject}\nChain Issuer: {issuer}");
@@ -261,20 +267,6 @@ fn pem(text: &mut String, kind: &str, der: &[u8]) {
 fn wrapped(key: &[u8]) -> Vec<u8> {
     const RSA: &[u8] =
         &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
-    let content = [&[0x02, 0x01, 0x00][..], RSA, &tagged(0x04, key)].concat();
-    tagged(0x30, &content)
-}
-
-fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len().to_be_bytes();
-    let length: Vec<u8> = length.into_iter().skip_while(|b| *b == 0).collect();
-    let mut out = vec![tag];
-    if content.len() < 0x80 {
-        out.push(content.len() as u8);
-    } else {
-        out.push(0x80 | length.len() as u8);
-        out.extend(length);
-    }
-    out.extend_from_slice(content);
-    out
+    let content = [&[0x02, 0x01, 0x00][..], RSA, &der::encode(0x04, key)].concat();
+    der::encode(der::SEQUENCE, &content)
 }

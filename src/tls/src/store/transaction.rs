@@ -178,9 +178,7 @@ impl State {
             self.present(listener);
         }
         if let Some(certificate) = self.ready(name) {
-            for (_, connector) in self.servers.iter().filter(|(n, _)| **n == *name) {
-                connector.show(certificate);
-            }
+            self.shown_to(name).for_each(|connector| connector.show(certificate));
         }
     }
 }
