@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use config::directive::Switch;
-use rustls::ServerConfig;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, SignatureScheme};
 
 use crate::directory::{Directory, Presented, Strictness};
 use crate::fault::Fault;
+use crate::forge::Forge;
 use crate::hello::{Hello, Opening};
 use crate::memory::Memory;
 use crate::pki::chain::Trust;
@@ -87,21 +88,46 @@ impl std::fmt::Debug for Acceptor {
 struct Resolver {
     directory: ArcSwap<Directory>,
     strictness: Strictness,
+    /// What makes certificates for names that nobody has.
+    forge: Option<Forge>,
+}
+
+impl Resolver {
+    /// What the client gets, unless it takes up an earlier session.
+    fn find(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<Presented>> {
+        let directory = self.directory.load();
+        if let (Some(forge), Some(asked)) = (&self.forge, name) {
+            let found = directory.named(name, schemes);
+            return found.or_else(|| Self::made(&directory, forge, asked, schemes)).or_else(|| {
+                (self.strictness == Strictness::Lenient).then(|| directory.for_others(schemes)).flatten()
+            });
+        }
+        directory.find(name, schemes, self.strictness)
+    }
+
+    fn made(
+        directory: &Directory,
+        forge: &Forge,
+        name: &str,
+        schemes: &[SignatureScheme],
+    ) -> Option<Arc<Presented>> {
+        let certificate = forge.certificate(name, &directory.for_others(schemes)?.certificate)?;
+        Some(Arc::new(Presented { certificate, configs: None }))
+    }
 }
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let directory = self.directory.load();
-        let found = directory.find(hello.server_name(), hello.signature_schemes(), self.strictness);
+        let found = self.find(hello.server_name(), hello.signature_schemes());
         found.map(|presented| presented.certificate.key.clone())
     }
 }
 
 impl Acceptor {
     /// Makes what a listener needs, for now without any certificate.
-    pub(crate) fn new(terms: Terms, trust: Trust) -> Result<Self, String> {
+    pub(crate) fn new(terms: Terms, trust: Trust, forge: Option<Forge>) -> Result<Self, String> {
         let directory = ArcSwap::from_pointee(Directory::default());
-        let resolver = Arc::new(Resolver { directory, strictness: terms.strictness });
+        let resolver = Arc::new(Resolver { directory, strictness: terms.strictness, forge });
         let configs = ArcSwap::from_pointee(terms.configs(&resolver, trust)?);
         Ok(Self { terms, configs, resolver })
     }
@@ -135,7 +161,7 @@ impl Acceptor {
             Opening::Other => Box::default(),
             Opening::Hello(hello) => hello,
         };
-        let presented = self.presented_to(&hello);
+        let presented = self.resolver.find(hello.server_name.as_deref(), &hello.schemes());
         let common = self.configs.load();
         let own = presented.as_ref().and_then(|p| p.configs.as_deref());
         let configs = own.unwrap_or(&common);
@@ -147,12 +173,6 @@ impl Acceptor {
             session.keep(offer, configs.again.as_ref());
         }
         Some(begun)
-    }
-
-    /// What the client gets, unless it takes up an earlier session.
-    fn presented_to(&self, hello: &Hello) -> Option<Arc<Presented>> {
-        let directory = self.resolver.directory.load();
-        directory.find(hello.server_name.as_deref(), &hello.schemes(), self.resolver.strictness)
     }
 }
 

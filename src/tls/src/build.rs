@@ -11,6 +11,7 @@ use crate::acceptor;
 use crate::certificate::{Beside, Certificate, Files};
 use crate::connector::{self, Connector};
 use crate::crt_store::Loads;
+use crate::forge::{Authority, Forge, Made};
 use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
 use crate::settings::{BindSettings, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use};
 use crate::store::{
@@ -74,6 +75,7 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
     }
     let wanted = lines.iter_mut().flat_map(|(.., gathered)| std::mem::take(&mut gathered.load)).collect();
     let wrong = store.load(wanted);
+    let made = Arc::new(Made::up_to(defaults.made.unwrap_or(MADE)));
     for (p, b, settings, gathered) in lines {
         let proxy = &mut draft.proxies[p];
         let frontend = proxy.name.clone();
@@ -86,8 +88,10 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
         };
         let place = format!("{}:{}", bind.place.file, bind.place.line);
         let (Gathered { uses, lists, .. }, written) = (gathered, bind.written.clone());
-        let made = terms
-            .and_then(|terms| store.listen(NewListener { frontend, place, written, terms, uses, lists }));
+        let made = terms.and_then(|terms| {
+            let forge = forge(&settings, &made)?;
+            store.listen(NewListener { frontend, place, written, terms, forge, uses, lists })
+        });
         match made {
             Ok(acceptor) => bind.slots.get_mut::<BindSettings>().acceptor = Some(acceptor),
             Err(why) => diagnostics.alert_at(&bind.place, title(&bind.written, &why)),
@@ -245,6 +249,24 @@ fn loaded(option: &str, authorities: Option<&Authorities>, store: &Store) -> Res
     let kind = if option == "crl-file" { FileKind::Crl } else { FileKind::Ca };
     authorities.map(|which| store.load_file(which, kind)).transpose().map_err(|e| format!("'{option}' : {e}"))
 }
+
+/// What makes a line's certificates.
+fn forge(settings: &BindSettings, made: &Arc<Made>) -> Result<Option<Forge>, String> {
+    if settings.generate == Use::No {
+        return Ok(None);
+    }
+    let Some(signer) = &settings.signer else {
+        let why = "cannot enable certificate generation, no CA certificate File configured";
+        return Err(why.to_owned());
+    };
+    let authority = Authority::load(&signer.path, settings.signer_password.as_deref()).map_err(|e| {
+        format!("'ca-sign-file' : Failed to read CA certificate file '{}' : {e}", signer.written)
+    })?;
+    Ok(Some(Forge::new(authority, made)))
+}
+
+/// How many certificates are kept that were made (`tune.ssl.ssl-ctx-cache-size`).
+const MADE: usize = 1000;
 
 /// How many sessions a listener remembers (`tune.ssl.cachesize`).
 const CACHE: usize = 20_000;

@@ -182,12 +182,18 @@ impl Parts {
         Ok(Self { chain, key: key(file, text)?.map(Arc::new), ocsp: None, issuer: None })
     }
 
+    /// Adds the key that stands in a file beside a certificate's.
+    pub(crate) fn seek_key(&mut self, file: &Path, extras: Extras) -> Result<(), LoadError> {
+        let beside = extras.beside(file, "key");
+        let text = fs::read(&beside).map_err(|_| LoadError::new(&beside, "No Private Key found in"))?;
+        self.key = Some(Arc::new(key_of(&beside, &text)?));
+        Ok(())
+    }
+
     /// Adds what stands in files beside a certificate's.
     fn seek(&mut self, file: &Path, extras: Extras) -> Result<(), LoadError> {
         if self.key.is_none() && extras.key {
-            let beside = extras.beside(file, "key");
-            let text = fs::read(&beside).map_err(|_| LoadError::new(&beside, "No Private Key found in"))?;
-            self.key = Some(Arc::new(key_of(&beside, &text)?));
+            self.seek_key(file, extras)?;
         }
         if self.key.is_none() {
             return Err(LoadError::new(file, "No Private Key found in"));
@@ -252,6 +258,17 @@ impl Certificate {
             ocsp: self.key.ocsp.clone(),
             issuer: self.issuer.clone(),
         }
+    }
+
+    /// Another certificate with the same key.
+    pub(crate) fn with_chain(&self, chain: Vec<CertificateDer<'static>>, names: Vec<Box<str>>) -> Self {
+        let key = Arc::new(CertifiedKey::new(chain, self.key.key.clone()));
+        Self { names, kind: self.kind, key, private: self.private.clone(), issuer: None }
+    }
+
+    /// Whether its key is that of another one.
+    pub(crate) fn has_key_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.private, &other.private)
     }
 
     /// Whether a client that takes these signatures can use it.

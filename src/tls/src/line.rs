@@ -132,7 +132,10 @@ impl Options {
     fn shown(&self) -> String {
         let written = |name: &&str| self.written.iter().rfind(|(n, _)| n == name);
         let one = |(name, value): &(&str, Box<str>)| match *name {
-            "allow-0rtt" | "no-alpn" | "no-ca-names" => (*name).to_owned(),
+            "allow-0rtt" | "no-ca-names" => (*name).to_owned(),
+            // These have always been followed by one space more.
+            "no-alpn" => "no-alpn ".to_owned(),
+            "alpn" | "npn" => format!("{name} {value} "),
             _ => format!("{name} {value}"),
         };
         let all: Vec<_> = SHOWN.iter().filter_map(written).map(one).collect();
@@ -325,9 +328,9 @@ mod tests {
         let one = line("c.pem[verify none ssl-min-ver TLSv1.3 alpn http/1.1]a.com");
         assert_eq!(one.options.verify, Some(Verify::None));
         assert_eq!(one.options.profile.min, Some(Version::Tls13));
-        assert_eq!(one.rest(), " [alpn http/1.1 verify none ssl-min-ver TLSv1.3] a.com");
+        assert_eq!(one.rest(), " [alpn http/1.1  verify none ssl-min-ver TLSv1.3] a.com");
         assert_eq!(line("c.pem [] a").rest(), " a");
-        assert_eq!(line("c.pem [alpn a no-alpn]").rest(), " [no-alpn]");
+        assert_eq!(line("c.pem [alpn a no-alpn]").rest(), " [no-alpn ]");
         assert_eq!(line("c.pem [key k.pem]").key.as_deref(), Some("k.pem"));
     }
 

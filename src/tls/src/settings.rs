@@ -52,6 +52,12 @@ pub struct BindSettings {
     pub(crate) verify_authorities: Option<Authorities>,
     /// `crl-file`.
     pub(crate) revocations: Option<Authorities>,
+    /// `generate-certificates`.
+    pub(crate) generate: Use,
+    /// `ca-sign-file`.
+    pub(crate) signer: Option<Named>,
+    /// `ca-sign-pass`.
+    pub(crate) signer_password: Option<Box<str>>,
     /// `crt-ignore-err`, `ca-ignore-err`.
     pub(crate) ignored: (Ignored, Ignored),
     pub(crate) names: CaNames,
@@ -142,6 +148,8 @@ pub(crate) struct Defaults {
     pub(crate) extras: Extras,
     pub(crate) cache: Option<usize>,
     pub(crate) capture: usize,
+    /// How many certificates that were made are kept (`tune.ssl.ssl-ctx-cache-size`).
+    pub(crate) made: Option<usize>,
 }
 
 impl Setting for BindSettings {}
@@ -193,6 +201,17 @@ pub static BIND_OPTIONS: &[BindOption] = &[
         Ok(())
     }),
     bind("ca-ignore-err", 1, |cx| ignored(cx, |i| &mut i.1)),
+    bind("ca-sign-file", 1, |cx| {
+        let base = cx.statement.draft.global::<Defaults>().authorities;
+        let named = named(cx, base.as_deref())?;
+        cx.slot::<BindSettings>().signer = Some(named);
+        Ok(())
+    }),
+    bind("ca-sign-pass", 1, |cx| {
+        let password = cx.take()?;
+        cx.slot::<BindSettings>().signer_password = Some(password.into());
+        Ok(())
+    }),
     bind("ca-verify-file", 1, |cx| {
         let authorities = authorities(cx)?;
         cx.slot::<BindSettings>().verify_authorities = Some(authorities);
@@ -221,6 +240,7 @@ pub static BIND_OPTIONS: &[BindOption] = &[
     bind("force-tlsv11", 0, |cx| force::<BindSettings>(cx, Version::Tls11)),
     bind("force-tlsv12", 0, |cx| force::<BindSettings>(cx, Version::Tls12)),
     bind("force-tlsv13", 0, |cx| force::<BindSettings>(cx, Version::Tls13)),
+    bind("generate-certificates", 0, set!(BindSettings, generate = Use::Yes)),
     bind("no-alpn", 0, no_protocols::<BindSettings>),
     bind("no-ca-names", 0, set!(BindSettings, names = CaNames::Kept)),
     bind("no-sslv3", 0, |cx| ban::<BindSettings>(cx, Version::Ssl3)),
@@ -463,6 +483,11 @@ pub static DIRECTIVES: &[Directive] = &[
     global("tune.ssl.cachesize", Arity::Exactly(1), |s| {
         let size = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<Defaults>().cache = Some(size as usize);
+        Ok(())
+    }),
+    global("tune.ssl.ssl-ctx-cache-size", Arity::Exactly(1), |s| {
+        let size = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Defaults>().made = Some(size as usize);
         Ok(())
     }),
 ];

@@ -17,6 +17,7 @@ use crate::acceptor::{Acceptor, Configs, Terms};
 use crate::certificate::{Beside, Certificate, Extras, Files, LoadError, Parts};
 use crate::connector::Connector;
 use crate::directory::{Directory, Presented};
+use crate::forge::Forge;
 use crate::line::{Line, Meaning, Names, Options, Standing};
 use crate::verify::Authorities;
 
@@ -136,6 +137,8 @@ pub(crate) struct NewListener {
     pub(crate) place: String,
     pub(crate) written: String,
     pub(crate) terms: Terms,
+    /// What makes certificates for names that nobody has.
+    pub(crate) forge: Option<Forge>,
     pub(crate) uses: Vec<Placed>,
     pub(crate) lists: Vec<Name>,
 }
@@ -222,7 +225,7 @@ impl Store {
     pub(crate) fn listen(&self, new: NewListener) -> Result<Arc<Acceptor>, String> {
         let mut state = self.state();
         let trust = state.files.trust(&new.terms.clients.files);
-        let acceptor = Arc::new(Acceptor::new(new.terms, trust)?);
+        let acceptor = Arc::new(Acceptor::new(new.terms, trust, new.forge)?);
         let mut listener = Listener {
             acceptor: acceptor.clone(),
             frontend: new.frontend,

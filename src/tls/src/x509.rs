@@ -216,7 +216,7 @@ fn general_name(name: &GeneralName<'_>) -> String {
 }
 
 /// A date as it is written, without its century.
-fn time(time: &ASN1Time) -> String {
+pub(crate) fn time(time: &ASN1Time) -> String {
     let date = time.to_datetime();
     let (year, month, day) = (date.year().rem_euclid(100), u8::from(date.month()), date.day());
     format!("{year:02}{month:02}{day:02}{:02}{:02}{:02}Z", date.hour(), date.minute(), date.second())

@@ -97,7 +97,7 @@ impl<'d> Cert<'d> {
         names.map_or(&[], Vec::as_slice)
     }
 
-    fn key_identifier(&self) -> Option<&[u8]> {
+    pub(crate) fn key_identifier(&self) -> Option<&[u8]> {
         self.extensions().find_map(|e| match e.parsed_extension() {
             ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
             _ => None,

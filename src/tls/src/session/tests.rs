@@ -68,7 +68,7 @@ fn acceptor(profile: Profile, strictness: Strictness, certificates: &[Arc<Certif
         directory.add(&presented, &certificate.names, &[]);
         directory.add_default(&presented);
     }
-    let acceptor = Acceptor::new(terms, crate::pki::chain::Trust::default()).unwrap();
+    let acceptor = Acceptor::new(terms, crate::pki::chain::Trust::default(), None).unwrap();
     acceptor.present(directory);
     acceptor
 }
