@@ -238,6 +238,7 @@ pub(crate) const GLOBAL: &[Words] = &[
     words("maxconnrate", "10", "x"),
     words("maxpipes", "10", "x"),
     words("maxsessrate", "10", "x"),
+    words("issuers-chain-path", "@FOLDER@", "@FOLDER@/none"),
     words("maxsslconn", "10", "x"),
     words("maxsslrate", "10", "x"),
     words("mworker-max-reloads", "1", "x"),

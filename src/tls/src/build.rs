@@ -12,6 +12,7 @@ use crate::certificate::{Beside, Certificate, Files};
 use crate::connector::{self, Connector};
 use crate::crt_store::Loads;
 use crate::forge::{Authority, Forge, Made};
+use crate::issuers::Issuers;
 use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
 use crate::settings::{BindSettings, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use};
 use crate::store::{
@@ -48,6 +49,15 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
     let store = draft.global.get_mut::<Shared>().0.clone();
     let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
     store.settle(Bases { certificates, authorities }, defaults.extras);
+    if let Some(directory) = &defaults.chains {
+        match Issuers::read(directory) {
+            Ok((issuers, wrong)) => {
+                wrong.iter().for_each(|why| diagnostics.warning(format!("config : {why}")));
+                store.complete_from(issuers);
+            }
+            Err(e) => diagnostics.alert(format!("'issuers-chain-path' : '{}' : {e}.", directory.display())),
+        }
+    }
     let loads = draft.global::<Loads>().0;
     let wrong = store.load(loads.iter().map(|(_, wanted)| wanted.clone()).collect());
     for (place, wanted) in &loads {

@@ -24,6 +24,7 @@ pub struct Certificate {
     /// The key as it was read.
     private: Arc<PrivateKeyDer<'static>>,
     issuer: Option<CertificateDer<'static>>,
+    completed_from: Option<Arc<str>>,
 }
 
 /// What a certificate is made of, some of which may be missing.
@@ -36,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) ocsp: Option<Vec<u8>>,
     /// Who issued it, where the chain does not say.
     pub(crate) issuer: Option<CertificateDer<'static>>,
+    /// Where the chain was found, when it did not come with the certificate.
+    pub(crate) completed_from: Option<Arc<str>>,
 }
 
 /// Why parts make up no certificate.
@@ -179,7 +182,7 @@ impl Parts {
         if chain.is_empty() {
             return Err(LoadError::new(file, "unable to load certificate from file"));
         }
-        Ok(Self { chain, key: key(file, text)?.map(Arc::new), ocsp: None, issuer: None })
+        Ok(Self { chain, key: key(file, text)?.map(Arc::new), ..Self::default() })
     }
 
     /// Adds the key that stands in a file beside a certificate's.
@@ -231,7 +234,8 @@ impl Parts {
         }
         let mut certified = CertifiedKey::new(self.chain, key);
         certified.ocsp = self.ocsp;
-        Ok(Certificate { names, kind, key: Arc::new(certified), private, issuer: self.issuer })
+        let (issuer, completed_from) = (self.issuer, self.completed_from);
+        Ok(Certificate { names, kind, key: Arc::new(certified), private, issuer, completed_from })
     }
 }
 
@@ -257,13 +261,15 @@ impl Certificate {
             key: Some(self.private.clone()),
             ocsp: self.key.ocsp.clone(),
             issuer: self.issuer.clone(),
+            completed_from: self.completed_from.clone(),
         }
     }
 
     /// Another certificate with the same key.
     pub(crate) fn with_chain(&self, chain: Vec<CertificateDer<'static>>, names: Vec<Box<str>>) -> Self {
         let key = Arc::new(CertifiedKey::new(chain, self.key.key.clone()));
-        Self { names, kind: self.kind, key, private: self.private.clone(), issuer: None }
+        let (kind, private) = (self.kind, self.private.clone());
+        Self { names, kind, key, private, issuer: None, completed_from: None }
     }
 
     /// Whether its key is that of another one.

@@ -15,6 +15,7 @@ mod fetches;
 mod figures;
 mod forge;
 mod hello;
+mod issuers;
 mod line;
 mod memory;
 mod names;

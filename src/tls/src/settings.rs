@@ -146,6 +146,8 @@ pub(crate) struct Defaults {
     pub(crate) keys: Option<PathBuf>,
     pub(crate) authorities: Option<PathBuf>,
     pub(crate) extras: Extras,
+    /// `issuers-chain-path`.
+    pub(crate) chains: Option<PathBuf>,
     pub(crate) cache: Option<usize>,
     pub(crate) capture: usize,
     /// How many certificates that were made are kept (`tune.ssl.ssl-ctx-cache-size`).
@@ -455,6 +457,15 @@ const fn global(
 pub static DIRECTIVES: &[Directive] = &[
     global("ca-base", Arity::Exactly(1), |s| base(s, |d| &mut d.authorities)),
     global("crt-base", Arity::Exactly(1), |s| base(s, |d| &mut d.certificates)),
+    global("issuers-chain-path", Arity::Exactly(1), |s| {
+        let path = line::path_of(&s.arg(0));
+        if !path.is_dir() {
+            let text = format!("'{}' : '{}' is not a directory.", s.keyword(), s.arg(0));
+            return Err(s.refuse(0, text));
+        }
+        s.slot::<Defaults>().chains = Some(path);
+        Ok(())
+    }),
     global("key-base", Arity::Exactly(1), |s| base(s, |d| &mut d.keys)),
     global("ssl-default-bind-ciphers", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.ciphers)),
     global("ssl-default-bind-ciphersuites", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.suites)),

@@ -18,6 +18,7 @@ use crate::certificate::{Beside, Certificate, Extras, Files, LoadError, Parts};
 use crate::connector::Connector;
 use crate::directory::{Directory, Presented};
 use crate::forge::Forge;
+use crate::issuers::Issuers;
 use crate::line::{Line, Meaning, Names, Options, Standing};
 use crate::verify::Authorities;
 
@@ -50,6 +51,7 @@ struct State {
     /// Where relative names are looked for.
     bases: Bases,
     extras: Extras,
+    issuers: Arc<Issuers>,
 }
 
 /// Where relative names are looked for.
@@ -174,6 +176,11 @@ impl Store {
         (state.bases, state.extras) = (bases, extras);
     }
 
+    /// Says where chains are from now on.
+    pub(crate) fn complete_from(&self, issuers: Issuers) {
+        self.state().issuers = Arc::new(issuers);
+    }
+
     /// Reads certificates that are not there yet, on all processors when there are many; tells what is wrong with
     /// which.
     pub(crate) fn load(&self, wanted: Vec<Wanted>) -> BTreeMap<Name, LoadError> {
@@ -185,7 +192,7 @@ impl Store {
             }
         }
         let mut wrong = BTreeMap::new();
-        for (wanted, read) in read_all(&new.into_values().collect::<Vec<_>>()) {
+        for (wanted, read) in read_all(&new.into_values().collect::<Vec<_>>(), &state.issuers.clone()) {
             match read {
                 Ok(content) => {
                     state.entries.insert(wanted.name, Entry { content, origin: wanted.origin });
@@ -256,13 +263,13 @@ impl Store {
     }
 }
 
-fn read_all(wanted: &[Wanted]) -> Vec<(Wanted, Result<Content, LoadError>)> {
+fn read_all(wanted: &[Wanted], issuers: &Issuers) -> Vec<(Wanted, Result<Content, LoadError>)> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(wanted.len() / 16 + 1);
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         while let Some(one) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((one.clone(), read(&one.files)));
+            done.push((one.clone(), read(&one.files, issuers)));
         }
         done
     };
@@ -275,8 +282,9 @@ fn read_all(wanted: &[Wanted]) -> Vec<(Wanted, Result<Content, LoadError>)> {
     })
 }
 
-fn read(files: &Files) -> Result<Content, LoadError> {
-    let parts = Parts::load(files)?;
+fn read(files: &Files, issuers: &Issuers) -> Result<Content, LoadError> {
+    let mut parts = Parts::load(files)?;
+    issuers.complete(&mut parts);
     // Whoever says which files there are may bring the key later.
     if parts.key.is_none() && matches!(files.beside, Beside::Told { .. }) {
         return Ok(Content::Keyless(Arc::new(parts)));

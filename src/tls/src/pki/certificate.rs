@@ -104,6 +104,11 @@ impl<'d> Cert<'d> {
         })
     }
 
+    /// What its issuer calls its key.
+    pub(crate) fn authority_key_identifier(&self) -> Option<&[u8]> {
+        Some(self.authority()?.key_identifier.as_ref()?.0)
+    }
+
     fn authority(&self) -> Option<&AuthorityKeyIdentifier<'d>> {
         self.extensions().find_map(|e| match e.parsed_extension() {
             ParsedExtension::AuthorityKeyIdentifier(id) => Some(id),

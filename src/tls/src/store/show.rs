@@ -72,6 +72,9 @@ impl Store {
             let _ = writeln!(text, "{kind} filename: {file}");
         }
         let _ = writeln!(text, "Option: ocsp-update off\nOption: jwt off\nStatus: {status}");
+        if let Some(file) = &parts.completed_from {
+            let _ = writeln!(text, "Chain Filename: {file}");
+        }
         if let Some(read) = parts.chain.first().and_then(|der| Read::new(der)) {
             describe(&mut text, &read);
             describe_chain(&mut text, &parts);

@@ -123,6 +123,9 @@ impl State {
         let verb = if begun.is_some() { "updated" } else { "created" };
         let mut parts = begun.unwrap_or_else(|| self.parts(&name));
         change(&mut parts, &name, part, payload).map_err(|why| format!("{why}Can't load the payload\n"))?;
+        if part.is_none() {
+            self.issuers.complete(&mut parts);
+        }
         let text = format!("Transaction {verb} for certificate {name}!\n");
         self.transaction = Some(Transaction { name, parts });
         Ok(text)
@@ -193,7 +196,7 @@ fn change(parts: &mut Parts, name: &str, part: Option<&str>, payload: &[u8]) -> 
                 let _ = write!(why, ": no start line.");
                 why + "\n"
             })?;
-            (parts.chain, parts.key) = (new.chain, new.key);
+            (parts.chain, parts.key, parts.completed_from) = (new.chain, new.key, None);
         }
         Some("key") => {
             let key = certificate::key_of(file(name), payload)
