@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::registry::Registry;
+use config::directive::Switch;
 use config::{Check, Diagnostics, Draft, Setting};
+use lang::converters::tokens::{self, Need};
 use net::BindDrafts;
 
 use crate::acceptor;
@@ -52,7 +54,9 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
     if let Some(directory) = &defaults.chains {
         match Issuers::read(directory) {
             Ok((issuers, wrong)) => {
-                wrong.iter().for_each(|why| diagnostics.warning(format!("config : {why}")));
+                for why in wrong {
+                    diagnostics.warning(format!("config : {why}"));
+                }
                 store.complete_from(issuers);
             }
             Err(e) => diagnostics.alert(format!("'issuers-chain-path' : '{}' : {e}.", directory.display())),
@@ -65,6 +69,7 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
             diagnostics.alert_at(place, format!("'load' : {e}."));
         }
     }
+    load_for_tokens(&store, diagnostics);
     let mut lines = Vec::new();
     // Later, the directory may be out of reach.
     if draft.proxies.iter().any(|p| p.slots.get::<BindDrafts>().is_some_and(|b| b.0.iter().any(is_encrypted)))
@@ -105,6 +110,27 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
         match made {
             Ok(acceptor) => bind.slots.get_mut::<BindSettings>().acceptor = Some(acceptor),
             Err(why) => diagnostics.alert_at(&bind.place, title(&bind.written, &why)),
+        }
+    }
+}
+
+/// Reads the certificates that only expressions name.
+fn load_for_tokens(store: &Arc<Store>, diagnostics: &mut Diagnostics) {
+    let known = Arc::downgrade(store);
+    tokens::look_up_with(move |name| known.upgrade().is_some_and(|store| store.knows(name)));
+    for (name, need) in tokens::mentioned() {
+        if store.knows(&name) {
+            continue;
+        }
+        if need == Need::Key {
+            diagnostics.alert(format!("'jwt_decrypt_cert' : unknown certificate {name}."));
+            continue;
+        }
+        let beside = Beside::Told { key: None, ocsp: None, issuer: None };
+        let files = Files { crt: path_of(&name), beside };
+        let wanted = Wanted { name: name.clone(), files, origin: Origin::default(), tokens: Switch::On };
+        for (_, e) in store.load(vec![wanted]) {
+            diagnostics.warning(format!("'jwt_verify_cert' : no token can be verified with '{name}' : {e}."));
         }
     }
 }
@@ -155,7 +181,7 @@ impl Gathered {
     fn want(&mut self, name: &str, defaults: &Defaults) {
         let files = Files { crt: path_of(name), beside: Beside::Sought(defaults.extras) };
         let origin = Origin::with_all_beside(name, defaults.extras);
-        self.load.push(Wanted { name: name.into(), files, origin });
+        self.load.push(Wanted { name: name.into(), files, origin, tokens: Switch::Off });
     }
 
     fn add_directory(&mut self, named: &Named, defaults: &Defaults, store: &Store) -> Result<(), String> {
@@ -208,13 +234,14 @@ impl Gathered {
     fn want_line(&mut self, name: &Name, line: &Line, defaults: &Defaults) {
         let other = |file: &Option<Box<str>>| file.as_deref().map(path_of);
         let (key, ocsp, issuer) = (other(&line.key), other(&line.ocsp), other(&line.issuer));
-        let told = key.is_some() || ocsp.is_some() || issuer.is_some();
+        let told = key.is_some() || ocsp.is_some() || issuer.is_some() || line.tokens == Switch::On;
         let beside = if told { Beside::Told { key, ocsp, issuer } } else { Beside::Sought(defaults.extras) };
         let mut origin = vec![("Crt", name.to_string())];
         let others = [("Key", &line.key), ("OCSP", &line.ocsp), ("Issuer", &line.issuer)];
         origin.extend(others.iter().filter_map(|(kind, file)| Some((*kind, file.as_ref()?.to_string()))));
         let files = Files { crt: path_of(name), beside };
-        self.load.push(Wanted { name: name.clone(), files, origin: Origin(origin) });
+        let (name, origin) = (name.clone(), Origin(origin));
+        self.load.push(Wanted { name, files, origin, tokens: line.tokens });
     }
 }
 

@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use config::directive::Switch;
+
 use crate::names::Version;
 use crate::profile::{self, Profile};
 use crate::settings::CaNames;
@@ -19,6 +21,8 @@ pub(crate) struct Line {
     pub(crate) key: Option<Box<str>>,
     pub(crate) ocsp: Option<Box<str>>,
     pub(crate) issuer: Option<Box<str>>,
+    /// Whether the certificate may be used for tokens (`jwt`).
+    pub(crate) tokens: Switch,
     /// The names that it is for, as they are written.
     pub(crate) filters: Vec<Box<str>>,
 }
@@ -176,6 +180,7 @@ pub(crate) fn parse(text: &str, base: Option<&Path>) -> Result<Option<Line>, Str
         key: None,
         ocsp: None,
         issuer: None,
+        tokens: Switch::Off,
         filters: Vec::new(),
     };
     if let Some(options) = options {
@@ -209,12 +214,22 @@ impl Line {
                 "ocsp" => self.ocsp = Some(value()?.into()),
                 "issuer" => self.issuer = Some(value()?.into()),
                 "crt" => self.certificate = value()?.into(),
-                "ocsp-update" | "jwt" => switched_off(name, value()?)?,
+                "jwt" => self.tokens = switch(name, value()?)?,
+                "ocsp-update" => switched_off(name, value()?)?,
                 _ => options.read(name, &mut value, base)?,
             }
         }
         self.options = Arc::new(options);
         Ok(())
+    }
+}
+
+/// Whether something is on.
+pub(crate) fn switch(name: &str, value: &str) -> Result<Switch, String> {
+    match value {
+        "on" => Ok(Switch::On),
+        "off" => Ok(Switch::Off),
+        _ => Err(format!("cannot parse '{name}' value '{value}', 'on' or 'off' is expected")),
     }
 }
 

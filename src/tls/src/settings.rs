@@ -7,6 +7,8 @@ use config::directive::{Arity, Switch};
 use config::options::ServerOption;
 use config::{BindOption, Directive, LineOption, OptionCx, Prefix, Refusal, Section, Setting, Statement};
 
+use lang::converters::jwe;
+
 use crate::acceptor::{Acceptor, Order};
 use crate::certificate::{ExtraNames, Extras};
 use crate::connector::{Connector, SessionReuse};
@@ -466,6 +468,8 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Defaults>().chains = Some(path);
         Ok(())
     }),
+    global("jwt.decrypt_alg_list", Arity::AtLeast(0), |s| taken(s, jwe::take_algorithms)),
+    global("jwt.decrypt_enc_list", Arity::AtLeast(0), |s| taken(s, jwe::take_encryptions)),
     global("key-base", Arity::Exactly(1), |s| base(s, |d| &mut d.keys)),
     global("ssl-default-bind-ciphers", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.ciphers)),
     global("ssl-default-bind-ciphersuites", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.suites)),
@@ -508,6 +512,11 @@ fn base(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut Option<PathBuf>)
     let path = std::path::absolute(&path).unwrap_or(path);
     *field(s.slot()) = Some(path);
     Ok(())
+}
+
+/// A list of algorithms that tokens may be encrypted with.
+fn taken(s: &mut Statement<'_>, take: fn(&str) -> Result<(), String>) -> Result<(), Refusal> {
+    take(&s.arg(0)).map_err(|name| s.refuse(0, format!("Unknown algorithm/encoding {name}")))
 }
 
 fn text(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut Option<Box<str>>) -> Result<(), Refusal> {

@@ -6,12 +6,15 @@
 mod authorities;
 mod lists;
 mod show;
+mod tokens;
 mod transaction;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use config::directive::Switch;
 
 use crate::acceptor::{Acceptor, Configs, Terms};
 use crate::certificate::{Beside, Certificate, Extras, Files, LoadError, Parts};
@@ -68,6 +71,8 @@ pub(crate) struct Bases {
 struct Entry {
     content: Content,
     origin: Origin,
+    /// Whether it may be used for tokens (`jwt`).
+    tokens: Switch,
 }
 
 /// What is known of a certificate.
@@ -151,6 +156,8 @@ pub(crate) struct Wanted {
     pub(crate) name: Name,
     pub(crate) files: Files,
     pub(crate) origin: Origin,
+    /// Whether it may be used for tokens (`jwt`).
+    pub(crate) tokens: Switch,
 }
 
 impl Origin {
@@ -191,17 +198,20 @@ impl Store {
                 new.entry(one.name.clone()).or_insert(one);
             }
         }
-        let mut wrong = BTreeMap::new();
+        let (mut wrong, mut names) = (BTreeMap::new(), Vec::new());
         for (wanted, read) in read_all(&new.into_values().collect::<Vec<_>>(), &state.issuers.clone()) {
             match read {
                 Ok(content) => {
-                    state.entries.insert(wanted.name, Entry { content, origin: wanted.origin });
+                    let Wanted { name, origin, tokens, .. } = wanted;
+                    names.push(name.clone());
+                    state.entries.insert(name, Entry { content, origin, tokens });
                 }
                 Err(e) => {
                     wrong.insert(wanted.name, e);
                 }
             }
         }
+        state.publish_all(&names);
         wrong
     }
 

@@ -1,8 +1,9 @@
 //! The commands on the files of authorities and of what they revoked: `show ssl ca-file`, `commit ssl crl-file` and
-//! their kin.
+//! their kin, and those on the certificates of tokens.
 
 use std::sync::Arc;
 
+use config::directive::Switch;
 use keyword::command::CommandCx;
 use keyword::command::Level::{Admin, Operator};
 use keyword::{Answer, Command};
@@ -33,6 +34,13 @@ pub static AUTHORITY_COMMANDS: &[Command] = &[
         |cx| payload(cx, Ca, Store::add_to_file),
     ),
     Command::new(
+        "add ssl jwt",
+        "add ssl jwt <certfile>",
+        "let a certificate verify and decrypt tokens",
+        Admin,
+        |cx| tokens(cx, "add", Switch::On),
+    ),
+    Command::new(
         "commit ssl ca-file",
         "commit ssl ca-file <cafile>",
         "put a prepared file of authorities in service",
@@ -59,6 +67,13 @@ pub static AUTHORITY_COMMANDS: &[Command] = &[
         "forget a file of revocations that nobody uses",
         Admin,
         |cx| named(cx, ("del", Crl), "a CRL file name", Store::delete_file, notice),
+    ),
+    Command::new(
+        "del ssl jwt",
+        "del ssl jwt <certfile>",
+        "no longer let a certificate verify and decrypt tokens",
+        Admin,
+        |cx| tokens(cx, "del", Switch::Off),
     ),
     Command::new(
         "new ssl ca-file",
@@ -102,6 +117,9 @@ pub static AUTHORITY_COMMANDS: &[Command] = &[
         Operator,
         |cx| show(cx, Crl),
     ),
+    Command::new("show ssl jwt", "show ssl jwt", "certificates for tokens", Operator, |cx| {
+        Answer::text(store(cx).token_certificates())
+    }),
 ];
 
 fn store(cx: &CommandCx<'_>) -> Arc<Store> {
@@ -150,6 +168,13 @@ fn payload(
         return Answer::error(format!("'set ssl {word}-file' expects a filename and {what}s as a payload\n"));
     };
     notice(run(&store(cx), &cx.arg(0), payload))
+}
+
+fn tokens(cx: &CommandCx<'_>, verb: &str, switch: Switch) -> Answer {
+    if cx.bytes(0).is_empty() {
+        return Answer::error(format!("'{verb} ssl cert' expects a filename\n"));
+    }
+    text(store(cx).switch_tokens(&cx.arg(0), switch))
 }
 
 fn show(cx: &CommandCx<'_>, kind: FileKind) -> Answer {

@@ -1,5 +1,7 @@
 //! `add ssl crt-list` and `del ssl crt-list`.
 
+use config::directive::Switch;
+
 use super::{Listener, Name, Refused, State, Store, list_name};
 use crate::directory::Strictness;
 use crate::line::{self, Line, Standing};
@@ -91,8 +93,10 @@ impl State {
         {
             return Err(format!("'{option}' : unable to load {}", which.name));
         }
-        if line.key.is_some() || line.ocsp.is_some() || line.issuer.is_some() {
-            return Err("a certificate that is there already takes no 'key', 'ocsp' or 'issuer'".to_owned());
+        let told = line.key.is_some() || line.ocsp.is_some() || line.issuer.is_some();
+        if told || line.tokens == Switch::On {
+            let why = "a certificate that is there already takes no 'key', 'ocsp', 'issuer' or 'jwt'";
+            return Err(why.to_owned());
         }
         let name = line::resolved(&line.certificate, self.bases.certificates.as_deref());
         match self.entries.get(&name).map(|e| &e.content) {

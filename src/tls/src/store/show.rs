@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use config::directive::Switch;
+use lang::converters::jwe::wrapped;
 
 use super::{Content, Listener, Placed, Refused, State, Store, list_name};
 use crate::certificate::{Certificate, KeyKind, Parts};
 use crate::line::Standing;
-use crate::pki::der;
 use crate::x509::{self, Read, Whose};
 
 /// Which lines `show ssl sni` shows.
@@ -31,7 +32,8 @@ pub enum Expired {
     By(i64),
 }
 
-const NOT_FOUND: &str = "Can't display the certificate: Not found or the certificate is a bundle!\n";
+pub(super) const NOT_FOUND: &str =
+    "Can't display the certificate: Not found or the certificate is a bundle!\n";
 
 impl Store {
     /// `show ssl cert`: the names of all.
@@ -66,12 +68,14 @@ impl Store {
             }
             None => return Err(NOT_FOUND.to_owned()),
         };
+        let used = state.entries.get(name).is_some_and(|entry| entry.tokens == Switch::On);
+        let tokens = if used { "on" } else { "off" };
         let star = if written.starts_with('*') { "*" } else { "" };
         let mut text = format!("Filename: {star}{name}\n");
         for (kind, file) in state.entries.get(name).iter().flat_map(|e| &e.origin.0) {
             let _ = writeln!(text, "{kind} filename: {file}");
         }
-        let _ = writeln!(text, "Option: ocsp-update off\nOption: jwt off\nStatus: {status}");
+        let _ = writeln!(text, "Option: ocsp-update off\nOption: jwt {tokens}\nStatus: {status}");
         if let Some(file) = &parts.completed_from {
             let _ = writeln!(text, "Chain Filename: {file}");
         }
@@ -168,8 +172,10 @@ impl State {
             return Some((name, "Uncommitted", transaction.parts.clone()));
         }
         let name = if written.starts_with("\\*") { &written[1..] } else { written };
-        let status = match &self.entries.get(name)?.content {
+        let entry = self.entries.get(name)?;
+        let status = match &entry.content {
             Content::Empty => "Empty",
+            _ if entry.tokens == Switch::On => "Used for JWT verification",
             _ if self.uses(name) > 0 => "Used",
             _ => "Unused",
         };
@@ -264,12 +270,4 @@ fn pem(text: &mut String, kind: &str, der: &[u8]) {
         let _ = writeln!(text, "{}", String::from_utf8_lossy(line));
     }
     let _ = writeln!(text, "-----END {kind}-----");
-}
-
-/// An RSA key in the form for keys of all kinds (RFC 5208).
-fn wrapped(key: &[u8]) -> Vec<u8> {
-    const RSA: &[u8] =
-        &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
-    let content = [&[0x02, 0x01, 0x00][..], RSA, &der::encode(0x04, key)].concat();
-    der::encode(der::SEQUENCE, &content)
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use base64::Engine as _;
+use config::directive::Switch;
 
 use super::{Content, Entry, Name, Origin, Refused, State, Store, Transaction, file, stem};
 use crate::certificate::{self, ExtraNames, Flaw, Parts};
@@ -21,7 +22,8 @@ impl Store {
         if state.entries.contains_key(name) {
             return Err(format!("Certificate '{name}' already exists!\n"));
         }
-        let entry = Entry { content: Content::Empty, origin: Origin::default() };
+        let (content, origin, tokens) = (Content::Empty, Origin::default(), Switch::Off);
+        let entry = Entry { content, origin, tokens };
         state.entries.insert(name.into(), entry);
         Ok(format!("New empty certificate store '{name}'!\n"))
     }
@@ -96,6 +98,9 @@ impl Store {
         if !state.entries.contains_key(name) {
             return refused(format!("certificate '{name}' doesn't exist!"));
         }
+        if state.entries[name].tokens == Switch::On {
+            return refused(format!("certificate '{name}' in use for JWT validation, can't be deleted!"));
+        }
         let listed = state.lists.values().flat_map(|l| &l.lines).any(|line| *line.name == *name);
         if listed || state.uses(name) > 0 {
             return refused(format!("certificate '{name}' in use, can't be deleted!"));
@@ -168,6 +173,7 @@ impl State {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.content = content;
         }
+        self.publish_all(&[name.into()]);
         for listener in &mut self.listeners {
             if listener.uses.iter().any(|placed| *placed.name == *name) {
                 // Where several have the same name, it takes its place behind the others.
