@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::registry::Registry;
 use config::directive::Switch;
-use config::{Check, Diagnostics, Draft, Setting};
+use config::{Check, Diagnostics, Draft, Mode, Setting};
 use lang::converters::tokens::{self, Need};
 use net::BindDrafts;
 
@@ -16,7 +16,11 @@ use crate::crt_store::Loads;
 use crate::forge::{Authority, Forge, Made};
 use crate::issuers::Issuers;
 use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
-use crate::settings::{BindSettings, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use};
+use crate::profile;
+use crate::session::secrets::Keeping;
+use crate::settings::{
+    BindSettings, CheckUse, Defaults, EarlyRoom, Named, Naming, ServerSettings, Source, Use,
+};
 use crate::store::{
     Bases, FileKind, Name, NewListener, Origin, Placed, Store, TrustFiles, Wanted, list_name,
 };
@@ -46,11 +50,12 @@ struct Gathered {
     lists: Vec<Name>,
 }
 
-fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
-    let defaults: Defaults = draft.global();
+fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnostics) {
+    let (defaults, room): (Defaults, EarlyRoom) = (defaults_of(draft, registry), draft.global());
     let store = draft.global.get_mut::<Shared>().0.clone();
     let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
     store.settle(Bases { certificates, authorities }, defaults.extras);
+    store.keep_ticket_keys(draft.global());
     if let Some(directory) = &defaults.chains {
         match Issuers::read(directory) {
             Ok((issuers, wrong)) => {
@@ -91,15 +96,18 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
     let wanted = lines.iter_mut().flat_map(|(.., gathered)| std::mem::take(&mut gathered.load)).collect();
     let wrong = store.load(wanted);
     let made = Arc::new(Made::up_to(defaults.made.unwrap_or(MADE)));
-    for (p, b, settings, gathered) in lines {
+    for (p, b, mut settings, gathered) in lines {
         let proxy = &mut draft.proxies[p];
+        if proxy.mode == Mode::Http {
+            settings.profile.protocols.get_or_insert_with(profile::usual_protocols);
+        }
         let frontend = proxy.name.clone();
         let binds = proxy.slots.get_mut::<BindDrafts>();
         let Some(bind) = binds.0.get_mut(b).and_then(Arc::get_mut) else { continue };
         let failed = gathered.uses.iter().find_map(|placed| wrong.get(&placed.name));
         let terms = match failed {
             Some(e) => Err(e.to_string()),
-            None => terms(&settings, &defaults, &store),
+            None => terms(&settings, &defaults, room, &store),
         };
         let place = format!("{}:{}", bind.place.file, bind.place.line);
         let (Gathered { uses, lists, .. }, written) = (gathered, bind.written.clone());
@@ -112,6 +120,17 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
             Err(why) => diagnostics.alert_at(&bind.place, title(&bind.written, &why)),
         }
     }
+}
+
+/// What is said for all lines, and what fetches need.
+fn defaults_of(draft: &Draft, registry: &Registry) -> Defaults {
+    let mut defaults: Defaults = draft.global();
+    if lang::Wishes(registry.wishes()).contains(lang::Wishes::TLS_SECRETS)
+        && defaults.secrets == Keeping::Nothing
+    {
+        defaults.secrets = Keeping::Greetings;
+    }
+    defaults
 }
 
 /// Reads the certificates that only expressions name.
@@ -259,15 +278,25 @@ fn bundle(name: &Name, store: &Store) -> Vec<Name> {
     if found.is_empty() { vec![name.clone()] } else { found }
 }
 
-fn terms(settings: &BindSettings, defaults: &Defaults, store: &Store) -> Result<acceptor::Terms, String> {
+fn terms(
+    settings: &BindSettings,
+    defaults: &Defaults,
+    room: EarlyRoom,
+    store: &Store,
+) -> Result<acceptor::Terms, String> {
     Ok(acceptor::Terms {
-        profile: settings.profile.or(&defaults.bind),
+        profile: settings.profile.or(settings.defaults.as_ref().unwrap_or(&defaults.bind)),
         verify: settings.verify.unwrap_or(Verify::None),
         clients: clients(settings, store)?,
         strictness: settings.strictness.unwrap_or(defaults.bind_strictness),
         order: settings.order.unwrap_or(defaults.bind_order),
         capture: defaults.capture,
         cache: defaults.cache.unwrap_or(CACHE),
+        lifetime: defaults.lifetime.unwrap_or(LIFETIME),
+        ticket_keys: settings.ticket_keys.clone(),
+        early: settings.early,
+        early_room: room.0,
+        secrets: defaults.secrets,
     })
 }
 
@@ -308,6 +337,9 @@ const MADE: usize = 1000;
 /// How many sessions a listener remembers (`tune.ssl.cachesize`).
 const CACHE: usize = 20_000;
 
+/// For how many seconds sessions are taken up again (`tune.ssl.lifetime`).
+const LIFETIME: u32 = 300;
+
 /// Makes what the connections to servers need.
 pub struct ConnectorMaker {
     defaults: Defaults,
@@ -316,8 +348,8 @@ pub struct ConnectorMaker {
 
 impl ConnectorMaker {
     /// By what a configuration says for all servers.
-    pub fn of(draft: &Draft) -> Self {
-        Self { defaults: draft.global(), store: Store::of(draft) }
+    pub fn of(draft: &Draft, registry: &Registry) -> Self {
+        Self { defaults: defaults_of(draft, registry), store: Store::of(draft) }
     }
 
     /// Completes a server's settings, where its connections are encrypted.
@@ -367,11 +399,13 @@ fn connector(
     };
     let certificate = settings.certificate.as_ref().map(|named| shown(named, defaults, store));
     let terms = connector::Terms {
-        profile: settings.profile.or(&defaults.server),
+        profile: settings.profile.or(settings.defaults.as_ref().unwrap_or(&defaults.server)),
         trust: files.as_ref().map(|files| store.trust(files)),
         host: settings.host.clone(),
         certificate: certificate.transpose()?,
         reuse: settings.reuse,
+        early: settings.early,
+        secrets: defaults.secrets,
     };
     Ok((Connector::new(terms)?, files))
 }

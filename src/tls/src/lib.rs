@@ -22,9 +22,12 @@ mod names;
 mod pki;
 mod profile;
 mod sealed;
+mod secret_fetches;
 mod session;
 mod settings;
+mod sigalgs;
 mod store;
+mod tickets;
 mod verify;
 mod x509;
 
@@ -41,9 +44,10 @@ pub use figures::{Figures, figures};
 pub use hello::{Hello, Opening};
 pub use names::Version;
 pub use profile::Profile;
+pub use secret_fetches::SECRET_FETCHES;
 pub use session::Session;
 pub use settings::{
-    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, Named, SERVER_OPTIONS, ServerSettings, Use,
+    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, EarlyRoom, Named, SERVER_OPTIONS, ServerSettings, Use,
 };
 pub use store::{Expired, FileKind, Numbers, Refused, SniWanted, Store};
 pub use verify::{Authorities, Verify};

@@ -6,6 +6,7 @@
 mod authorities;
 mod lists;
 mod show;
+mod tickets;
 mod tokens;
 mod transaction;
 
@@ -23,6 +24,8 @@ use crate::directory::{Directory, Presented};
 use crate::forge::Forge;
 use crate::issuers::Issuers;
 use crate::line::{Line, Meaning, Names, Options, Standing};
+use crate::settings::Use;
+use crate::tickets::TicketFiles;
 use crate::verify::Authorities;
 
 pub use authorities::FileKind;
@@ -55,6 +58,7 @@ struct State {
     bases: Bases,
     extras: Extras,
     issuers: Arc<Issuers>,
+    tickets: TicketFiles,
 }
 
 /// Where relative names are looked for.
@@ -358,6 +362,9 @@ impl Listener {
         let mut terms = self.acceptor.terms().clone();
         terms.profile = options.profile.or(&terms.profile);
         terms.verify = options.verify.unwrap_or(terms.verify);
+        if options.early == Use::Yes {
+            terms.early = Use::Yes;
+        }
         terms.clients.told = options.names.unwrap_or(terms.clients.told);
         let files = &mut terms.clients.files;
         let name = |which: &Option<Authorities>| which.as_ref().map(|which| which.name.clone());
