@@ -24,6 +24,7 @@ pub struct Certificate {
     /// The key as it was read.
     private: Arc<PrivateKeyDer<'static>>,
     issuer: Option<CertificateDer<'static>>,
+    completed_from: Option<Arc<str>>,
 }
 
 /// What a certificate is made of, some of which may be missing.
@@ -36,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) ocsp: Option<Vec<u8>>,
     /// Who issued it, where the chain does not say.
     pub(crate) issuer: Option<CertificateDer<'static>>,
+    /// Where the chain was found, when it did not come with the certificate.
+    pub(crate) completed_from: Option<Arc<str>>,
 }
 
 /// Why parts make up no certificate.
@@ -179,15 +182,21 @@ impl Parts {
         if chain.is_empty() {
             return Err(LoadError::new(file, "unable to load certificate from file"));
         }
-        Ok(Self { chain, key: key(file, text)?.map(Arc::new), ocsp: None, issuer: None })
+        Ok(Self { chain, key: key(file, text)?.map(Arc::new), ..Self::default() })
+    }
+
+    /// Adds the key that stands in a file beside a certificate's.
+    pub(crate) fn seek_key(&mut self, file: &Path, extras: Extras) -> Result<(), LoadError> {
+        let beside = extras.beside(file, "key");
+        let text = fs::read(&beside).map_err(|_| LoadError::new(&beside, "No Private Key found in"))?;
+        self.key = Some(Arc::new(key_of(&beside, &text)?));
+        Ok(())
     }
 
     /// Adds what stands in files beside a certificate's.
     fn seek(&mut self, file: &Path, extras: Extras) -> Result<(), LoadError> {
         if self.key.is_none() && extras.key {
-            let beside = extras.beside(file, "key");
-            let text = fs::read(&beside).map_err(|_| LoadError::new(&beside, "No Private Key found in"))?;
-            self.key = Some(Arc::new(key_of(&beside, &text)?));
+            self.seek_key(file, extras)?;
         }
         if self.key.is_none() {
             return Err(LoadError::new(file, "No Private Key found in"));
@@ -225,7 +234,8 @@ impl Parts {
         }
         let mut certified = CertifiedKey::new(self.chain, key);
         certified.ocsp = self.ocsp;
-        Ok(Certificate { names, kind, key: Arc::new(certified), private, issuer: self.issuer })
+        let (issuer, completed_from) = (self.issuer, self.completed_from);
+        Ok(Certificate { names, kind, key: Arc::new(certified), private, issuer, completed_from })
     }
 }
 
@@ -251,7 +261,20 @@ impl Certificate {
             key: Some(self.private.clone()),
             ocsp: self.key.ocsp.clone(),
             issuer: self.issuer.clone(),
+            completed_from: self.completed_from.clone(),
         }
+    }
+
+    /// Another certificate with the same key.
+    pub(crate) fn with_chain(&self, chain: Vec<CertificateDer<'static>>, names: Vec<Box<str>>) -> Self {
+        let key = Arc::new(CertifiedKey::new(chain, self.key.key.clone()));
+        let (kind, private) = (self.kind, self.private.clone());
+        Self { names, kind, key, private, issuer: None, completed_from: None }
+    }
+
+    /// Whether its key is that of another one.
+    pub(crate) fn has_key_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.private, &other.private)
     }
 
     /// Whether a client that takes these signatures can use it.
