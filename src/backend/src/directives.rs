@@ -225,7 +225,8 @@ fn server(s: &mut Statement<'_>) -> Result<(), Refusal> {
         return Err(s.refuse(0, format!("character '{bad}' is not permitted in server name '{name}'.")));
     }
     let written = s.arg(1).into_owned();
-    let address = address::parse(s.bytes(1)).map_err(|e| {
+    let filled = s.draft.environment.fill(s.bytes(1)).into_owned();
+    let address = address::parse(&filled).map_err(|e| {
         s.refuse_part(1, e.span, format!("'server {name}' : invalid address '{written}' : {}.", e.message))
     })?;
     let mut slots: Slots = s.slot::<ServerDrafts>().defaults.inherited();
