@@ -17,6 +17,7 @@ use crate::forge::{Authority, Forge, Made};
 use crate::issuers::Issuers;
 use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
 use crate::profile;
+use crate::records::RECORDS;
 use crate::session::secrets::Keeping;
 use crate::settings::{
     BindSettings, CheckUse, Defaults, EarlyRoom, Named, Naming, ServerSettings, Source, Use,
@@ -74,6 +75,7 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
             diagnostics.alert_at(place, format!("'load' : {e}."));
         }
     }
+    RECORDS.settle(defaults.records.0, defaults.records.1);
     load_for_tokens(&store, diagnostics);
     let mut lines = Vec::new();
     // Later, the directory may be out of reach.

@@ -21,6 +21,7 @@ mod memory;
 mod names;
 mod pki;
 mod profile;
+mod records;
 mod sealed;
 mod secret_fetches;
 mod session;
