@@ -196,10 +196,8 @@ fn default_server(s: &mut Statement<'_>) -> Result<(), Refusal> {
 const NEEDS_TLS: &[&str] = &[
     "allow-0rtt",
     "check-alpn",
-    "check-sni-auto",
     "client-sigalgs",
     "ktls",
-    "no-check-sni-auto",
     "renegotiate",
     "sigalgs",
 ];
