@@ -19,7 +19,7 @@ use config::directive::Switch;
 use config::draft::Speech;
 
 use crate::acceptor::{Acceptor, Configs, Terms};
-use crate::certificate::{Certificate, Extras, Files, LoadError, Parts};
+use crate::certificate::{Beside, Certificate, Extras, Files, LoadError, Parts};
 use crate::connector::Connector;
 use crate::directory::{Directory, Presented};
 use crate::forge::Forge;
@@ -167,6 +167,14 @@ pub(crate) struct Wanted {
     pub(crate) tokens: Switch,
 }
 
+impl Entry {
+    /// Whether it was read for tokens only, and is wanted with its key now.
+    fn is_without_key_of(&self, wanted: &Wanted) -> bool {
+        let for_tokens = self.origin.0.is_empty() && matches!(self.content, Content::Keyless(_));
+        for_tokens && matches!(wanted.files.beside, Beside::Sought(_))
+    }
+}
+
 impl Origin {
     /// A file that is looked for with all that may stand beside it.
     pub(crate) fn with_all_beside(name: &str, extras: Extras) -> Self {
@@ -200,8 +208,12 @@ impl Store {
     pub(crate) fn load(&self, wanted: Vec<Wanted>) -> BTreeMap<Name, LoadError> {
         let mut state = self.state();
         let mut new: BTreeMap<Name, Wanted> = BTreeMap::new();
-        for one in wanted {
-            if !state.entries.contains_key(&one.name) {
+        for mut one in wanted {
+            let known = state.entries.get(&one.name);
+            if let Some(known) = known.filter(|known| known.is_without_key_of(&one)) {
+                one.tokens = known.tokens;
+                new.entry(one.name.clone()).or_insert(one);
+            } else if known.is_none() {
                 new.entry(one.name.clone()).or_insert(one);
             }
         }
