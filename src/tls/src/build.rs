@@ -55,18 +55,10 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
     let (defaults, room): (Defaults, EarlyRoom) = (defaults_of(draft, registry), draft.global());
     let store = draft.global.get_mut::<Shared>().0.clone();
     let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
-    store.settle(Bases { certificates, authorities }, defaults.extras);
+    store.settle(Bases { certificates, authorities }, defaults.extras, draft.readings.speech);
     store.keep_ticket_keys(draft.global());
     if let Some(directory) = &defaults.chains {
-        match Issuers::read(directory) {
-            Ok((issuers, wrong)) => {
-                for why in wrong {
-                    diagnostics.warning(format!("config : {why}"));
-                }
-                store.complete_from(issuers);
-            }
-            Err(e) => diagnostics.alert(format!("'issuers-chain-path' : '{}' : {e}.", directory.display())),
-        }
+        read_chains(directory, &store, diagnostics);
     }
     let loads = draft.global::<Loads>().0;
     let wrong = store.load(loads.iter().map(|(_, wanted)| wanted.clone()).collect());
@@ -76,7 +68,6 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
         }
     }
     RECORDS.settle(defaults.records.0, defaults.records.1);
-    load_for_tokens(&store, diagnostics);
     let mut lines = Vec::new();
     // Later, the directory may be out of reach.
     if draft.proxies.iter().any(|p| p.slots.get::<BindDrafts>().is_some_and(|b| b.0.iter().any(is_encrypted)))
@@ -97,6 +88,7 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
     }
     let wanted = lines.iter_mut().flat_map(|(.., gathered)| std::mem::take(&mut gathered.load)).collect();
     let wrong = store.load(wanted);
+    load_for_tokens(&store, diagnostics);
     let made = Arc::new(Made::up_to(defaults.made.unwrap_or(MADE)));
     for (p, b, mut settings, gathered) in lines {
         let proxy = &mut draft.proxies[p];
@@ -135,17 +127,34 @@ fn defaults_of(draft: &Draft, registry: &Registry) -> Defaults {
     defaults
 }
 
-/// Reads the certificates that only expressions name.
+fn read_chains(directory: &Path, store: &Store, diagnostics: &mut Diagnostics) {
+    match Issuers::read(directory) {
+        Ok((issuers, wrong)) => {
+            for why in wrong {
+                diagnostics.warning(format!("config : {why}"));
+            }
+            store.complete_from(issuers);
+        }
+        Err(e) => diagnostics.alert(format!("'issuers-chain-path' : '{}' : {e}.", directory.display())),
+    }
+}
+
+/// Lets the certificates verify tokens that expressions name, and reads those that nobody else does.
 fn load_for_tokens(store: &Arc<Store>, diagnostics: &mut Diagnostics) {
     let known = Arc::downgrade(store);
     tokens::look_up_with(move |name| known.upgrade().is_some_and(|store| store.knows(name)));
     for (name, need) in tokens::mentioned() {
-        if store.knows(&name) {
-            continue;
-        }
-        if need == Need::Key {
-            diagnostics.alert(format!("'jwt_decrypt_cert' : unknown certificate {name}."));
-            continue;
+        match (store.knows(&name), need) {
+            (true, Need::Key) => continue,
+            (true, Need::Certificate) => {
+                let _ = store.switch_tokens(&name, Switch::On);
+                continue;
+            }
+            (false, Need::Key) => {
+                diagnostics.alert(format!("'jwt_decrypt_cert' : unknown certificate {name}."));
+                continue;
+            }
+            (false, Need::Certificate) => {}
         }
         let beside = Beside::Told { key: None, ocsp: None, issuer: None };
         let files = Files { crt: path_of(&name), beside };

@@ -100,12 +100,17 @@ impl LoadError {
     }
 
     fn io(file: &Path, error: &io::Error) -> Self {
-        let why = match error.kind() {
-            io::ErrorKind::NotFound => "No such file or directory".to_owned(),
-            io::ErrorKind::PermissionDenied => "Permission denied".to_owned(),
-            _ => error.to_string(),
-        };
+        let why = reason(error);
         Self::new(file, format!("unable to stat SSL certificate from file ({why}):"))
+    }
+}
+
+/// What is wrong with a file, in the words of the system.
+pub(crate) fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "No such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "Permission denied".to_owned(),
+        _ => error.to_string(),
     }
 }
 

@@ -48,7 +48,8 @@ pub use profile::Profile;
 pub use secret_fetches::SECRET_FETCHES;
 pub use session::Session;
 pub use settings::{
-    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, EarlyRoom, Named, SERVER_OPTIONS, ServerSettings, Use,
+    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, EarlyRoom, Named, Naming, SERVER_OPTIONS,
+    ServerSettings, Use,
 };
 pub use store::{Expired, FileKind, Numbers, Refused, SniWanted, Store};
 pub use verify::{Authorities, Verify};
