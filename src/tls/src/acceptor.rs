@@ -91,7 +91,7 @@ impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let directory = self.directory.load();
         let found = directory.find(hello.server_name(), hello.signature_schemes(), self.strictness);
-        found.map(|presented| presented.certificate.key.clone())
+        found.map(|presented| presented.certificate.presented())
     }
 }
 

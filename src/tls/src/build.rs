@@ -17,7 +17,8 @@ use crate::pki::store::Store as AuthorityStore;
 use crate::settings::{
     BindSettings, CaNames, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use,
 };
-use crate::store::{Bases, Name, NewListener, Origin, Placed, Store, Wanted, list_name};
+use crate::store::{Bases, Name, NewListener, Origin, Placed, Store, Trouble, Wanted, list_name};
+use crate::told::Told;
 use crate::verify::{Authorities, Verify};
 
 /// The checks of this room.
@@ -36,19 +37,28 @@ impl Store {
     }
 }
 
+/// What is said of a certificate, with the list and the line that say so.
+struct Saying {
+    name: Name,
+    told: Told,
+    line: Option<(Name, usize)>,
+}
+
 /// What the sources of a line come to.
 #[derive(Default)]
 struct Gathered {
     load: Vec<Wanted>,
     uses: Vec<Placed>,
     lists: Vec<Name>,
+    /// What is said of certificates, with the line of the list that says so.
+    says: Vec<Saying>,
 }
 
 fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
     let defaults: Defaults = draft.global();
     let store = draft.global.get_mut::<Shared>().0.clone();
     let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
-    store.settle(Bases { certificates, authorities }, defaults.extras);
+    store.settle(Bases { certificates, authorities }, defaults.extras, defaults.updates.clone());
     let loads = draft.global::<Loads>().0;
     let wrong = store.load(loads.iter().map(|(_, wanted)| wanted.clone()).collect());
     for (place, wanted) in &loads {
@@ -79,15 +89,25 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
         let failed = gathered.uses.iter().find_map(|placed| wrong.get(&placed.name));
         let terms = match failed {
             Some(e) => Err(e.to_string()),
-            None => terms(&settings, &defaults, &store),
+            None => gathered.agree(&store).and_then(|()| terms(&settings, &defaults, &store)),
         };
+        let names: Vec<_> = gathered.uses.iter().map(|placed| placed.name.clone()).collect();
         let place = format!("{}:{}", bind.place.file, bind.place.line);
         let (Gathered { uses, lists, .. }, written) = (gathered, bind.written.clone());
         let made = terms
             .and_then(|terms| store.listen(NewListener { frontend, place, written, terms, uses, lists }));
         match made {
             Ok(acceptor) => bind.slots.get_mut::<BindSettings>().acceptor = Some(acceptor),
-            Err(why) => diagnostics.alert_at(&bind.place, title(&bind.written, &why)),
+            Err(why) => {
+                diagnostics.alert_at(&bind.place, title(&bind.written, &why));
+                continue;
+            }
+        }
+        for trouble in store.staple(names.iter().map(|name| &**name)) {
+            match trouble {
+                Trouble::OfLine(why) => diagnostics.warning_at(&bind.place, title(&bind.written, &why)),
+                Trouble::OfResponse(why) => diagnostics.warning(format!("config : {why}")),
+            }
         }
     }
 }
@@ -119,12 +139,29 @@ fn gather(settings: &BindSettings, defaults: &Defaults, store: &Store) -> Result
 }
 
 impl Gathered {
+    /// Notes what a line says of a certificate.
+    fn say(&mut self, name: &Name, told: Told, line: Option<(Name, usize)>) {
+        self.says.push(Saying { name: name.clone(), told, line });
+    }
+
+    /// Whether all that is said of certificates goes together.
+    fn agree(&self, store: &Store) -> Result<(), String> {
+        for Saying { name, told, line } in &self.says {
+            store.agree(name, told).map_err(|why| match line {
+                Some((list, n)) => format!("'crt-list' : '{name}' in crt-list '{list}' line {n}, {why}"),
+                None => format!("Can't load '{name}', {why}"),
+            })?;
+        }
+        Ok(())
+    }
+
     /// A file, or a bundle; returns how many they are.
     fn add_file(&mut self, named: &Named, default: Standing, defaults: &Defaults, store: &Store) -> usize {
         let bundled = bundle(&named.name, store);
         let count = bundled.len();
         for name in bundled {
             self.want(&name, defaults);
+            self.say(&name, Told::by_name(), None);
             let meaning = Meaning { names: Names::Own, except: Vec::new(), default };
             self.uses.push(Placed { name, meaning, options: None, from: None });
         }
@@ -134,7 +171,7 @@ impl Gathered {
     fn want(&mut self, name: &str, defaults: &Defaults) {
         let files = Files { crt: path_of(name), beside: Beside::Sought(defaults.extras) };
         let origin = Origin::with_all_beside(name, defaults.extras);
-        self.load.push(Wanted { name: name.into(), files, origin });
+        self.load.push(Wanted { name: name.into(), files, origin, told: Told::by_file(name) });
     }
 
     fn add_directory(&mut self, named: &Named, defaults: &Defaults, store: &Store) -> Result<(), String> {
@@ -173,9 +210,11 @@ impl Gathered {
             for name in &bundled {
                 if bundled.len() > 1 {
                     self.want(name, defaults);
+                    self.load.iter_mut().rev().take(1).for_each(|wanted| wanted.told = line.told());
                 } else {
                     self.want_line(name, &line, defaults);
                 }
+                self.say(name, line.told(), Some((list.into(), number)));
                 lines.push((number, name.clone(), line.of(name)));
             }
         }
@@ -190,10 +229,10 @@ impl Gathered {
         let told = key.is_some() || ocsp.is_some() || issuer.is_some();
         let beside = if told { Beside::Told { key, ocsp, issuer } } else { Beside::Sought(defaults.extras) };
         let mut origin = vec![("Crt", name.to_string())];
-        let others = [("Key", &line.key), ("OCSP", &line.ocsp), ("Issuer", &line.issuer)];
+        let others = [("Key", &line.key), ("OCSP", &line.ocsp), ("OCSP Issuer", &line.issuer)];
         origin.extend(others.iter().filter_map(|(kind, file)| Some((*kind, file.as_ref()?.to_string()))));
         let files = Files { crt: path_of(name), beside };
-        self.load.push(Wanted { name: name.clone(), files, origin: Origin(origin) });
+        self.load.push(Wanted { name: name.clone(), files, origin: Origin(origin), told: line.told() });
     }
 }
 

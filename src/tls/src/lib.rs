@@ -17,11 +17,13 @@ mod hello;
 mod line;
 mod memory;
 mod names;
+mod ocsp;
 mod pki;
 mod profile;
 mod session;
 mod settings;
 mod store;
+mod told;
 mod verify;
 mod x509;
 
@@ -42,7 +44,7 @@ pub use session::Session;
 pub use settings::{
     BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, Named, SERVER_OPTIONS, ServerSettings, Use,
 };
-pub use store::{Expired, Numbers, Refused, SniWanted, Store};
+pub use store::{Due, Expired, Fetched, Form, Job, Numbers, Refused, SniWanted, Store};
 pub use verify::{Authorities, Verify};
 
 /// What does the cryptography, as the program says of itself.

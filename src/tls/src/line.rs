@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::names::Version;
+use crate::ocsp::schedule::Mode;
 use crate::profile::{self, Profile};
+use crate::told::{By, Told};
 use crate::verify::{Authorities, Verify};
 
 /// A line.
@@ -18,6 +20,8 @@ pub(crate) struct Line {
     pub(crate) key: Option<Box<str>>,
     pub(crate) ocsp: Option<Box<str>>,
     pub(crate) issuer: Option<Box<str>>,
+    /// `ocsp-update`.
+    pub(crate) update: Option<Mode>,
     /// The names that it is for, as they are written.
     pub(crate) filters: Vec<Box<str>>,
 }
@@ -82,9 +86,16 @@ impl Line {
         Self { certificate: certificate.into(), ..self.clone() }
     }
 
+    /// What it says of the certificate.
+    pub(crate) fn told(&self) -> Told {
+        let files = [self.key.clone(), self.ocsp.clone(), self.issuer.clone(), None];
+        let silent = self.update.is_none() && files.iter().all(Option::is_none);
+        if silent { Told::by_name() } else { Told { by: By::Brackets, files, update: self.update } }
+    }
+
     /// What follows the certificate when the list is shown.
     pub(crate) fn rest(&self) -> String {
-        let mut text = self.options.shown();
+        let mut text = self.options.shown(self.update);
         for filter in &self.filters {
             text.push(' ');
             text.push_str(filter);
@@ -111,13 +122,14 @@ const SHOWN: &[&str] = &[
 
 impl Options {
     /// The options in their brackets, behind a space.
-    fn shown(&self) -> String {
+    fn shown(&self, update: Option<Mode>) -> String {
         let written = |name: &&str| self.written.iter().rfind(|(n, _)| n == name);
         let one = |(name, value): &(&str, Box<str>)| match *name {
             "allow-0rtt" | "no-alpn" | "no-ca-names" => (*name).to_owned(),
             _ => format!("{name} {value}"),
         };
-        let all: Vec<_> = SHOWN.iter().filter_map(written).map(one).collect();
+        let update = update.map(|mode| format!("ocsp-update {}", mode.name()));
+        let all: Vec<_> = SHOWN.iter().filter_map(written).map(one).chain(update).collect();
         if all.is_empty() { String::new() } else { format!(" [{}]", all.join(" ")) }
     }
 }
@@ -155,6 +167,7 @@ pub(crate) fn parse(text: &str, base: Option<&Path>) -> Result<Option<Line>, Str
         key: None,
         ocsp: None,
         issuer: None,
+        update: None,
         filters: Vec::new(),
     };
     if let Some(options) = options {
@@ -188,13 +201,21 @@ impl Line {
                 "ocsp" => self.ocsp = Some(value()?.into()),
                 "issuer" => self.issuer = Some(value()?.into()),
                 "crt" => self.certificate = value()?.into(),
-                "ocsp-update" | "jwt" => switched_off(name, value()?)?,
+                "ocsp-update" => self.update = Some(update_mode(value()?)?),
+                "jwt" => switched_off(name, value()?)?,
                 _ => options.read(name, &mut value, base)?,
             }
         }
         self.options = Arc::new(options);
         Ok(())
     }
+}
+
+/// The argument of `ocsp-update`.
+pub(crate) fn update_mode(value: &str) -> Result<Mode, String> {
+    Mode::of_name(value)
+        .filter(|mode| *mode == Mode::Off)
+        .ok_or_else(|| format!("cannot parse 'ocsp-update' value '{value}', 'on' or 'off' is expected"))
 }
 
 /// Something that is off, and cannot be switched on.
@@ -312,7 +333,7 @@ mod tests {
         assert!(wrong("c.pem a [verify none]").contains("directly behind"));
         assert!(wrong("c.pem [verify never]").contains("'never'"));
         assert!(wrong("c.pem [ssl-min-ver TLSv9]").contains("TLSv9"));
-        assert!(wrong("c.pem [ocsp-update on]").contains("ocsp-update"));
+        assert!(wrong("c.pem [ocsp-update maybe]").contains("'maybe'"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::crt_store::Mentioned;
 use crate::directory::Strictness;
 use crate::line;
 use crate::names::Version;
+use crate::ocsp::schedule::Terms;
 use crate::pki::error::Ignored;
 use crate::profile::{self, Profile};
 use crate::verify::{Authorities, Verify};
@@ -142,6 +143,8 @@ pub(crate) struct Defaults {
     pub(crate) extras: Extras,
     pub(crate) cache: Option<usize>,
     pub(crate) capture: usize,
+    /// `ocsp-update.*`.
+    pub(crate) updates: Terms,
 }
 
 impl Setting for BindSettings {}

@@ -5,6 +5,7 @@
 
 mod lists;
 mod show;
+mod staples;
 mod transaction;
 
 use std::collections::BTreeMap;
@@ -17,10 +18,14 @@ use crate::certificate::{Beside, Certificate, Extras, Files, LoadError, Parts};
 use crate::connector::Connector;
 use crate::directory::{Directory, Presented};
 use crate::line::{Line, Meaning, Names, Options, Standing};
+use crate::ocsp::schedule::Terms as UpdateTerms;
 use crate::pki;
+use crate::told::Told;
 use crate::verify::{Authorities, Verify};
 
 pub use show::{Expired, Numbers, SniWanted};
+pub(crate) use staples::Trouble;
+pub use staples::{Due, Fetched, Form, Job};
 
 /// The certificates of the process.
 #[derive(Debug, Default)]
@@ -44,6 +49,7 @@ struct State {
     /// Where relative names are looked for.
     bases: Bases,
     extras: Extras,
+    staples: staples::Staples,
 }
 
 /// Where relative names are looked for.
@@ -60,6 +66,7 @@ pub(crate) struct Bases {
 struct Entry {
     content: Content,
     origin: Origin,
+    told: Told,
 }
 
 /// What is known of a certificate.
@@ -141,6 +148,7 @@ pub(crate) struct Wanted {
     pub(crate) name: Name,
     pub(crate) files: Files,
     pub(crate) origin: Origin,
+    pub(crate) told: Told,
 }
 
 impl Origin {
@@ -153,6 +161,15 @@ impl Origin {
         files.push(("SCTL", format!("{name}.sctl")));
         Self(files)
     }
+
+    /// Notes that the issuer is looked for beside, which only happens when there is a response.
+    fn note_issuer(&mut self, name: &str, content: &Content) {
+        let beside = matches!(content, Content::Ready(c) if c.ocsp().is_some());
+        let at = self.0.iter().position(|(kind, _)| *kind == "SCTL");
+        if let Some(at) = at.filter(|_| beside) {
+            self.0.insert(at, ("OCSP Issuer", format!("{name}.issuer")));
+        }
+    }
 }
 
 impl Store {
@@ -161,9 +178,9 @@ impl Store {
     }
 
     /// Says where files are looked for from now on.
-    pub(crate) fn settle(&self, bases: Bases, extras: Extras) {
+    pub(crate) fn settle(&self, bases: Bases, extras: Extras, updates: UpdateTerms) {
         let mut state = self.state();
-        (state.bases, state.extras) = (bases, extras);
+        (state.bases, state.extras, state.staples.terms) = (bases, extras, updates);
     }
 
     /// Reads certificates that are not there yet, on all processors when there are many; tells what is wrong with
@@ -180,7 +197,11 @@ impl Store {
         for (wanted, read) in read_all(&new.into_values().collect::<Vec<_>>()) {
             match read {
                 Ok(content) => {
-                    state.entries.insert(wanted.name, Entry { content, origin: wanted.origin });
+                    let mut wanted = wanted;
+                    wanted.origin.note_issuer(&wanted.name, &content);
+                    state
+                        .entries
+                        .insert(wanted.name, Entry { content, origin: wanted.origin, told: wanted.told });
                 }
                 Err(e) => {
                     wrong.insert(wanted.name, e);

@@ -11,6 +11,7 @@ mod limits;
 mod listener;
 mod lists;
 mod proxy;
+mod responses;
 mod server;
 mod sess;
 mod session;
@@ -259,6 +260,13 @@ pub static COMMANDS: &[Command] = &[
         certificates::set,
     ),
     Command::new(
+        "set ssl ocsp-response",
+        "set ssl ocsp-response <resp|payload>",
+        "take an authority's response on a certificate",
+        Admin,
+        responses::set,
+    ),
+    Command::new(
         "set timeout",
         "set timeout [cli] <delay>",
         "change how long this session may be silent",
@@ -386,6 +394,13 @@ pub static COMMANDS: &[Command] = &[
         "show the names of the crt-lists, or the lines of one",
         Admin,
         certificates::show_list,
+    ),
+    Command::new(
+        "show ssl ocsp-response",
+        "show ssl ocsp-response [[text|base64] id]",
+        "list the responses on certificates, or show one",
+        Admin,
+        responses::show,
     ),
     Command::new(
         "show ssl sni",

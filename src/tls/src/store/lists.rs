@@ -3,6 +3,7 @@
 use super::{Name, Refused, State, Store, list_name};
 use crate::directory::Strictness;
 use crate::line::{self, Line, Standing};
+use crate::ocsp::now;
 
 /// A line of a list that a command is about.
 struct Chosen {
@@ -71,11 +72,13 @@ impl State {
             listener.uses.push(placed.clone());
         }
         self.refresh(list);
+        self.link(&placed.name, now());
+        self.schedule(now());
         Ok(format!("{begun}{}\nSuccess!\n", ".".repeat(dots)))
     }
 
     /// Reads a line as it was sent, with the certificate that it means.
-    fn read_line(&self, text: &str) -> Result<(Name, Line), String> {
+    fn read_line(&mut self, text: &str) -> Result<(Name, Line), String> {
         let text = text.trim_end();
         if text.contains('\n') {
             return Err("only one line of payload is supported!".to_owned());
@@ -96,7 +99,10 @@ impl State {
         match self.entries.get(&name).map(|e| &e.content) {
             None => Err(format!("certificate '{name}' does not exist!")),
             Some(super::Content::Empty) => Err(format!("certificate '{name}' is empty!")),
-            Some(_) => Ok((name, line)),
+            Some(_) => {
+                self.agree(&name, &line.told()).map_err(|why| format!("'{name}' {why}"))?;
+                Ok((name, line))
+            }
         }
     }
 
@@ -119,6 +125,7 @@ impl State {
         }
         self.forget(list, chosen.id);
         self.refresh(list);
+        self.schedule(now());
         Ok(format!("Entry '{}' deleted in crtlist '{list}'!\n", chosen.name))
     }
 
