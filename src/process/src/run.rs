@@ -271,6 +271,7 @@ impl Ready<'_> {
             }
         };
         before.dismiss();
+        renew::keep_up(draft, &site.clock);
         if let Some(child) = child
             && let Err(problem) = child.announce()
         {

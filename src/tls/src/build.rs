@@ -298,6 +298,22 @@ impl ConnectorMaker {
         Self { defaults: draft.global(), store: Store::of(draft) }
     }
 
+    /// What connections need that serve the program itself, by the arguments of `verify` and `ca-file`.
+    ///
+    /// # Errors
+    /// In words, what is wrong with them.
+    pub fn of_client(&self, verify: Verify, authorities: &str) -> Result<Connector, String> {
+        let which = Authorities::named(authorities, self.defaults.authorities.as_deref());
+        let trust = if verify == Verify::None {
+            None
+        } else {
+            let authorities = self.store.authorities(&which).map_err(|e| e.to_string())?;
+            Some(Trust { authorities: vec![authorities], revocations: None })
+        };
+        let (profile, reuse) = (self.defaults.server.clone(), connector::SessionReuse::Off);
+        Connector::new(connector::Terms { profile, trust, host: None, certificate: None, reuse })
+    }
+
     /// Completes a server's settings, where its connections are encrypted.
     ///
     /// # Errors

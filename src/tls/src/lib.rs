@@ -39,6 +39,8 @@ pub use fetches::{CLIENT_FETCHES, FETCHES, OWN_FETCHES, ROOT_FETCHES, SERVER_FET
 pub use figures::{Figures, figures};
 pub use hello::{Hello, Opening};
 pub use names::Version;
+pub use ocsp::directives::UPDATE_DIRECTIVES;
+pub use ocsp::text::describe as describe_response;
 pub use profile::Profile;
 pub use session::Session;
 pub use settings::{

@@ -214,7 +214,6 @@ impl Line {
 /// The argument of `ocsp-update`.
 pub(crate) fn update_mode(value: &str) -> Result<Mode, String> {
     Mode::of_name(value)
-        .filter(|mode| *mode == Mode::Off)
         .ok_or_else(|| format!("cannot parse 'ocsp-update' value '{value}', 'on' or 'off' is expected"))
 }
 

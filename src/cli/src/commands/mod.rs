@@ -403,6 +403,13 @@ pub static COMMANDS: &[Command] = &[
         responses::show,
     ),
     Command::new(
+        "show ssl ocsp-updates",
+        "show ssl ocsp-updates",
+        "list the responses that are kept up to date",
+        Admin,
+        responses::updates,
+    ),
+    Command::new(
         "show ssl sni",
         "show ssl sni [-f <frontend>] [-A]",
         "show which names are served with which certificates",
@@ -453,6 +460,13 @@ pub static COMMANDS: &[Command] = &[
         "keep frontends from choosing a backend",
         Operator,
         proxy::unpublish_backend,
+    ),
+    Command::new(
+        "update ssl ocsp-response",
+        "update ssl ocsp-response <certfile>",
+        "fetch the response on a certificate now",
+        Admin,
+        responses::update,
     ),
     Command::new("user", "user", "give up everything but looking", User, session::user).everywhere(),
     Command::new(

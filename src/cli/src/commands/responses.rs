@@ -31,6 +31,26 @@ pub(super) fn set(cx: &mut CommandCx<'_>) -> Answer {
     notice(store(cx).set_response(given))
 }
 
+/// `show ssl ocsp-updates`.
+pub(super) fn updates(cx: &mut CommandCx<'_>) -> Answer {
+    let date = |seconds: i64| {
+        let micros = u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000);
+        log::zoned_date(base::clock::WallTime(micros))
+    };
+    Answer::text(store(cx).updates(date))
+}
+
+/// `update ssl ocsp-response`.
+pub(super) fn update(cx: &mut CommandCx<'_>) -> Answer {
+    if cx.bytes(0).is_empty() {
+        return Answer::error("'update ssl ocsp-response' expects a filename\n");
+    }
+    match store(cx).update_response(&cx.arg(0)) {
+        Ok(()) => Answer::text(""),
+        Err(why) => Answer::error(why),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use keyword::command::Level::{Admin, Operator};
@@ -61,6 +81,11 @@ mod tests {
                 "set ssl ocsp-response ###",
                 "'set ssl ocsp-response' received invalid base64 encoded response.\n\n",
             ),
+            ("update ssl ocsp-response", "'update ssl ocsp-response' expects a filename\n\n"),
+            (
+                "show ssl ocsp-updates",
+                "OCSP Certid | Path | Next Update | Last Update | Successes | Failures | Last Update Status | Last Update Status (str)\n\n",
+            ),
             ("set ssl ocsp-response aaaa", "Unable to parse OCSP response.\n\n"),
             ("set ssl ocsp-response MAMKAQY=", "OCSP response status not successful.\n\n"),
         ] {
@@ -70,7 +95,13 @@ mod tests {
 
     #[test]
     fn responses_are_for_administrators() {
-        for command in ["show ssl ocsp-response", "set ssl ocsp-response a"] {
+        let commands = [
+            "show ssl ocsp-response",
+            "show ssl ocsp-updates",
+            "set ssl ocsp-response a",
+            "update ssl ocsp-response a",
+        ];
+        for command in commands {
             let answer = answers(&shared(SITE), Operator, &format!("{command}\n"));
             assert_eq!(answer, "Permission denied\n\n", "{command}");
         }

@@ -1,9 +1,12 @@
 //! Stapled responses: what authorities say of the certificates that are presented (RFC 6960).
 
 pub(crate) mod check;
+pub(crate) mod directives;
 pub(crate) mod id;
 pub(crate) mod response;
 pub(crate) mod schedule;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 
 use base::clock::Clock;

@@ -6,8 +6,8 @@ use super::check::status as status_name;
 use super::response::{Content, Date, Responder, Response, Single, Status};
 use crate::x509::{self, text};
 
-/// What a response says; none when it is malformed.
-pub(crate) fn describe(der: &[u8]) -> Option<String> {
+/// What an authority's response on a certificate says; none when it is malformed.
+pub fn describe(der: &[u8]) -> Option<String> {
     let response = Response::read(der)?;
     let mut out = String::new();
     if response.status != 0 {

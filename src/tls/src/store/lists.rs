@@ -112,11 +112,11 @@ impl State {
         }
         let chosen = self.choose(list, written)?;
         let from = (Name::from(list), chosen.id);
-        // Where nobody gets a certificate without asking for it, none is missed.
+        // Where nobody gets a certificate without asking for it, none is missed; nor is another one than the first.
         let lenient = self.listeners.iter().filter(|l| l.acceptor.terms().strictness == Strictness::Lenient);
         let defaults = lenient.filter(|l| {
-            let is = |standing| move |p: &super::Placed| p.meaning.default == standing;
-            l.uses.iter().filter(|p| p.from.as_ref() == Some(&from)).any(is(Standing::Default))
+            let mut all = l.uses.iter().filter(|p| p.meaning.default == Standing::Default);
+            all.next().is_some_and(|first| first.from.as_ref() == Some(&from))
         });
         let places: Vec<String> = defaults.map(|l| format!("\t- {}\n", l.place)).collect();
         if !places.is_empty() {
