@@ -41,6 +41,7 @@ struct Inner {
     name: Box<str>,
     user: User,
     found: OnceLock<Found>,
+    members: OnceLock<Vec<Box<[u8]>>>,
 }
 
 /// Who uses a name.
@@ -57,7 +58,13 @@ pub struct User {
 impl Reference {
     /// A name that nobody has looked up yet.
     pub fn new(kind: Kind, name: &str, user: User) -> Self {
-        Self(Arc::new(Inner { kind, name: name.into(), user, found: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            kind,
+            name: name.into(),
+            user,
+            found: OnceLock::new(),
+            members: OnceLock::new(),
+        }))
     }
 
     /// What it is the name of.
@@ -73,6 +80,16 @@ impl Reference {
     /// What it means, once that is known.
     pub fn found(&self) -> Option<&Found> {
         self.0.found.get()
+    }
+
+    /// What must be found within what it means; `None` if nothing was said of that.
+    pub fn members(&self) -> Option<&[Box<[u8]>]> {
+        self.0.members.get().map(Vec::as_slice)
+    }
+
+    /// Says what must be found within what it means. What was said first holds.
+    pub fn require(&self, members: Vec<Box<[u8]>>) {
+        let _ = self.0.members.set(members);
     }
 
     /// Says what it means. What was said first holds.
@@ -116,6 +133,9 @@ mod tests {
         name.resolve(Found::Proxy(3));
         name.resolve(Found::Proxy(4));
         assert!(matches!(copy.found(), Some(Found::Proxy(3))));
+        assert!(copy.members().is_none());
+        name.require(vec![(*b"m").into()]);
+        assert_eq!(copy.members(), Some(&[Box::from(&b"m"[..])][..]));
         assert_eq!(copy.to_string(), "arg 1 of sample fetch keyword 'nbsrv'");
     }
 }

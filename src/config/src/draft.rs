@@ -198,6 +198,15 @@ pub struct PlacedReference {
 }
 
 impl Draft {
+    /// A section by its kind and name, for messages.
+    pub fn describe(&self, target: Target) -> String {
+        match target {
+            Target::Global => "section 'global'".to_owned(),
+            Target::Proxy(i) => format!("proxy '{}'", self.proxies[i].name),
+            Target::Section(i) => format!("section '{}'", self.sections[i].name),
+        }
+    }
+
     /// An empty draft.
     pub fn new(environment: Environment, readings: Readings) -> Self {
         Self { environment, readings, ..Self::default() }

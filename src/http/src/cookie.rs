@@ -58,6 +58,15 @@ impl<'a> Cookies<'a> {
         self.find(|cookie| cookie.name == name)
     }
 
+    /// All cookies of this name. In a field of its own, a cookie without a value does not count.
+    pub fn all_named<'n>(self, name: &'n [u8]) -> impl Iterator<Item = Cookie<'a>> + use<'a, 'n> {
+        let headers = self.headers;
+        let alone = move |cookie: &Cookie<'_>| {
+            headers.get(cookie.field).is_some_and(|field| field.value.len() == name.len() + "=".len())
+        };
+        self.filter(move |cookie| cookie.name == name && !alone(cookie))
+    }
+
     fn header_name(&self) -> &'static [u8] {
         match self.side {
             CookieSide::Request => b"cookie",
@@ -203,6 +212,7 @@ mod tests {
         assert_eq!(request_cookies(&headers).named(b"A").unwrap().span, 11..14);
         assert!(request_cookies(&headers).named(b"b").is_none());
         assert!(response_cookies(&headers).named(b"a").is_none());
+        assert_eq!(request_cookies(&headers).all_named(b"a").count(), 1);
     }
 
     proptest! {

@@ -77,7 +77,11 @@ pub enum ArgKind {
 impl ArgKind {
     /// Whether nothing at all is one empty text.
     fn may_be_empty(self) -> bool {
-        matches!(self, Self::Str | Self::Truth | Self::TlvType | Self::Token) || self.reference().is_some()
+        match self {
+            Self::Str | Self::Truth | Self::TlvType | Self::Token => true,
+            // Other names may be the section's own.
+            kind => kind.reference().is_some_and(|named| named != reference::Kind::Userlist),
+        }
     }
 
     /// What it names, if that is looked up once the whole configuration is known.
@@ -87,6 +91,7 @@ impl ArgKind {
             Self::Backend => Some(reference::Kind::Backend),
             Self::Server => Some(reference::Kind::Server),
             Self::Acl => Some(reference::Kind::Acl),
+            Self::Userlist => Some(reference::Kind::Userlist),
             _ => None,
         }
     }
@@ -196,8 +201,6 @@ pub enum Arg {
     Choice(usize),
     /// What another room made of it.
     Made(Made),
-    /// A list of users.
-    Users(crate::users::Reference),
 }
 
 /// Something that another room made of an argument. It equals its copies only.
@@ -283,6 +286,13 @@ impl Args {
             Arg::Reference(reference) => Some(reference),
             _ => None,
         })
+    }
+
+    /// Says what must be found within what the names among the arguments mean.
+    pub fn require(&self, members: Vec<Box<[u8]>>) {
+        if let Some(reference) = self.references().next() {
+            reference.require(members);
+        }
     }
 
     /// Turns names into references, which the registry is told of.
@@ -383,9 +393,9 @@ fn parse_one(kind: ArgKind, text: &[u8]) -> Result<Arg, String> {
         | ArgKind::Acl
         | ArgKind::Table
         | ArgKind::Server
+        | ArgKind::Userlist
         | ArgKind::Regex
         | ArgKind::Delimiter => Ok(Arg::Str(text.into())),
-        ArgKind::Userlist => Ok(Arg::Users(crate::users::Reference::new(&word))),
         ArgKind::SecondUnit if matches!(text, b"s" | b"ms" | b"us") => Ok(Arg::Str(text.into())),
         ArgKind::SecondUnit => Err(format!("expects 's', 'ms' or 'us', got '{word}'")),
         ArgKind::Truth

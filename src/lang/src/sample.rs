@@ -161,7 +161,7 @@ impl<'a> Sample<'a> {
             Self::Ipv4(a) => Some((*a).into()),
             Self::Ipv6(a) => Some((*a).into()),
             Self::Int(i) => Some(Ipv4Addr::from(*i as u32).into()),
-            Self::Str(s) => std::str::from_utf8(s).ok()?.parse().ok(),
+            Self::Str(s) => read_address(s),
             _ => None,
         }
     }
@@ -249,6 +249,27 @@ pub fn as_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
+/// The address that a text tells. An IPv4 one may be followed by anything but a dot, such as a port, and its numbers
+/// may begin with zeroes; an IPv6 one stands alone.
+fn read_address(text: &[u8]) -> Option<IpAddr> {
+    if memchr::memchr2(b':', b'.', text).is_some_and(|at| text[at] == b':') {
+        return std::str::from_utf8(text).ok()?.parse().ok().map(IpAddr::V6);
+    }
+    let mut rest = text;
+    let mut octets = [0_u8; 4];
+    for (place, octet) in octets.iter_mut().enumerate() {
+        let len = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+        let digits = rest.get(..len).filter(|digits| !digits.is_empty())?;
+        *octet = digits.iter().try_fold(0_u8, |v, d| v.checked_mul(10)?.checked_add(d - b'0'))?;
+        rest = match (rest.get(len), place) {
+            (Some(b'.'), 0..3) => &rest[len + 1..],
+            (Some(b'.'), _) | (_, 0..3) => return None,
+            _ => &[],
+        };
+    }
+    Some(IpAddr::V4(octets.into()))
+}
+
 /// The integer at the start of a text, 0 when it starts with none; an empty text has no reading. Saturates.
 fn leading_int(s: &[u8]) -> Option<i64> {
     let (negative, digits) = match s.first()? {
@@ -287,6 +308,32 @@ mod tests {
         assert_eq!(Sample::text(b"-99999999999999999999").cast(Type::Int), Some(Sample::Int(i64::MIN)));
         assert_eq!(Sample::text(b"abc").cast(Type::Int), Some(Sample::Int(0)));
         assert_eq!(Sample::text(b"").cast(Type::Int), None);
+    }
+
+    #[test]
+    fn an_ipv4_address_ends_where_no_dot_follows() {
+        let read = |text: &'static str| Sample::text(text.as_bytes()).cast(Type::Ipv4);
+        for text in ["10.0.0.1", "10.0.0.1:80", "10.0.0.1 ", "010.0.00.1", "10.0.0.1/8", "10.0.0.1x"] {
+            assert_eq!(read(text), Some(Sample::Ipv4(Ipv4Addr::new(10, 0, 0, 1))), "{text}");
+        }
+        for text in [
+            "",
+            "10",
+            "10.0",
+            "10.0.0",
+            "10.0.0.",
+            "10.0.0.1.",
+            "10.0.0.256",
+            " 10.0.0.1",
+            "10..0.1",
+            "a.b.c.d",
+            "x",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        for text in ["::1x", "::1 ", "1:2", ":"] {
+            assert_eq!(Sample::text(text.as_bytes()).cast(Type::Ipv6), None, "{text}");
+        }
     }
 
     #[test]

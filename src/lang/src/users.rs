@@ -1,9 +1,9 @@
 //! Users and their passwords (`userlist`), and the fetches that ask who a client is.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
+use base::reference::Found;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
@@ -60,7 +60,10 @@ fn groups<'a>(scene: &Scene<'a>, args: &'a Args, cursor: Cursor) -> Fetched<'a> 
 
 fn list(args: &Args) -> Option<&UserList> {
     match args.0.first() {
-        Some(Arg::Users(reference)) => reference.list.get().map(|list| &**list),
+        Some(Arg::Reference(reference)) => match reference.found()? {
+            Found::Thing(list) => list.downcast_ref(),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -101,6 +104,7 @@ impl Claim {
 #[derive(Debug, Default)]
 pub struct UserList {
     users: HashMap<Box<[u8]>, User>,
+    groups: Box<[Box<[u8]>]>,
     /// What makes the digests of accepted passwords worthless elsewhere.
     salt: [u8; 16],
 }
@@ -126,12 +130,20 @@ pub enum Password {
 }
 
 impl UserList {
-    /// A list of users with their passwords and groups.
-    pub fn new(users: impl IntoIterator<Item = (Box<[u8]>, Password, Vec<Box<[u8]>>)>) -> Self {
+    /// A list of users with their passwords and groups, and all groups that there are.
+    pub fn new(
+        users: impl IntoIterator<Item = (Box<[u8]>, Password, Vec<Box<[u8]>>)>,
+        groups: impl IntoIterator<Item = Box<[u8]>>,
+    ) -> Self {
         let user = |(name, password, groups)| (name, User { password, groups, accepted: OnceLock::new() });
         // Without random bytes the digests are those of any other process.
         let salt = sys::random::bytes().unwrap_or_default();
-        Self { users: users.into_iter().map(user).collect(), salt }
+        Self { users: users.into_iter().map(user).collect(), groups: groups.into_iter().collect(), salt }
+    }
+
+    /// Whether there is a group of this name.
+    pub fn has_group(&self, name: &[u8]) -> bool {
+        self.groups.iter().any(|group| **group == *name)
     }
 
     fn find(&self, claim: &Claim) -> Option<&User> {
@@ -158,44 +170,6 @@ impl UserList {
     }
 }
 
-/// A list that an expression names, known once all sections are.
-#[derive(Clone, Debug)]
-pub struct Reference {
-    /// The list's name.
-    pub name: Box<str>,
-    list: Arc<OnceLock<Arc<UserList>>>,
-}
-
-impl PartialEq for Reference {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-thread_local! {
-    /// Names that were read by this thread and not looked up yet: expressions are compiled where no list is known.
-    static PENDING: RefCell<Vec<Reference>> = const { RefCell::new(Vec::new()) };
-}
-
-impl Reference {
-    pub(crate) fn new(name: &str) -> Self {
-        let reference = Self { name: name.into(), list: Arc::default() };
-        PENDING.with_borrow_mut(|pending| pending.push(reference.clone()));
-        reference
-    }
-
-    /// Gives the expression its list.
-    pub fn resolve(&self, list: Arc<UserList>) {
-        // Each is looked up once.
-        let _ = self.list.set(list);
-    }
-}
-
-/// The references that this thread has read since it was last asked.
-pub fn take_pending() -> Vec<Reference> {
-    PENDING.take()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,25 +182,19 @@ mod tests {
     fn passwords_are_clear_or_encrypted() {
         let clear = Password::Clear((*b"open").into());
         let encrypted = Password::Encrypted((*b"$1$abcdefgh$G//4keteveJp0qb8z2DxG/").into());
-        let list = UserList::new([
-            ((*b"ann").into(), clear, vec![(*b"staff").into()]),
-            ((*b"bob").into(), encrypted, Vec::new()),
-            ((*b"eve").into(), Password::None, Vec::new()),
-        ]);
+        let list = UserList::new(
+            [
+                ((*b"ann").into(), clear, vec![(*b"staff").into()]),
+                ((*b"bob").into(), encrypted, Vec::new()),
+                ((*b"eve").into(), Password::None, Vec::new()),
+            ],
+            [(*b"staff").into()],
+        );
+        assert!(list.has_group(b"staff") && !list.has_group(b"Staff"));
         let accepted = |name, password| list.find(&claim(name, password)).is_some();
         assert!(accepted("ann", "open") && !accepted("ann", "") && !accepted("eve", ""));
         // The second time is the quick one.
         assert!(accepted("bob", "password") && accepted("bob", "password"));
         assert!(!accepted("bob", "open") && !accepted("carl", "password"));
-    }
-
-    #[test]
-    fn names_wait_for_their_lists() {
-        take_pending();
-        let args = Args::parse(&LIST, &[b"known"]).unwrap();
-        let pending = take_pending();
-        assert!(list(&args).is_none() && take_pending().is_empty());
-        pending[0].resolve(Arc::new(UserList::default()));
-        assert!(list(&args).is_some());
     }
 }

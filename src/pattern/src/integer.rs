@@ -39,7 +39,7 @@ impl Operator {
 
     /// A number behind this operator as the range that means the same; what is none stays as it is.
     pub(crate) fn apply(self, word: &[u8]) -> Vec<u8> {
-        let number = std::str::from_utf8(word).ok().and_then(whole);
+        let number = std::str::from_utf8(word).ok().filter(|text| split(text).is_none()).and_then(whole);
         match (self, number) {
             (Self::Ge, Some(n)) => format!("{n}:"),
             (Self::Gt, Some(n)) => format!("{}:", n.saturating_add(1)),
@@ -60,20 +60,26 @@ impl Range {
         self.low <= value && value <= self.high
     }
 
-    /// Reads `5`, `5:`, `:5` and `5:9`.
+    /// Reads `5`, `5:`, `:5` and `5:9`. A dash divides as a colon does: a number that begins with one stands alone
+    /// only behind a colon or a dash.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Wrong> {
         let text = std::str::from_utf8(bytes).unwrap_or("?");
         let bad = || format!("'{}' is not a valid number range", bytes.escape_ascii());
-        let Some((low, high)) = text.split_once(':') else {
+        let Some((low, high)) = split(text) else {
             let n = whole(text).ok_or_else(|| format!("'{}' is not a number", bytes.escape_ascii()))?;
             return Ok(Self { low: n, high: n });
         };
         let end = |text: &str, open: i64| if text.is_empty() { Some(open) } else { whole(text) };
         match (end(low, i64::MIN), end(high, i64::MAX)) {
-            (Some(low), Some(high)) if low <= high && text != ":" => Ok(Self { low, high }),
+            (Some(low), Some(high)) if low <= high && text.len() > 1 => Ok(Self { low, high }),
             _ => Err(bad()),
         }
     }
+}
+
+/// The two ends of a range.
+fn split(text: &str) -> Option<(&str, &str)> {
+    text.split_once([':', '-'])
 }
 
 /// Numbers with a dot in them as one number each, of which the second part is the lower sixteen bits: `3.1:3.3` as
@@ -88,14 +94,15 @@ pub fn plain_versions(word: &[u8]) -> Vec<u8> {
         }
     };
     let read = || {
-        let parts: Option<Vec<String>> = std::str::from_utf8(word).ok()?.splitn(2, ':').map(one).collect();
+        let parts: Option<Vec<String>> =
+            std::str::from_utf8(word).ok()?.splitn(2, [':', '-']).map(one).collect();
         Some(parts?.join(":").into_bytes())
     };
     read().unwrap_or_else(|| word.to_vec())
 }
 
 fn whole(text: &str) -> Option<i64> {
-    text.parse().ok()
+    text.parse().ok().filter(|_| !text.starts_with('+'))
 }
 
 /// All integers and ranges of a list: the first that fits wins.
@@ -159,9 +166,14 @@ mod tests {
         assert!(r(b"5:9").unwrap().contains(9));
         assert!(!r(b":5").unwrap().contains(6));
         assert!(r(b"5:").unwrap().contains(i64::MAX));
+        assert_eq!(r(b"5-9").unwrap(), Range { low: 5, high: 9 });
+        assert_eq!(r(b"-5").unwrap(), r(b":5").unwrap());
+        assert_eq!(r(b":-5").unwrap(), Range { low: i64::MIN, high: -5 });
+        assert_eq!(r(b"5-").unwrap(), r(b"5:").unwrap());
         assert_eq!(r(b"9:5").unwrap_err(), "'9:5' is not a valid number range");
         assert_eq!(r(b":").unwrap_err(), "':' is not a valid number range");
-        for bad in ["x", "1.5", "1x", ""] {
+        assert_eq!(r(b"5:+9").unwrap_err(), "'5:+9' is not a valid number range");
+        for bad in ["x", "1.5", "1x", "", "+1"] {
             assert_eq!(r(bad.as_bytes()).unwrap_err(), format!("'{bad}' is not a number"));
         }
     }
@@ -174,6 +186,7 @@ mod tests {
         assert_eq!(Operator::Le.apply(b"5"), b":5");
         assert_eq!(Operator::Eq.apply(b"5"), b"5");
         assert_eq!(Operator::Gt.apply(b"1:2"), b"1:2");
+        assert_eq!(Operator::Gt.apply(b"-5"), b"-5");
     }
 
     #[test]
@@ -198,8 +211,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_list_agrees_with_a_search_of_all(
-            ranges in prop::collection::vec((-5i64..5, 0i64..4), 0..20),
-            value in -6i64..10,
+            ranges in prop::collection::vec((0i64..10, 0i64..4), 0..20),
+            value in -1i64..15,
         ) {
             let words: Vec<String> = ranges.iter().map(|(low, n)| format!("{low}:{}", low + n)).collect();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();

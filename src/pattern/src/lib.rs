@@ -118,8 +118,8 @@ impl Method {
     pub fn wants(self) -> Type {
         match self {
             Self::Found => Type::Any,
-            Self::Bool => Type::Bool,
-            Self::Int => Type::Int,
+            // What is not 0 is true, an IPv4 address, too.
+            Self::Bool | Self::Int => Type::Int,
             Self::Ip => Type::Addr,
             Self::Bin => Type::Bin,
             _ => Type::Str,

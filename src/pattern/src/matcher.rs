@@ -119,6 +119,14 @@ impl Recipe<'_> {
     }
 
     /// The list of the words, which the runtime API can change even when there are none.
+    /// All patterns as they are written, those of the files that it names, too, once it has been built.
+    pub fn keys(&self, words: &[&[u8]], all: &References) -> Vec<Box<[u8]>> {
+        let files = self.files.iter().filter_map(|file| all.get(file.name));
+        let read = files.flat_map(|list| list.entries(None).take(usize::MAX));
+        let read = read.map(|item| Box::from(item.key()));
+        read.chain(self.patterns(words).0.into_iter().map(Vec::into_boxed_slice)).collect()
+    }
+
     fn own_words(&self, words: &[&[u8]], all: &References) -> Result<Arc<Expression>, BuildError> {
         let fail = |index, message| BuildError { index, message };
         let (patterns, places) = self.patterns(words);

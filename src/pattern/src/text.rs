@@ -106,6 +106,13 @@ mod tests {
     }
 
     #[test]
+    fn delimiters_alone_are_no_component() {
+        for text in ["", "/", "a/", "/a", "a//b"] {
+            assert!(!test(Method::Dir, "/", text), "{text}");
+        }
+    }
+
+    #[test]
     fn components_need_both_edges() {
         assert!(test(Method::Dir, "img", "/static/img/a"));
         assert!(test(Method::Dir, "/img/", "/img"));

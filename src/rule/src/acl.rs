@@ -167,8 +167,12 @@ impl Test {
         let versions = expr.fetch().name.ends_with("ssl_ver").then(|| plain_versions(words));
         let versions: Option<Vec<&[u8]>> = versions.as_ref().map(|v| v.iter().map(Vec::as_slice).collect());
         let words = versions.as_deref().unwrap_or(words);
-        let patterns = Matcher::build(&recipe, words, &registry.layer::<References>())
-            .map_err(|e| AclError::at(e.index, e.message))?;
+        let lists = registry.layer::<References>();
+        let patterns =
+            Matcher::build(&recipe, words, &lists).map_err(|e| AclError::at(e.index, e.message))?;
+        if criterion.expr.fetch().name == "http_auth_group" {
+            criterion.expr.fetch_args().require(recipe.keys(words, &lists));
+        }
         Ok(Self { expr: criterion.expr, patterns })
     }
 

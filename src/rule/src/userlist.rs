@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use base::reference::{Found, Kind, Reference};
 use base::registry::Registry;
 use config::directive::Arity;
 use config::{
     Check, Diagnostics, Directive, Draft, Naming, Prefix, Refusal, Section, SectionKind, Setting, Statement,
 };
-use lang::users::{Password, UserList, take_pending};
+use lang::users::{Password, UserList};
 
 const LIST: &str = "userlist";
 
@@ -122,14 +123,33 @@ fn resolve(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
             }
         }
     }
-    for reference in take_pending() {
-        if let Some(list) = lists.get(&*reference.name) {
-            reference.resolve(list.clone());
+    for placed in draft.references.iter().filter(|placed| placed.reference.kind() == Kind::Userlist) {
+        let reference = &placed.reference;
+        let (name, within) = (reference.name(), draft.describe(placed.target));
+        if let Some(list) = lists.get(name) {
+            for wrong in unknown_groups(reference, list) {
+                let text = format!("{wrong}, referenced in {reference} in {within}.");
+                diagnostics.alert_at(&placed.place, text);
+            }
+            reference.resolve(Found::Thing(list.clone()));
         } else {
-            let text = format!("unable to find userlist '{}' referenced in an expression.", reference.name);
-            diagnostics.alert(text);
+            let text = format!("unable to find userlist '{name}' referenced in {reference} in {within}.");
+            diagnostics.alert_at(&placed.place, text);
         }
     }
+}
+
+/// What is wrong with the groups that an ACL asks for.
+fn unknown_groups(reference: &Reference, list: &UserList) -> Vec<String> {
+    let Some(groups) = reference.members() else { return Vec::new() };
+    let name = reference.name();
+    if groups.is_empty() {
+        return vec![format!("no groups specified of userlist '{name}'")];
+    }
+    let unknown = groups.iter().filter(|group| !list.has_group(group));
+    unknown
+        .map(|group| format!("unable to find group '{}' in userlist '{name}'", group.escape_ascii()))
+        .collect()
 }
 
 impl Members {
@@ -155,7 +175,7 @@ impl Members {
             let groups = self.groups.iter().filter(belongs).map(|(group, _)| bytes(group)).collect();
             (bytes(&user.name), user.password.clone(), groups)
         });
-        Ok(UserList::new(users))
+        Ok(UserList::new(users, self.groups.iter().map(|(group, _)| bytes(group))))
     }
 }
 

@@ -34,6 +34,8 @@ impl Statuses {
 pub struct FrontendEvents {
     /// `stot`: sessions.
     pub sessions: Counter,
+    /// Sessions in TCP mode that went on as sessions of HTTP/1.
+    pub upgrades: Counter,
     /// `conn_tot`: connections.
     pub connections: Counter,
     /// `bin`.
@@ -295,30 +297,48 @@ pub struct TlsCounters {
     pub server_keys_max: Counter,
 }
 
+impl FrontendEvents {
+    fn clear(&self) {
+        let counters = [
+            &self.sessions,
+            &self.upgrades,
+            &self.connections,
+            &self.bytes_in,
+            &self.bytes_out,
+            &self.requests_out,
+            &self.responses_out,
+            &self.denied_requests,
+            &self.denied_responses,
+            &self.failed_requests,
+            &self.denied_connections,
+            &self.denied_sessions,
+            &self.requests,
+            &self.intercepted,
+            &self.failed_rewrites,
+            &self.internal_errors,
+        ];
+        counters.into_iter().chain(&self.statuses.classes).for_each(|c| c.set(0));
+    }
+}
+
+impl ListenerCounters {
+    /// Forgets everything but what exists now.
+    pub fn clear(&self) {
+        self.events.iter().for_each(FrontendEvents::clear);
+        self.clear_maxima();
+    }
+
+    /// Lets the maximum start anew.
+    pub fn clear_maxima(&self) {
+        self.current_max.set(self.current.get());
+    }
+}
+
 impl FrontendCounters {
     /// Forgets everything but what exists now.
     pub fn clear(&self) {
         self.h1.iter().for_each(|h1| h1.clear());
-        for e in self.events.iter() {
-            let counters = [
-                &e.sessions,
-                &e.connections,
-                &e.bytes_in,
-                &e.bytes_out,
-                &e.requests_out,
-                &e.responses_out,
-                &e.denied_requests,
-                &e.denied_responses,
-                &e.failed_requests,
-                &e.denied_connections,
-                &e.denied_sessions,
-                &e.requests,
-                &e.intercepted,
-                &e.failed_rewrites,
-                &e.internal_errors,
-            ];
-            counters.into_iter().chain(&e.statuses.classes).for_each(|c| c.set(0));
-        }
+        self.events.iter().for_each(FrontendEvents::clear);
         self.clear_maxima();
     }
 

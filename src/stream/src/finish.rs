@@ -73,6 +73,9 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
     for counters in sides(story, server) {
         account(story, counters);
     }
+    if story.backend.is_none() {
+        account_own(story);
+    }
     count_rewrites(story, server);
     log_line(story, server, Stage::Response);
     events::ended(story);
@@ -95,6 +98,26 @@ pub(crate) fn count_rewrites(story: &mut Story<'_>, server: Option<&Server>) {
     }
     if let Some(server) = server {
         server.counters.common.events.here().failed_rewrites.add(failed_responses.into());
+    }
+}
+
+/// The backend that a stream has been given to, if that is another proxy.
+fn elsewhere<'s>(story: &Story<'s>) -> Option<&'s BackendSide> {
+    story.backend.filter(|backend| backend.common.facts.id != story.frontend.common.facts.id)
+}
+
+/// Counts a request that a rule has refused.
+pub(crate) fn denied(story: &Story<'_>) {
+    story.count(|front| front.denied_requests.inc());
+    if let Some(backend) = elsewhere(story) {
+        backend.core.counters.events.here().denied_requests.inc();
+    }
+}
+
+/// Counts a request that the frontend has answered by itself.
+pub(crate) fn intercepted(story: &Story<'_>) {
+    if elsewhere(story).is_none() {
+        story.count(|front| front.intercepted.inc());
     }
 }
 
@@ -156,6 +179,14 @@ fn account(story: &Story<'_>, counters: &BackendCounters) {
     events.total_time.add(span(t.begin, t.end));
 }
 
+/// Counts what a `listen` section carried of a stream that never reached its backend.
+fn account_own(story: &Story<'_>) {
+    let Some(own) = story.frontend.own_backend else { return };
+    let events = story.site.backends[own].core.counters.events.here();
+    events.bytes_in.add(story.facts.bytes_in);
+    events.responses_out.add(story.sent);
+}
+
 /// Ends a TCP session.
 pub(crate) fn tcp(story: &mut Story<'_>, server: Option<&Server>) {
     story.leave_backend();
@@ -183,6 +214,15 @@ pub(crate) fn unasked(story: &mut Story<'_>) {
     story.live.leave();
 }
 
+/// Ends a stream whose client had left before anybody asked for its request.
+pub(crate) fn deserted(story: &mut Story<'_>) {
+    story.facts.timers.end = story.now();
+    if let Some(backend) = story.backend.take() {
+        account(story, &backend.core.counters);
+    }
+    story.leave_backend();
+}
+
 /// Ends a stream whose request never was one.
 pub(crate) fn unparsed(story: &mut Story<'_>) {
     story.facts.timers.end = story.now();
@@ -192,8 +232,14 @@ pub(crate) fn unparsed(story: &mut Story<'_>) {
         if story.facts.status > 0 {
             front.statuses.count(story.facts.status);
         }
-        front.responses_out.add(story.sent);
     });
+    if !story.live.is_streaming() {
+        story.frontend.counters.h1.here().streams.inc();
+    }
+    // The session may have been a backend's already; it is the frontend's that no request came.
+    if let Some(backend) = story.backend.take() {
+        account(story, &backend.core.counters);
+    }
     let nothing_came = !story.facts.timers.first_byte.is_set();
     if nothing_came && story.frontend.log_options.dont_log_null.is_on() {
         return;

@@ -13,6 +13,7 @@ use rule::set::Outcome;
 use rule::{Ending, RuleList, Rules, Verdict};
 
 use crate::conn::{Conn, Filled, Receiving};
+use crate::finish;
 use crate::h1_side::H1Side;
 use crate::settings::Violations;
 use crate::site::BackendSide;
@@ -294,7 +295,7 @@ pub(crate) fn denied_response(story: &Story<'_>, backend: &BackendSide, server: 
 pub(crate) fn refused(story: &mut Story<'_>, stop: &Stop) -> Failure {
     let (cause, phase) = match stop {
         Stop::Rule(_) => {
-            story.count(|front| front.denied_requests.inc());
+            finish::denied(story);
             (Cause::Proxy, Phase::Request)
         }
         Stop::Fault => {

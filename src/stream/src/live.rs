@@ -187,7 +187,7 @@ impl Live {
         StreamHandle { thread, place: self.place, generation: self.generation.get() }
     }
 
-    fn is_streaming(&self) -> bool {
+    pub(crate) fn is_streaming(&self) -> bool {
         self.presence.get() != Presence::None
     }
 
@@ -332,6 +332,12 @@ impl<'s> Seat<'s> {
     pub(crate) fn counting(mut self, exchanges: &'s Arc<H1Counters>) -> Self {
         self.exchanges = Some(exchanges);
         self
+    }
+
+    /// What the session carries turned out to be exchanges of HTTP/1, of which the stream is the first.
+    pub(crate) fn upgrade(&mut self, exchanges: &'s Arc<H1Counters>) {
+        self.exchanges = Some(exchanges);
+        *self.exchange.borrow_mut() = Some(Exchange::new(exchanges));
     }
 
     /// Notes who the session is.

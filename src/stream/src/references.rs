@@ -23,15 +23,6 @@ pub(crate) fn resolve(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnos
     }
 }
 
-/// The name of the section that a reference stands in, with quotes.
-fn section(draft: &Draft, target: Target) -> String {
-    match target {
-        Target::Global => "section 'global'".to_owned(),
-        Target::Proxy(i) => format!("proxy '{}'", draft.proxies[i].name),
-        Target::Section(i) => format!("section '{}'", draft.sections[i].name),
-    }
-}
-
 fn proxy(draft: &Draft, reference: &Reference, target: Target) -> Result<Found, String> {
     let (name, wanted) = (reference.name(), reference.kind());
     let fits =
@@ -40,7 +31,7 @@ fn proxy(draft: &Draft, reference: &Reference, target: Target) -> Result<Found, 
     if !name.is_empty() {
         let found = if wanted == Kind::Frontend { draft.frontend(name) } else { draft.backend(name) };
         return found.map(Found::Proxy).ok_or_else(|| {
-            format!("unable to find {word} '{name}' referenced in {reference} in {}.", section(draft, target))
+            format!("unable to find {word} '{name}' referenced in {reference} in {}.", draft.describe(target))
         });
     }
     match target {
@@ -57,7 +48,7 @@ fn proxy(draft: &Draft, reference: &Reference, target: Target) -> Result<Found, 
 }
 
 fn server(draft: &Draft, reference: &Reference, target: Target) -> Result<Found, String> {
-    let within = || section(draft, target);
+    let within = || draft.describe(target);
     let name = reference.name();
     if name.is_empty() {
         return Err(format!("missing server name in {reference} in {}.", within()));

@@ -28,7 +28,7 @@ use crate::meter::Meter;
 use crate::reserve::OwnConnections;
 use crate::rest::Rest;
 use crate::secure;
-use crate::site::{BackendSide, Frontend, ListenerFacts, Site};
+use crate::site::{BackendSide, Frontend, ListenerFacts, Site, Upgrading};
 use crate::story::{Asked, Awaited, Failure, Stage, Story};
 use crate::switching;
 use crate::tcp::Relay;
@@ -114,8 +114,10 @@ async fn serve_streams(session: &mut Session, mut conn: Conn, start: Start) -> O
         count(&story);
     }
     // Only what turned out to be requests falls silent in between.
-    let silent = if frontend.common.mode != Mode::Http && matches!(start, Start::Accepted(_)) {
-        let conn = tcp(&mut story, conn).await?;
+    let silent = if let Start::Accepted(listener) = &start
+        && frontend.common.mode != Mode::Http
+    {
+        let conn = tcp(&mut story, conn, listener.upgrading).await?;
         Box::pin(crate::http::upgraded(&mut story, conn)).await
     } else {
         crate::http::serve(&mut story, conn).await
@@ -262,7 +264,7 @@ enum Ended {
 }
 
 /// A session in TCP mode; gives the connection back if it goes on as one in HTTP mode.
-async fn tcp(story: &mut Story<'_>, mut client: Conn) -> Option<Conn> {
+async fn tcp(story: &mut Story<'_>, mut client: Conn, upgrading: Upgrading) -> Option<Conn> {
     story.begin();
     story.prepare_captures();
     story.identify(Stage::Connection);
@@ -271,7 +273,7 @@ async fn tcp(story: &mut Story<'_>, mut client: Conn) -> Option<Conn> {
     let live = story.live.share();
     let accounts = story.accounts();
     let outcome = {
-        let work = pin!(run_tcp(story, &mut client));
+        let work = pin!(run_tcp(story, &mut client, upgrading));
         let work = unless_condemned(&live, work);
         match accounts {
             Some(accounts) => Box::pin(continuous::counting(accounts, &live, work)).await,
@@ -284,6 +286,8 @@ async fn tcp(story: &mut Story<'_>, mut client: Conn) -> Option<Conn> {
         Some(Ok(Ended::Relayed(server))) => Some(server),
         Some(Err((failure, server))) => {
             story.facts.termination = failure.termination;
+            // What nobody has passed on is still there.
+            story.facts.bytes_in += client.input.data().len() as u64;
             server
         }
     };
@@ -294,16 +298,16 @@ async fn tcp(story: &mut Story<'_>, mut client: Conn) -> Option<Conn> {
 /// A failure, and the server that it happened at.
 type Failed = (Failure, Option<Arc<backend::Server>>);
 
-async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Ended, Failed> {
+async fn run_tcp(story: &mut Story<'_>, client: &mut Conn, upgrading: Upgrading) -> Result<Ended, Failed> {
     if content(story, client, &story.frontend.common.rules).await? == Bytes::Requests {
-        return Ok(Ended::Upgraded);
+        return upgrading.end(Cause::Proxy);
     }
     let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
     let backend: &BackendSide = route(story, client).ok_or((no_backend, None))?;
-    if backend.common.mode == Mode::Http {
-        return Ok(Ended::Upgraded);
-    }
     story.enter_backend(backend);
+    if backend.common.mode == Mode::Http {
+        return upgrading.end(Cause::Resource);
+    }
     if backend.common.facts.id != story.frontend.common.facts.id {
         content(story, client, &backend.common.rules).await?;
     }
@@ -325,6 +329,16 @@ async fn run_tcp(story: &mut Story<'_>, client: &mut Conn) -> Result<Ended, Fail
     story.part_from_server();
     story.facts.termination = relayed.termination;
     Ok(Ended::Relayed(lease.held.0.clone()))
+}
+
+impl Upgrading {
+    /// Goes on in HTTP mode, if the listener lets it; the cause is whose fault it is otherwise.
+    fn end(self, cause: Cause) -> Result<Ended, Failed> {
+        match self {
+            Self::Allowed => Ok(Ended::Upgraded),
+            Self::Forbidden => Err((Failure::silent(Termination::new(cause, Phase::Request)), None)),
+        }
+    }
 }
 
 /// What the bytes of a session are, by its content rules.

@@ -573,6 +573,17 @@ pub struct ListenerFacts {
     pub gate: Gate,
     /// What begins the sessions of encrypted connections.
     pub tls: Option<Arc<tls::Acceptor>>,
+    /// Whether its bytes may turn out to be requests.
+    pub upgrading: Upgrading,
+}
+
+/// Whether sessions in TCP mode may go on in HTTP mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upgrading {
+    /// They may.
+    Allowed,
+    /// They may not (`proto none`).
+    Forbidden,
 }
 
 impl ListenerFacts {
@@ -598,6 +609,10 @@ impl ListenerFacts {
             gate: Gate::new(settings.maxconn),
             counters: None,
             tls: None,
+            upgrading: match settings.protocol {
+                Some(net::Protocol::None) => Upgrading::Forbidden,
+                _ => Upgrading::Allowed,
+            },
         }
     }
 }

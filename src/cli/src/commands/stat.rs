@@ -13,7 +13,7 @@ use config::Mode;
 use keyword::Answer;
 use keyword::command::{CommandCx, Dump, Level, Progress};
 use stats::columns::Column as C;
-use stats::counters::{BackendEvents, FrontendEvents, H1Counters, TimeFigures};
+use stats::counters::{BackendEvents, FrontendEvents, H1Counters, ListenerCounters, TimeFigures};
 use stats::rows::{head, tail};
 use stats::{BackendCounters, Descriptions, First, Form, Object, Row, Value};
 use stream::site::{BackendSide, Frontend};
@@ -443,8 +443,7 @@ fn frontend_counters(row: &mut Row, frontend: &Frontend) {
     let (bytes_in, bytes_out) = (sum(|e| e.bytes_in.get()), sum(|e| e.bytes_out.get()));
     let (sessions, requests) = (sum(|e| e.sessions.get()), sum(|e| e.requests.get()));
     let http = frontend.common.mode == Mode::Http;
-    let split = |n: u64| if http { (n, 0) } else { (0, n) };
-    let ((h1_sessions, other_sessions), (h1_requests, other_requests)) = (split(sessions), split(requests));
+    let h1_sessions = if http { sessions } else { sum(|e| e.upgrades.get()) };
     row.counters(&[
         (C::Stot, sessions),
         (C::Bin, bytes_in),
@@ -462,12 +461,12 @@ fn frontend_counters(row: &mut Row, frontend: &Frontend) {
         (C::Dses, sum(|e| e.denied_sessions.get())),
         (C::Wrew, sum(|e| e.failed_rewrites.get())),
         (C::Eint, sum(|e| e.internal_errors.get())),
-        (C::SessOther, other_sessions),
+        (C::SessOther, sessions.saturating_sub(h1_sessions)),
         (C::H1sess, h1_sessions),
         (C::H2sess, 0),
         (C::H3sess, 0),
-        (C::ReqOther, other_requests),
-        (C::H1req, h1_requests),
+        (C::ReqOther, 0),
+        (C::H1req, requests),
         (C::H2req, 0),
         (C::H3req, 0),
         (C::Reqbin, bytes_in),
@@ -561,6 +560,7 @@ pub(super) fn clear_counters(cx: &mut CommandCx<'_>) -> Answer {
         },
         "all" => {
             site.frontends.iter().for_each(|f| f.counters.clear());
+            listener_counters(cx, &site, ListenerCounters::clear);
             for backend in &site.backends {
                 backend.core.counters.clear();
                 backend.core.h1.iter().for_each(|h1| h1.clear());
@@ -571,6 +571,7 @@ pub(super) fn clear_counters(cx: &mut CommandCx<'_>) -> Answer {
         }
         _ => {
             site.frontends.iter().for_each(|f| f.counters.clear_maxima());
+            listener_counters(cx, &site, ListenerCounters::clear_maxima);
             for backend in &site.backends {
                 backend.core.counters.clear_maxima();
                 backend.core.queue.clear_maximum();
@@ -583,6 +584,13 @@ pub(super) fn clear_counters(cx: &mut CommandCx<'_>) -> Answer {
             Answer::Silence
         }
     }
+}
+
+/// Does something with the counters of each listener that is counted apart.
+fn listener_counters(cx: &CommandCx<'_>, site: &Site, work: fn(&ListenerCounters)) {
+    let Some(traffic) = cx.world.get::<Traffic>() else { return };
+    let listeners = (0..site.frontends.len()).flat_map(|i| traffic.listeners(i));
+    listeners.filter_map(|listener| listener.counters.as_deref()).for_each(work);
 }
 
 fn clear_process_maxima(site: &Site) {

@@ -39,10 +39,10 @@ pub static CONVERTERS: &[Converter] = &[
     dated!("utime", 1, Moment::universal),
 ];
 
-/// Seconds, and billionths of a second.
+/// Seconds, towards zero, and billionths of a second, of what lies before 1970, too.
 fn divided(moment: i64, per_second: i64) -> (i64, u32) {
-    let fraction = moment.rem_euclid(per_second) * (1_000_000_000 / per_second);
-    (moment.div_euclid(per_second), fraction as u32)
+    let fraction = (moment % per_second).unsigned_abs() as u32 * (1_000_000_000 / per_second) as u32;
+    (moment / per_second, fraction)
 }
 
 /// The units by the power of 1000 that a second has of them.
@@ -91,6 +91,8 @@ mod tests {
             ("int(1700000000),utime(%F,3600)", "2023-11-14"),
             ("int(1700000000123),ms_utime(\"%F %T.%N %3N\")", "2023-11-14 22:13:20.123000000 123"),
             ("int(1700000000123456),us_utime(\"%T.%6N\")", "22:13:20.123456"),
+            ("int(1700000000123456),us_utime(%0N)", ""),
+            ("int(-1500000),us_utime(\"%s %6N\")", "-1 500000"),
             ("int(0),utime()", ""),
         ]);
     }

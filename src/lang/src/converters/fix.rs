@@ -83,19 +83,26 @@ enum Verdict {
     Invalid,
 }
 
+/// A message is not judged before it is as long as the shortest one could be.
+const SHORTEST: usize = 26;
+
 /// Whether a message begins with its version, its length and its type, and ends with its checksum.
 fn judge(message: &[u8]) -> Verdict {
+    if message.len() < SHORTEST {
+        return Verdict::Unfinished;
+    }
     let mut at = 0;
-    let mut body = 0..usize::MAX;
+    let mut body_end = 0;
     for nth in 0.. {
+        let Some(equals) = memchr::memchr(b'=', &message[at..]) else { return Verdict::Unfinished };
         let Some((pair, next)) = pair(message, at) else { return Verdict::Unfinished };
-        let mut halves = pair.splitn(2, |b| *b == b'=');
-        let tag = tag_number(halves.next().unwrap_or_default());
-        let (Some(tag), Some(value)) = (tag, halves.next()) else { return Verdict::Invalid };
+        let (Some(tag), Some(value)) = (tag_number(&message[at..at + equals]), pair.get(equals + 1..)) else {
+            return Verdict::Invalid;
+        };
         let fits = match nth {
             0 => tag == BEGIN_STRING && VERSIONS.contains(&value),
             1 => {
-                body = next..next.saturating_add(length(value).unwrap_or(0));
+                body_end = next.saturating_add(length(value).unwrap_or(0));
                 tag == BODY_LENGTH && length(value).is_some()
             }
             2 => tag == MSG_TYPE,
@@ -106,11 +113,8 @@ fn judge(message: &[u8]) -> Verdict {
         }
         if tag == CHECK_SUM {
             let sum = message[..at].iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
-            let whole = at == body.end && length(value) == Some(usize::from(sum));
+            let whole = at == body_end && length(value) == Some(usize::from(sum));
             return if whole { Verdict::Valid } else { Verdict::Invalid };
-        }
-        if at >= body.end {
-            return Verdict::Invalid;
         }
         at = next;
     }

@@ -17,7 +17,7 @@ pub static CONVERTERS: &[Converter] = &[
     }),
     plain("rfc7239_n2nn", Type::Str, Type::Any, |s, _, _| {
         let node = bytes(s)?;
-        Some(match node_name(&node)?.0 {
+        Some(match Node::read(&node)?.0.name {
             NodeName::V4(address) => Sample::Ipv4(address),
             NodeName::V6(address) => Sample::Ipv6(address),
             NodeName::Unknown => Sample::text(b"unknown"),
@@ -26,8 +26,7 @@ pub static CONVERTERS: &[Converter] = &[
     }),
     plain("rfc7239_n2np", Type::Str, Type::Any, |s, _, _| {
         let node = bytes(s)?;
-        let (_, rest) = node_name(&node)?;
-        Some(match node_port(rest.strip_prefix(b":")?)? {
+        Some(match Node::read(&node)?.0.port? {
             NodePort::Number(port) => Sample::Int(i64::from(port)),
             NodePort::Obfuscated(name) => Sample::owned(name.to_vec()),
         })
@@ -95,8 +94,11 @@ fn is_valid_token(place: usize, value: &[u8]) -> bool {
         "host" => !value.is_empty() && value.iter().all(|b| is_host_character(*b)),
         // Brackets and ports need quotes.
         _ => matches!(
-            node_name(value),
-            Some((NodeName::V4(_) | NodeName::Unknown | NodeName::Obfuscated(_), []))
+            Node::read(value),
+            Some((
+                Node { name: NodeName::V4(_) | NodeName::Unknown | NodeName::Obfuscated(_), port: None },
+                []
+            ))
         ),
     }
 }
@@ -105,11 +107,7 @@ fn is_valid_quoted(place: usize, value: &[u8]) -> bool {
     match FIELDS[place] {
         "proto" => false,
         "host" => is_valid_authority(value),
-        _ => match node_name(value) {
-            Some((_, [])) => true,
-            Some((_, [b':', port @ ..])) => node_port(port).is_some(),
-            _ => false,
-        },
+        _ => matches!(Node::read(value), Some((_, []))),
     }
 }
 
@@ -145,40 +143,66 @@ enum NodePort<'n> {
     Obfuscated(&'n [u8]),
 }
 
-/// The name that a node begins with, and what follows it.
-fn node_name(node: &[u8]) -> Option<(NodeName<'_>, &[u8])> {
-    if let Some(inside) = node.strip_prefix(b"[") {
+/// Who sent a request or got it (RFC 7239 section 6).
+struct Node<'n> {
+    name: NodeName<'n>,
+    port: Option<NodePort<'n>>,
+}
+
+impl<'n> Node<'n> {
+    /// The node that a text begins with, and what follows it.
+    fn read(text: &'n [u8]) -> Option<(Self, &'n [u8])> {
+        let (name, rest) = node_name(text)?;
+        let Some(port) = rest.strip_prefix(b":") else { return Some((Self { name, port: None }, rest)) };
+        let (port, rest) = node_port(port)?;
+        Some((Self { name, port: Some(port) }, rest))
+    }
+}
+
+fn node_name(text: &[u8]) -> Option<(NodeName<'_>, &[u8])> {
+    if let Some(inside) = text.strip_prefix(b"[") {
         let end = inside.iter().position(|b| *b == b']')?;
         return Some((NodeName::V6(to(&inside[..end])?), &inside[end + 1..]));
     }
-    let end = node.iter().position(|b| *b == b':').unwrap_or(node.len());
-    let (name, rest) = node.split_at(end);
-    let name = match name {
-        b"unknown" => NodeName::Unknown,
-        name if is_obfuscated(name) => NodeName::Obfuscated(name),
-        name => NodeName::V4(to(name)?),
-    };
-    Some((name, rest))
+    if let Some(rest) = text.strip_prefix(b"unknown") {
+        return Some((NodeName::Unknown, rest));
+    }
+    if let Some((name, rest)) = obfuscated(text) {
+        return Some((NodeName::Obfuscated(name), rest));
+    }
+    let (name, rest) = run(text, |b| b.is_ascii_digit() || b == b'.');
+    Some((NodeName::V4(to(name)?), rest))
 }
 
-fn node_port(port: &[u8]) -> Option<NodePort<'_>> {
-    if is_obfuscated(port) {
-        return Some(NodePort::Obfuscated(port));
+fn node_port(text: &[u8]) -> Option<(NodePort<'_>, &[u8])> {
+    if let Some((name, rest)) = obfuscated(text) {
+        return Some((NodePort::Obfuscated(name), rest));
     }
-    let digits = port.iter().all(u8::is_ascii_digit);
-    to(port).filter(|port| digits && *port > 0).map(NodePort::Number)
+    let (digits, rest) = run(text, |b| b.is_ascii_digit());
+    to(digits).filter(|port| *port > 0).map(|port| (NodePort::Number(port), rest))
+}
+
+/// Splits where the bytes of a kind end that a text begins with.
+fn run(text: &[u8], kind: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    text.split_at(text.iter().take_while(|b| kind(**b)).count())
+}
+
+/// The hidden name that a text begins with, with its underscore, and what follows it.
+fn obfuscated(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (name, rest) = run(text, is_identifier_byte);
+    (name.len() > 1 && name[0] == b'_').then_some((name, rest))
 }
 
 fn to<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-fn is_obfuscated(name: &[u8]) -> bool {
-    matches!(name, [b'_', rest @ ..] if is_identifier(rest))
+fn is_identifier_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 }
 
 fn is_identifier(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
+    !name.is_empty() && name.iter().copied().all(is_identifier_byte)
 }
 
 fn obfuscate(name: &[u8]) -> Option<Sample<'static>> {
@@ -262,6 +286,11 @@ mod tests {
             ("str(127.0.0.1:9999),rfc7239_n2np", "9999"),
             ("str([::1]:9998),rfc7239_n2np", "9998"),
             ("str(unknown:_x),rfc7239_n2np", "_x"),
+            // What follows a node is not looked at.
+            ("str(127.0.0.1/x),rfc7239_n2nn", "127.0.0.1"),
+            ("str(unknownx),rfc7239_n2nn", "unknown"),
+            ("str([::1]:80/x),rfc7239_n2np", "80"),
+            ("str(_x:_y/z),rfc7239_n2np", "_y"),
         ]);
         expect_none(&[
             "str(UNKNOWN),rfc7239_n2nn",
@@ -269,6 +298,8 @@ mod tests {
             "str(127.0.0.1),rfc7239_n2np",
             "str(_name:99999),rfc7239_n2np",
             "str(_name:0),rfc7239_n2np",
+            "str(127.0.0.1:x),rfc7239_n2nn",
+            "str(unknown:),rfc7239_n2nn",
         ]);
     }
 

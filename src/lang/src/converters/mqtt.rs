@@ -215,11 +215,22 @@ impl<'p> Reader<'p> {
     }
 }
 
+/// Whether the lower half of a packet's first byte is what its type, the upper half, wants (MQTT 5.0, section 2.1.3).
+fn has_right_flags(first: u8) -> bool {
+    match first >> 4 {
+        0 => false,
+        // PUBLISH has all of them.
+        3 => true,
+        6 | 8 | 10 => first & 15 == 2,
+        _ => first & 15 == 0,
+    }
+}
+
 impl<'p> Packet<'p> {
     fn parse(stream: &'p [u8]) -> Result<Self, Trouble> {
         let mut reader = Reader(stream);
-        let kind = reader.byte().ok_or(Trouble::Unfinished)?;
-        if !matches!(kind, 0x10 | 0x20) {
+        let kind = reader.byte().filter(|_| stream.len() > 1).ok_or(Trouble::Unfinished)?;
+        if !has_right_flags(kind) {
             return Err(Trouble::Malformed);
         }
         let before = reader.0.len();
@@ -227,7 +238,9 @@ impl<'p> Packet<'p> {
         let body = reader.take(len as usize).ok_or(Trouble::Unfinished)?;
         let packet = match kind {
             0x10 => Connect::parse(Reader(body)).map(Self::Connect),
-            _ => Connack::parse(Reader(body)).map(Self::Connack),
+            0x20 => Connack::parse(Reader(body)).map(Self::Connack),
+            // Packets of other types are not looked into.
+            _ => None,
         };
         packet.ok_or(Trouble::Malformed)
     }
@@ -365,6 +378,9 @@ mod tests {
             // A second packet is not looked at.
             assert_eq!(valid(&format!("{packet}c000")).unwrap(), "1", "{packet}");
             assert_eq!(valid(&packet[..packet.len() - 2]), None, "{packet}");
+        }
+        for start in ["10", "00", "2f", "3f09", "6209", "c001", "f001"] {
+            assert_eq!(valid(start), None, "{start}");
         }
         for packet in [
             "1100",

@@ -175,7 +175,8 @@ impl Moment {
     /// As many digits of the fraction as the width asks for, nine at most.
     fn fraction(&self, flags: Flags) -> Option<String> {
         let mut digits = format!("{:09}", self.nanoseconds?);
-        digits.truncate(flags.width.unwrap_or(9));
+        let all = if flags.fill == Some(Fill::Zeros) { 0 } else { 9 };
+        digits.truncate(flags.width.unwrap_or(all));
         Some(digits)
     }
 

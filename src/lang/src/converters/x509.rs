@@ -9,7 +9,8 @@ pub static CONVERTERS: &[Converter] = &[plain("x509_v_err_str", Type::Int, Type:
     let Sample::Int(number) = s else { return None };
     Some(match usize::try_from(number).ok().and_then(|n| NAMES.get(n)).filter(|name| !name.is_empty()) {
         Some(name) => Sample::owned(format!("X509_V_{name}").into_bytes()),
-        None => Sample::owned(number.to_string().into_bytes()),
+        // Numbers without a name are written without a sign.
+        None => Sample::owned(number.cast_unsigned().to_string().into_bytes()),
     })
 })];
 
@@ -123,7 +124,7 @@ mod tests {
             ("int(5),x509_v_err_str", "X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE"),
             ("int(18),x509_v_err_str", "X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT"),
             ("int(999),x509_v_err_str", "999"),
-            ("int(-1),x509_v_err_str", "-1"),
+            ("int(-1),x509_v_err_str", "18446744073709551615"),
         ]);
     }
 }

@@ -16,7 +16,11 @@ pub static FETCHES: &[Fetch] = &[
             single(c, || {
                 let value = match a.str(0) {
                     b"" => authorization(r)?,
-                    header => r.headers.find(header)?,
+                    header => match r.headers.find(header)? {
+                        // Unlike in `Authorization`, the scheme alone bears an empty token.
+                        scheme if scheme.eq_ignore_ascii_case(b"bearer") => return Some(Sample::text(b"")),
+                        value => value,
+                    },
                 };
                 match Credentials::read(value)? {
                     Credentials::Bearer(token) => Some(Sample::text(token)),

@@ -61,7 +61,9 @@ macro_rules! fetch {
         many($name, Type::Str, $c, |s, a, c| of_message!($m, s, |h| text(element(h, a, c))))
     };
     (line $name:literal, $m:expr, $c:expr) => {
-        many($name, Type::Str, $c, |s, a, c| of_message!($m, s, |h| text(line(h, a, c))))
+        many($name, Type::Str, $c, |s, a, c| {
+            of_message!($m, s, |h| text(line(h, a, c).map(http::token::trim)))
+        })
     };
     (address $name:literal, $m:expr, $c:expr) => {
         many($name, Type::Addr, $c, |s, a, c| of_message!($m, s, |h| address(h, a, c)))

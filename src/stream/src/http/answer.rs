@@ -42,7 +42,7 @@ pub(super) async fn stop(
         Stop::Monitored(status) => {
             // Questions of monitoring would only fill the log.
             story.logged = Logged::Yes;
-            story.count(|front| front.intercepted.inc());
+            finish::intercepted(story);
             let normal = Termination::NORMAL;
             failure(story, client, Some(info), Failure::new(status, normal)).await
         }
@@ -54,17 +54,17 @@ pub(super) async fn stop(
             failure(story, client, Some(info), Failure::new(500, termination)).await
         }
         Stop::Rule(Ending::Answer(answer)) => {
-            story.count(|front| front.intercepted.inc());
+            finish::intercepted(story);
             message(story, client, info, answer, Termination::new(Cause::Local, Phase::Request)).await
         }
         Stop::Rule(Ending::Deny(answer)) => {
             story.capture_cookie(CookieSide::Request);
-            story.count(|front| front.denied_requests.inc());
+            finish::denied(story);
             message(story, client, info, answer, Termination::new(Cause::Proxy, Phase::Request)).await
         }
         Stop::Rule(Ending::Tarpit(answer)) => {
             story.capture_cookie(CookieSide::Request);
-            story.count(|front| front.denied_requests.inc());
+            finish::denied(story);
             tarpit(story).await;
             // The log shows the time in the tarpit as time in a queue, and no request.
             story.facts.timers.request = Tick::NEVER;
@@ -72,13 +72,14 @@ pub(super) async fn stop(
             message(story, client, info, answer, Termination::new(Cause::Proxy, Phase::Tarpit)).await
         }
         Stop::Rule(Ending::Reject) | Stop::Unasked => {
-            story.count(|front| front.denied_requests.inc());
+            finish::denied(story);
             story.facts.timers.request = Tick::NEVER;
             story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
             After::Abandon
         }
         // Rules on requests have no server to close.
         Stop::Rule(Ending::SilentDrop | Ending::CloseServer | Ending::Http) => {
+            finish::denied(story);
             story.facts.timers.request = Tick::NEVER;
             story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
             After::Abandon

@@ -26,10 +26,11 @@ use std::pin::pin;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Persistence, RequestInfo};
 
-use crate::conn::Conn;
+use crate::conn::{Conn, Receiving};
 use crate::continuous;
 use crate::finish;
 use crate::h1_side::{H1Side, Reading};
+use crate::inspect::{self, Head};
 use crate::live::unless_condemned;
 use crate::meter::Meter;
 use crate::story::{Beginning, Failure, Stage, Story};
@@ -64,7 +65,15 @@ pub(crate) async fn serve(story: &mut Story<'_>, conn: Conn) -> Option<Conn> {
 
 /// Serves a connection on which other rules found that requests come, in the stream that they were run in.
 pub(crate) async fn upgraded(story: &mut Story<'_>, mut conn: Conn) -> Option<Conn> {
-    conn.meter = Some(Meter::new(story.frontend.counters.h1.here()));
+    let exchanges = story.frontend.counters.h1.here();
+    conn.meter = Some(Meter::new(exchanges));
+    story.live.upgrade(exchanges);
+    story.count(|front| front.upgrades.inc());
+    if conn.receiving != Receiving::Open && inspect::sniff(story, conn.input.data()) != Head::Complete {
+        // Who has left will not ask.
+        finish::deserted(story);
+        return None;
+    }
     serve_from(story, conn, Beginning::Upgraded).await
 }
 
