@@ -65,7 +65,7 @@ impl Client {
         let place = Place::of(request)?;
         let message = message(request, &place)?;
         (course.connect, course.answer) = (None, None);
-        let line = timeout(self.settings.connect, self.line(request, &place));
+        let line = timeout(self.settings.connect, self.line(request, &place, course.retries));
         let line = line.await.map_err(|_| Failure::Connect("it took too long".to_owned()))??;
         let connected = self.clock.now();
         course.connect = Some(connected.millis_since(begin));
@@ -76,10 +76,10 @@ impl Client {
     }
 
     /// A connection to where a request goes.
-    async fn line(&self, request: &Request, place: &Place) -> Result<Line, Failure> {
+    async fn line(&self, request: &Request, place: &Place, attempt: u32) -> Result<Line, Failure> {
         let to = match &request.proxy {
             Some(proxy) => proxy.clone(),
-            None => place.address(&self.settings).await?,
+            None => place.address(&self.settings, attempt).await?,
         };
         let failed = |e: &dyn std::fmt::Display| Failure::Connect(format!("{}: {e}", name_of(&to)));
         let socket = connect(&ConnectSpec::to(to.clone())).await.map_err(|e| failed(&e))?;

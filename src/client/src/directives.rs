@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base::registry::Registry;
-use config::directive::{Arity, Switch};
+use config::directive::Arity;
 use config::{Check, Diagnostics, Directive, Draft, Place, Prefix, Refusal, Section, Setting, Statement};
 use grammar::time::Unit;
 use tls::{Connector, ConnectorMaker, Verify};
@@ -17,8 +17,6 @@ pub(crate) struct Settings {
     verify: Verify,
     /// The certificates that servers' have to lead to, where it is said, and where that is.
     authorities: Option<(Place, Box<str>)>,
-    /// Whether names are looked up.
-    pub(crate) resolving: Switch,
     pub(crate) prefer: Prefer,
 }
 
@@ -38,7 +36,6 @@ impl Default for Settings {
             connect: Duration::from_secs(5),
             verify: Verify::Required,
             authorities: None,
-            resolving: Switch::On,
             prefer: Prefer::V6,
         }
     }
@@ -65,11 +62,8 @@ const fn global(name: &'static str, parse: fn(&mut Statement<'_>) -> Result<(), 
 
 /// The directives of this room.
 pub static DIRECTIVES: &[Directive] = &[
-    global("httpclient.resolvers.disabled", |s| {
-        let disabled = s.switch(0)?;
-        s.slot::<Settings>().resolving = if disabled.is_on() { Switch::Off } else { Switch::On };
-        Ok(())
-    }),
+    // Names are looked up as the system does, with or without it.
+    global("httpclient.resolvers.disabled", |s| s.switch(0).map(drop)),
     global("httpclient.resolvers.prefer", |s| {
         s.slot::<Settings>().prefer = match s.arg(0).as_ref() {
             "ipv4" => Prefer::V4,

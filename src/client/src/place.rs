@@ -3,7 +3,6 @@
 use std::net::{IpAddr, ToSocketAddrs};
 
 use base::addr::Addr;
-use config::directive::Switch;
 use hyper::Uri;
 
 use crate::directives::{Prefer, Settings};
@@ -60,13 +59,10 @@ impl Place {
         Ok(Self { scheme, host, port, authority: named, target })
     }
 
-    /// Its address. Names are looked up without holding anybody up.
-    pub(crate) async fn address(&self, settings: &Settings) -> Result<Addr, Failure> {
+    /// Its address; another one at each attempt, if it has several. Names are looked up without holding anybody up.
+    pub(crate) async fn address(&self, settings: &Settings, attempt: u32) -> Result<Addr, Failure> {
         if let Ok(ip) = self.host.parse::<IpAddr>() {
             return Ok(Addr::inet(ip, self.port));
-        }
-        if settings.resolving == Switch::Off {
-            return Err(Failure::Name(format!("'{}' is no address, and names are not looked up", self.host)));
         }
         let wanted = (self.host.clone(), self.port);
         let looked_up =
@@ -80,8 +76,10 @@ impl Place {
         };
         let mut ips: Vec<_> = all.iter().map(std::net::SocketAddr::ip).collect();
         ips.sort_by_key(|ip| !preferred(ip));
-        let first = ips.first().ok_or_else(|| Failure::Name(format!("{}: no address", self.host)))?;
-        Ok(Addr::inet(*first, self.port))
+        ips.dedup();
+        let turn = (attempt as usize).checked_rem(ips.len());
+        let turn = turn.ok_or_else(|| Failure::Name(format!("{}: no address", self.host)))?;
+        Ok(Addr::inet(ips[turn], self.port))
     }
 }
 

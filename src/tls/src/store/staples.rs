@@ -285,7 +285,11 @@ impl State {
         if let Some(id) = self.stapled_id(wanted) {
             return Some(id.clone());
         }
-        self.staples.all.keys().find(|id| x509::hex(id) == wanted).cloned()
+        let digits: Option<Vec<u8>> = wanted.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect();
+        let digits = digits?;
+        let (pairs, []) = digits.as_chunks::<2>() else { return None };
+        let id: Id = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+        self.staples.all.contains_key(&id).then_some(id)
     }
 
     /// Begins to keep the responses on a certificate, if there may be any.
