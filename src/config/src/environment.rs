@@ -1,5 +1,6 @@
 //! The environment that a configuration sees and changes (configuration manual, sections 2.3 and 3.1).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Variables by name; it starts as a copy of the process's and becomes the one of its children.
@@ -20,6 +21,28 @@ impl Environment {
     /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
+    }
+
+    /// A text with the values of the variables that it names: `$NAME`, or `${NAME}`. Those that are not set are empty.
+    pub fn expand<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
+        if !text.contains(&b'$') {
+            return Cow::Borrowed(text);
+        }
+        let (mut out, mut rest) = (Vec::with_capacity(text.len()), text);
+        while let Some(at) = rest.iter().position(|b| *b == b'$') {
+            out.extend_from_slice(&rest[..at]);
+            let braced = rest.get(at + 1) == Some(&b'{');
+            let begin = at + 1 + usize::from(braced);
+            let named = rest[begin..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+            let name = String::from_utf8_lossy(&rest[begin..begin + named]);
+            out.extend_from_slice(self.get(&name).unwrap_or_default().as_bytes());
+            rest = &rest[begin + named..];
+            if braced {
+                rest = rest.strip_prefix(b"}").unwrap_or(rest);
+            }
+        }
+        out.extend_from_slice(rest);
+        Cow::Owned(out)
     }
 
     /// Sets a variable.
@@ -59,5 +82,21 @@ mod tests {
         assert_eq!((e.get("A"), e.get("B")), (Some("1"), None));
         e.keep_only(&["C"]);
         assert_eq!(e.sorted(), [("C", "3")]);
+    }
+
+    #[test]
+    fn variables_are_put_in_their_places() {
+        let mut environment = Environment::default();
+        environment.set("A_1", "one");
+        for (text, expanded) in [
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("$A_1:${A_1}", "one:one"),
+            ("${NONE}:$NONE", ":"),
+            ("a$A_1-${A_1", "aone-one"),
+            ("$", ""),
+            ("${}x", "x"),
+        ] {
+            assert_eq!(environment.expand(text.as_bytes()), expanded.as_bytes(), "{text}");
+        }
     }
 }

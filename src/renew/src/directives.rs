@@ -24,7 +24,7 @@ pub static DIRECTIVES: &[Directive] = &[Directive {
         let wrong = |why: &dyn std::fmt::Display| {
             s.refuse(0, format!("'{}' : failed to parse the address '{}' : {why}.", s.keyword(), s.arg(0)))
         };
-        let address = grammar::address::parse(s.bytes(0)).map_err(|e| wrong(&e))?;
+        let address = grammar::address::parse(&s.address(0)).map_err(|e| wrong(&e))?;
         let mut address = net::resolve(&address).map_err(|e| wrong(&e))?;
         if address.port() == Some(0) {
             address = address.with_port(PORT);
