@@ -79,6 +79,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { directives: tls::STORE_DIRECTIVES, sections: tls::SECTIONS, ..Tables::NONE },
     Tables { fetches: tls::CLIENT_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::ROOT_FETCHES, ..Tables::NONE },
+    Tables { fetches: tls::SECRET_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::OWN_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::SERVER_FETCHES, ..Tables::NONE },
     Tables {

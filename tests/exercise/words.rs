@@ -268,10 +268,14 @@ pub(crate) const GLOBAL: &[Words] = &[
     words("ssl-default-bind-ciphers", "ECDHE-RSA-AES128-GCM-SHA256", ""),
     words("ssl-default-bind-ciphersuites", "TLS_AES_128_GCM_SHA256", ""),
     words("ssl-default-bind-curves", "X25519", ""),
+    words("ssl-default-bind-client-sigalgs", "ed25519", "x"),
+    words("ssl-default-bind-sigalgs", "ed25519:RSA+SHA256:ECDSA+SHA256:RSA-PSS+SHA256", "x"),
     words("ssl-default-bind-options", "no-tls-tickets", "none"),
     words("ssl-default-server-ciphers", "ECDHE-RSA-AES128-GCM-SHA256", ""),
     words("ssl-default-server-ciphersuites", "TLS_AES_128_GCM_SHA256", ""),
     words("ssl-default-server-curves", "X25519", ""),
+    words("ssl-default-server-client-sigalgs", "ed25519", "x"),
+    words("ssl-default-server-sigalgs", "ed25519:RSA+SHA256:ECDSA+SHA256:RSA-PSS+SHA256", "x"),
     words("ssl-default-server-options", "no-tls-tickets", "none"),
     words("ssl-load-extra-files", "none", "x"),
     words("ssl-server-verify", "none", "x"),
@@ -325,6 +329,8 @@ pub(crate) const GLOBAL: &[Words] = &[
     words("tune.ssl.capture-buffer-size", "100", "x"),
     words("tune.ssl.ocsp-update.maxdelay", "4000", "x"),
     words("tune.ssl.ocsp-update.mindelay", "200", "x"),
+    words("tune.ssl.keylog", "on", "x"),
+    words("tune.ssl.lifetime", "10s", "x"),
     words("tune.takeover-other-tg-connections", "none", "x"),
     words("tune.vars.global-max-size", "100000", "x"),
     words("tune.vars.proc-max-size", "100000", "x"),
@@ -459,6 +465,7 @@ pub(crate) const BIND: &[Words] = &[
     words("cc", "cubic", ""),
     words("ciphers", "ECDHE-RSA-AES128-GCM-SHA256", ""),
     words("ciphersuites", "TLS_AES_128_GCM_SHA256", ""),
+    words("client-sigalgs", "RSA+SHA256", "x"),
     late("crt", "@FOLDER@/pem", "@FOLDER@/none"),
     late("crt-list", "@FOLDER@/list", "@FOLDER@/none"),
     late(
@@ -491,6 +498,7 @@ pub(crate) const BIND: &[Words] = &[
     words("proto", "h1", "x"),
     words("severity-output", "number", "x"),
     words("shards", "1", "x"),
+    words("sigalgs", "rsa_pss_rsae_sha256:ECDSA+SHA256", "x"),
     words("ssl", "crt @FOLDER@/pem", ""),
     words("ssl-max-ver", "TLSv1.3", "none"),
     words("ssl-min-ver", "TLSv1.2", "none"),
@@ -498,6 +506,7 @@ pub(crate) const BIND: &[Words] = &[
     words("tcp-ss", "1", "x"),
     words("tcp-ut", "1s", "x"),
     words("thread", "1", "x"),
+    words("tls-ticket-keys", "@FOLDER@/tickets", "@FOLDER@/none"),
     words("uid", "0", ""),
     words("user", "root", "no-such-user"),
     words("verify", "none", "x"),
@@ -512,6 +521,8 @@ pub(crate) const SERVER: &[Words] = &[
     words("check-sni", "x", ""),
     words("ciphers", "ECDHE-RSA-AES128-GCM-SHA256", ""),
     words("ciphersuites", "TLS_AES_128_GCM_SHA256", ""),
+    words("client-sigalgs", "RSA+SHA256", "x"),
+    words("sigalgs", "rsa_pss_rsae_sha256", "x"),
     late("crt", "@FOLDER@/pem", "@FOLDER@/none"),
     words("crl-file", "@FOLDER@/crl", ""),
     words("curves", "X25519", ""),
@@ -569,6 +580,7 @@ pub(crate) fn prepare(folder: &Path, maps: impl Iterator<Item = &'static str>) {
     let issuer = rcgen::Issuer::from_params(&params, &made.signing_key);
     put("crl", &crl.signed_by(&issuer).unwrap().pem().unwrap());
     put("list", &format!("{}/pem\n", folder.display()));
+    put("tickets", &format!("{}\n", "A".repeat(64)).repeat(3));
     put("503", "HTTP/1.0 503 x\r\n\r\n");
     put("case", "y Y\n");
     for name in maps {

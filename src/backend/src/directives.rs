@@ -276,7 +276,7 @@ fn dispatch(s: &mut Statement<'_>) -> Result<(), Refusal> {
 
 /// Names are unique within a proxy; ids are given to those without.
 fn check_servers(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnostics) {
-    let maker = tls::ConnectorMaker::of(draft);
+    let maker = tls::ConnectorMaker::of(draft, registry);
     for proxy in &mut draft.proxies {
         let (title, proxy_name) = (proxy.kind.title(), proxy.name.clone());
         let http = proxy.mode == config::Mode::Http;

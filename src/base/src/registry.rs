@@ -88,6 +88,11 @@ impl Registry {
         self.wishes.fetch_or(bits, Ordering::Relaxed);
     }
 
+    /// All that was wished for so far.
+    pub fn wishes(&self) -> u32 {
+        self.wishes.load(Ordering::Relaxed)
+    }
+
     /// All that was wished for since this was asked last.
     pub fn take_wishes(&self) -> u32 {
         self.wishes.swap(0, Ordering::Relaxed)

@@ -39,7 +39,7 @@ const HEAD: usize = 16 * 1024;
 impl Client {
     /// By what a configuration says.
     pub fn of(draft: &Draft, clock: Clock) -> Self {
-        let (settings, maker) = (draft.global::<Settings>(), ConnectorMaker::of(draft));
+        let (settings, maker) = (draft.global::<Settings>(), ConnectorMaker::of_program(draft));
         Self { settings, maker, connector: OnceLock::new(), clock }
     }
 

@@ -108,7 +108,7 @@ pub static CHECKS: &[Check] = &[Check { name: "requests of our own", run: check 
 fn check(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
     let settings: Settings = draft.global();
     if let Some((place, file)) = &settings.authorities
-        && let Err(why) = settings.connector(&ConnectorMaker::of(draft))
+        && let Err(why) = settings.connector(&ConnectorMaker::of_program(draft))
     {
         diagnostics.alert_at(place, format!("'httpclient.ssl.ca-file {file}' : {why}."));
     }

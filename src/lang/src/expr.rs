@@ -112,6 +112,9 @@ impl Wishes {
     /// How long packets take to the server.
     pub const ROUND_TRIPS: Self = Self(1 << 2);
 
+    /// What both sides of a TLS session say in the clear, and its secrets.
+    pub const TLS_SECRETS: Self = Self(1 << 3);
+
     /// Whether all of these are among them.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -122,6 +125,14 @@ impl Wishes {
             "capture.req.method" | "capture.req.uri" => Self::REQUEST_LINE,
             "bc_src" | "bc_src_port" | "bc_dst" | "bc_dst_port" => Self::SERVER_ADDRESSES,
             "bc_rtt" | "bc_rttvar" => Self::ROUND_TRIPS,
+            "ssl_fc_client_random"
+            | "ssl_fc_server_random"
+            | "ssl_fc_session_id"
+            | "ssl_fc_session_key"
+            | "ssl_bc_client_random"
+            | "ssl_bc_server_random"
+            | "ssl_bc_session_id"
+            | "ssl_bc_session_key" => Self::TLS_SECRETS,
             _ => Self::default(),
         }
     }

@@ -208,8 +208,20 @@ pub struct SessionFacts {
     pub accepted: (Tick, WallTime),
     /// Whether it is encrypted.
     pub tls: Encryption,
+    /// What it carries.
+    pub course: Course,
     /// `sess.` variables.
     pub variables: crate::vars::Variables,
+}
+
+/// What a connection carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Course {
+    /// What its frontend is for.
+    #[default]
+    AsConfigured,
+    /// Requests, that came to a frontend in TCP mode.
+    Requests,
 }
 
 /// A listener, as its connections see it.
@@ -258,6 +270,11 @@ impl<'a> Scene<'a> {
     #[must_use]
     pub fn settled(self) -> Self {
         Self { payload: self.payload.settled(), ..self }
+    }
+
+    /// Whether the session carries HTTP.
+    pub fn is_http(&self) -> bool {
+        self.frontend.http || self.session.course == Course::Requests
     }
 
     /// Where the client's traffic comes from, as the stream sees it.

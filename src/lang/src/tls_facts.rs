@@ -23,6 +23,10 @@ pub struct TlsFacts {
     pub peer: Arc<[Box<[u8]>]>,
     /// The certificate that was presented to the peer, in DER.
     pub own: Option<Arc<[u8]>>,
+    /// Whether something was sent before the handshake was over.
+    pub early: EarlyData,
+    /// Its secrets, where somebody asks for them.
+    pub secrets: Option<Arc<Secrets>>,
     /// Why it failed.
     pub error: Option<TlsError>,
     /// What came of looking at the peer's certificate; nothing where nobody looked.
@@ -74,6 +78,71 @@ pub struct TlsError {
     pub code: u32,
     /// What it is, in words.
     pub text: Box<str>,
+}
+
+/// What both sides say in the clear before there are any secrets, and these.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Secrets {
+    /// The random bytes of the client.
+    pub client_random: Box<[u8]>,
+    /// Those of the server.
+    pub server_random: Box<[u8]>,
+    /// The session as the server calls it.
+    pub session_id: Box<[u8]>,
+    /// The master secret, up to TLS 1.2.
+    pub master: Option<Box<[u8]>>,
+    /// Those of TLS 1.3, in hexadecimal.
+    kept: Vec<(Secret, Box<str>)>,
+}
+
+/// A secret of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secret {
+    /// The master secret, up to TLS 1.2.
+    Master,
+    /// What the client encrypts early data with.
+    ClientEarlyTraffic,
+    /// What the client encrypts its handshake with.
+    ClientHandshakeTraffic,
+    /// What the server encrypts its handshake with.
+    ServerHandshakeTraffic,
+    /// What the client encrypts content with at first.
+    ClientTraffic,
+    /// What the server encrypts content with at first.
+    ServerTraffic,
+    /// What keys for other uses are made of.
+    Exporter,
+    /// The same, before the end of the handshake.
+    EarlyExporter,
+}
+
+impl Secrets {
+    /// Keeps a secret.
+    pub fn keep(&mut self, which: Secret, secret: &[u8]) {
+        if which == Secret::Master {
+            self.master = Some(secret.into());
+            return;
+        }
+        let digits = secret.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>();
+        self.kept.push((which, digits.concat().into()));
+    }
+
+    /// A secret of TLS 1.3, in hexadecimal.
+    pub fn secret(&self, which: Secret) -> Option<&str> {
+        self.kept.iter().find(|(w, _)| *w == which).map(|(_, digits)| &**digits)
+    }
+}
+
+/// What was sent before the handshake was over (RFC 8446, section 2.3): somebody else may have sent it once more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyData {
+    /// Nothing.
+    #[default]
+    None,
+    /// Something, and the handshake is not yet over.
+    Pending,
+    /// Something; since then the peer has shown that it is there.
+    Confirmed,
 }
 
 /// Whether a session goes back to an earlier one.

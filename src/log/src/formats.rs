@@ -20,6 +20,37 @@ pub const HTTPS: &str = "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC 
      %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r %[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/\
      %[ssl_fc_is_resumed] %[ssl_fc_sni]/%sslv/%sslc";
 
+/// The lines of a file of TLS secrets. Each names the session by the client's random bytes.
+macro_rules! keys {
+    ($side:literal, $gap:literal) => {
+        concat!(
+            "CLIENT_RANDOM %[ssl_",
+            $side,
+            "_client_random,hex]",
+            $gap,
+            "%[ssl_",
+            $side,
+            "_session_key,hex]",
+            keys!($side: "CLIENT_EARLY_TRAFFIC_SECRET" "client_early_traffic_secret"),
+            keys!($side: "CLIENT_HANDSHAKE_TRAFFIC_SECRET" "client_handshake_traffic_secret"),
+            keys!($side: "SERVER_HANDSHAKE_TRAFFIC_SECRET" "server_handshake_traffic_secret"),
+            keys!($side: "CLIENT_TRAFFIC_SECRET_0" "client_traffic_secret_0"),
+            keys!($side: "SERVER_TRAFFIC_SECRET_0" "server_traffic_secret_0"),
+            keys!($side: "EXPORTER_SECRET" "exporter_secret"),
+            keys!($side: "EARLY_EXPORTER_SECRET" "early_exporter_secret"),
+        )
+    };
+    ($side:literal: $label:literal $fetch:literal) => {
+        concat!("\n", $label, " %[ssl_", $side, "_client_random,hex] %[ssl_", $side, "_", $fetch, "]")
+    };
+}
+
+/// The variable `HAPROXY_KEYLOG_FC_LOG_FMT`.
+pub const KEYS_OF_CLIENTS: &str = keys!("fc", " ");
+
+/// The variable `HAPROXY_KEYLOG_BC_LOG_FMT`.
+pub const KEYS_OF_SERVERS: &str = keys!("bc", "  ");
+
 /// What a TCP proxy without any format logs.
 pub(crate) const DEFAULT_TCP: &str = "Connect from %ci:%cp to %fi:%fp (%f/TCP)";
 
@@ -35,6 +66,8 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("HAPROXY_HTTP_LOG_FMT", HTTP),
     ("HAPROXY_HTTP_CLF_LOG_FMT", HTTP_CLF),
     ("HAPROXY_HTTPS_LOG_FMT", HTTPS),
+    ("HAPROXY_KEYLOG_BC_LOG_FMT", KEYS_OF_SERVERS),
+    ("HAPROXY_KEYLOG_FC_LOG_FMT", KEYS_OF_CLIENTS),
     ("HAPROXY_TCP_LOG_FMT", TCP),
     ("HAPROXY_TCP_CLF_LOG_FMT", TCP_CLF),
 ];

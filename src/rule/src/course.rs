@@ -35,10 +35,9 @@ pub static COURSE: &[Action] = &[
     action("set-nice", TCP.or(REQUEST).or(RuleSets::HTTP_RESPONSE), set_nice),
     action("set-priority-class", QUEUED, |cx| set_priority(cx, Rank::Class)),
     action("set-priority-offset", QUEUED, |cx| set_priority(cx, Rank::Offset)),
-    action("wait-for-handshake", REQUEST, |_| Ok(Box::new(Nothing))),
 ];
 
-/// What has no effect: there are no requests before the end of a handshake, and no task that could be nicer.
+/// What has no effect: there is no task that could be nicer.
 #[derive(Debug)]
 struct Nothing;
 

@@ -115,6 +115,10 @@ impl RuleList {
                     waits(txn, Some(rule));
                     return Outcome::Waiting(Wait::Body(body), i + 1);
                 }
+                Verdict::WaitForHandshake => {
+                    waits(txn, Some(rule));
+                    return Outcome::Waiting(Wait::Handshake, i + 1);
+                }
                 Verdict::Pause(time) => {
                     waits(txn, Some(rule));
                     return Outcome::Waiting(Wait::Pause(time), i + 1);

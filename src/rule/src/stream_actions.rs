@@ -6,6 +6,7 @@ use config::{ProxyKind, Refusal};
 use grammar::time::Unit;
 use lang::Expr;
 use lang::facts::{Overrides, Replay};
+use lang::tls_facts::EarlyData;
 
 use crate::action::{Act, Action, ActionCx, RuleSets};
 use crate::txn::Txn;
@@ -30,6 +31,12 @@ pub static STREAM_ACTIONS: &[Action] = &[
     },
     Action { name: "set-timeout", sets: BOTH, manual: "4.4.1", parse: set_timeout },
     Action { name: "wait-for-body", sets: BOTH, manual: "4.4.1", parse: wait_for_body },
+    Action {
+        name: "wait-for-handshake",
+        sets: REQUEST,
+        manual: "4.4.1",
+        parse: |_| Ok(Box::new(WaitForHandshake)),
+    },
 ];
 
 #[derive(Debug)]
@@ -197,6 +204,16 @@ fn wait_for_body(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
 impl Act for WaitForBody {
     fn act(&self, _: &mut Txn<'_>) -> Verdict {
         Verdict::WaitForBody(self.0)
+    }
+}
+
+#[derive(Debug)]
+struct WaitForHandshake;
+
+impl Act for WaitForHandshake {
+    fn act(&self, txn: &mut Txn<'_>) -> Verdict {
+        let pending = txn.session.tls.tls().is_some_and(|t| t.early == EarlyData::Pending);
+        if pending { Verdict::WaitForHandshake } else { Verdict::Continue }
     }
 }
 

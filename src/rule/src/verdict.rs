@@ -19,6 +19,8 @@ pub enum Verdict {
     WaitForBody(BodyWait),
     /// The rules go on after so long.
     Pause(Duration),
+    /// The rules go on when the client has finished its handshake.
+    WaitForHandshake,
     /// The action failed in a way that only an internal error explains.
     Fault(&'static str),
 }
@@ -51,6 +53,8 @@ pub enum Wait {
     Body(BodyWait),
     /// That so much time is over.
     Pause(Duration),
+    /// The end of the handshake with the client.
+    Handshake,
 }
 
 /// `wait-for-body`.

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use backend::settings::Preferred;
@@ -16,7 +16,7 @@ use lang::facts::{Outgoing, Persistence, Priority, ServerConnection};
 use pool::Turn;
 use queue::{Order, Outcome};
 
-use crate::conn::{Conn, Filled};
+use crate::conn::{Conn, Filled, Receiving};
 use crate::dial::{DialError, Traits, dial};
 use crate::finish;
 use crate::h1_side::H1Side;
@@ -119,19 +119,23 @@ pub(crate) async fn lease(
     failed: Option<Failed>,
 ) -> Result<Lease, (Failure, Option<Arc<Server>>)> {
     let limit = story.site.tuning.buffer_size;
-    {
+    // A TCP session that comes here with its end gives it to the server, too.
+    let watches = backend.common.mode == Mode::Http || client.receiving == Receiving::Open;
+    let departure = {
         let mut work = pin!(acquire(story, backend, reuse, failed));
         let leased = poll_fn(|cx| match work.as_mut().poll(cx) {
-            Poll::Ready(leased) => Poll::Ready(Some(leased)),
-            Poll::Pending if has_left(cx, client, backend, limit) => Poll::Ready(None),
+            Poll::Ready(leased) => Poll::Ready(Ok(leased)),
+            Poll::Pending if watches => departure(cx, client, backend, limit).map(Err),
             Poll::Pending => Poll::Pending,
         });
-        if let Some(leased) = leased.await {
-            return leased;
+        match leased.await {
+            Ok(leased) => return leased,
+            Err(departure) => departure,
         }
-    }
+    };
     let (phase, server) = if story.facts.timers.queued.is_set() {
-        (Phase::Connect, finish::server_of(story))
+        let phase = if departure == Departure::Broken { Phase::Data } else { Phase::Connect };
+        (phase, finish::server_of(story))
     } else {
         story.facts.timers.queued = story.now();
         (Phase::Queue, None)
@@ -139,21 +143,37 @@ pub(crate) async fn lease(
     Err((Failure::silent(Termination::new(Cause::ClientAbort, phase)), server))
 }
 
-/// Whether the client is taken to have given up. What it sends meanwhile is kept as far as there is room.
-fn has_left(cx: &mut Context<'_>, client: &mut Conn, backend: &BackendSide, limit: usize) -> bool {
-    let aborts = backend.common.http.abort_on_close.is_on();
-    if !aborts && backend.common.mode == Mode::Http {
-        return false;
+/// How a client gives up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Departure {
+    /// It has ended what it sends.
+    Ended,
+    /// Its connection broke.
+    Broken,
+}
+
+/// Waits for the client to give up. What it sends meanwhile is kept as far as there is room.
+fn departure(
+    cx: &mut Context<'_>,
+    client: &mut Conn,
+    backend: &BackendSide,
+    limit: usize,
+) -> Poll<Departure> {
+    let http = backend.common.mode == Mode::Http;
+    if http && !backend.common.http.abort_on_close.is_on() {
+        return Poll::Pending;
     }
     while client.input.len() < limit {
-        match client.poll_fill(cx, limit) {
-            Poll::Pending => return false,
-            Poll::Ready(Ok(Filled::Bytes(_))) => {}
-            // A TCP session that has sent something may be waiting for the answer.
-            Poll::Ready(_) => return backend.common.mode == Mode::Http || client.input.is_empty(),
-        }
+        let departure = match ready!(client.poll_fill(cx, limit)) {
+            Ok(Filled::Bytes(_)) => continue,
+            Ok(Filled::End) => Departure::Ended,
+            Err(_) if http => Departure::Ended,
+            Err(_) => Departure::Broken,
+        };
+        // A TCP session that has sent something may be waiting for the answer.
+        return if http || client.input.is_empty() { Poll::Ready(departure) } else { Poll::Pending };
     }
-    false
+    Poll::Pending
 }
 
 async fn acquire(

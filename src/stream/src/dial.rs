@@ -7,12 +7,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use backend::Server;
 use backend::connection::{Particulars, Surroundings, source, spec};
 use backend::dial::{HeaderSettings, ServerNamespace, ServerPort, Shown};
+use backend::{RetryOn, Server};
 use base::addr::{Addr, Family};
 use base::ration::Claim;
 use lang::facts::{ConnFault, Encryption};
+use lang::tls_facts::EarlyData;
 use net::Namespace;
 use net::connect::{ConnectError, ConnectErrorKind, Connecting, start};
 use net::{Deadline, More, Switch};
@@ -22,7 +23,7 @@ use wire::{Parsed, socks4};
 
 use crate::conn::{Closing, Conn, Filled};
 use crate::meter::Meter;
-use crate::secure;
+use crate::secure::{self, Ahead};
 use crate::settings::SmartAck;
 use crate::site::{BackendSide, Site};
 use crate::story::{Stage, Story};
@@ -244,8 +245,9 @@ pub(crate) async fn dial(
             story.facts.server_tls = Encryption::Tls(Arc::new(fault.facts()));
             return Err(DialError::Refused(fault.conn));
         }
+        let ahead = ahead(story, backend, &tls.connector);
         let secured =
-            Box::pin(secure::with_server(&mut conn, &tls.connector, name.as_deref(), story.deadline));
+            Box::pin(secure::with_server(&mut conn, &tls.connector, name.as_deref(), ahead, story.deadline));
         if let Err(fault) = secured.await {
             story.facts.server_tls = Encryption::Tls(Arc::new(fault.facts()));
             return Err(if fault.is_late() { DialError::Late } else { DialError::Refused(fault.conn) });
@@ -257,6 +259,17 @@ pub(crate) async fn dial(
         conn.traits = Some(Box::new(traits));
     }
     Ok(conn)
+}
+
+/// Whether what is sent first may go before the end of the handshake: the client did so too, or the request is sent
+/// again if the server does not want it so early.
+fn ahead(story: &Story<'_>, backend: &BackendSide, connector: &tls::Connector) -> Ahead {
+    let client = story.session.tls.tls().is_some_and(|t| t.early != EarlyData::None);
+    let again = || {
+        let retries = backend.core.settings.retry_on.contains(RetryOn::EARLY_DATA_REJECTED);
+        backend.common.facts.http && retries && story.facts.retries == 0
+    };
+    if connector.goes_ahead() && (client || again()) { Ahead::Yes } else { Ahead::No }
 }
 
 /// What the proxy says of the sockets of connections to its servers.

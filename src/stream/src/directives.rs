@@ -257,6 +257,7 @@ pub static DIRECTIVES: &[Directive] = &[
             return Err(s.refuse(0, text));
         }
         s.slot::<Tuning>().buffer_size = value as usize;
+        tell_early_room(s);
         Ok(())
     }),
     tune("tune.http.maxhdr", |s| {
@@ -286,6 +287,7 @@ pub static DIRECTIVES: &[Directive] = &[
     tune("tune.maxrewrite", |s| {
         let value = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<Tuning>().max_rewrite = value as usize;
+        tell_early_room(s);
         Ok(())
     }),
     tune("tune.pool-high-fd-ratio", |s| {
@@ -530,4 +532,11 @@ fn check_profiles(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics
             diagnostics.alert_at(&used.place, text);
         }
     }
+}
+
+/// What comes before the end of a handshake has to fit into a buffer.
+fn tell_early_room(s: &mut Statement<'_>) {
+    let tuning = s.slot::<Tuning>();
+    let room = tuning.buffer_size.saturating_sub(tuning.max_rewrite);
+    s.slot::<tls::EarlyRoom>().0 = u32::try_from(room).unwrap_or(u32::MAX);
 }

@@ -28,6 +28,8 @@ pub(crate) enum Stop {
     Fault,
     /// The peer was silent for too long.
     Silence,
+    /// The connection broke.
+    Broken,
 }
 
 /// What the rules look at.
@@ -74,7 +76,7 @@ impl<'r> Inspection<'r> {
         let (mut at, mut until) = (0, Until::Open);
         let limit = story.site.tuning.buffer_size.saturating_sub(story.site.tuning.max_rewrite);
         if from.has_news() {
-            poll_fn(|cx| from.take(cx, limit)).await;
+            poll_fn(|cx| from.take(cx, limit)).await?;
         }
         loop {
             let waits = self.delay.is_some() && until != Until::Over && from.may_grow(limit);
@@ -147,7 +149,7 @@ impl<'r> Inspection<'r> {
         story.deadline.set(next);
         story.live.expire(next);
         poll_fn(|cx| match from.take(cx, limit) {
-            Poll::Ready(()) => Poll::Ready(Ok(Until::Time(due))),
+            Poll::Ready(taken) => Poll::Ready(taken.map(|()| Until::Time(due))),
             Poll::Pending => story
                 .deadline
                 .poll_expired(cx)
@@ -193,21 +195,21 @@ impl Arriving<'_> {
     }
 
     /// Receives what is there; ready when something changed.
-    fn take(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<()> {
-        let conn = match self {
-            Self::Session(conn) => conn,
-            Self::Body(side) => &mut side.conn,
+    fn take(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<(), Stop>> {
+        let (conn, broken) = match self {
+            Self::Session(conn) => (&mut **conn, Err(Stop::Broken)),
+            // Whoever uses the connection next will find out.
+            Self::Body(side) => (&mut side.conn, Ok(())),
         };
         if conn.receiving == Receiving::Ended || conn.input.len() >= limit {
             return Poll::Pending;
         }
         match conn.poll_fill(cx, limit) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(Filled::Bytes(_) | Filled::End)) => Poll::Ready(()),
+            Poll::Ready(Ok(Filled::Bytes(_) | Filled::End)) => Poll::Ready(Ok(())),
             Poll::Ready(Err(_)) => {
-                // Whoever uses the connection next will find out.
                 conn.receiving = Receiving::Ended;
-                Poll::Ready(())
+                Poll::Ready(broken)
             }
         }
     }
@@ -303,6 +305,7 @@ pub(crate) fn refused(story: &mut Story<'_>, stop: &Stop) -> Failure {
             (Cause::Internal, Phase::Request)
         }
         Stop::Silence => (Cause::ClientTimeout, Phase::Request),
+        Stop::Broken => (Cause::ClientAbort, Phase::Request),
     };
     Failure::silent(Termination::new(cause, phase))
 }

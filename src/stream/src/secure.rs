@@ -3,16 +3,17 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
+use base::termination::{Cause, Phase, Termination};
 use lang::facts::Encryption;
-use lang::tls_facts::Resumption;
+use lang::tls_facts::{EarlyData, Resumption, TlsFacts};
 use net::{Deadline, Socket};
 use tls::{Acceptor, Connector, Fault, Session};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::conn::Conn;
-use crate::story::Story;
+use crate::story::{Failure, Story};
 
 /// Where handshakes pass one by one, and connections that are set up already go first: a signature takes as long as
 /// many requests.
@@ -144,14 +145,27 @@ fn late<T>(cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Result<T, Faul
     Poll::Ready(Err(Fault::late()))
 }
 
+/// When something may be sent to a server first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    /// After the handshake.
+    No,
+    /// Before its end, if the server takes that.
+    Yes,
+}
+
 /// Agrees with a server on how the connection is encrypted; the server is told the name that is wanted.
 pub(crate) async fn with_server(
     conn: &mut Conn,
     connector: &Connector,
     name: Option<&[u8]>,
+    ahead: Ahead,
     deadline: &mut Deadline,
 ) -> Result<(), Fault> {
-    let mut session = connector.connect(name)?;
+    let mut session = match ahead {
+        Ahead::No => connector.connect(name),
+        Ahead::Yes => connector.connect_ahead(name),
+    }?;
     poll_fn(|cx| match session.poll_handshake(cx, &conn.socket) {
         Poll::Ready(done) => Poll::Ready(done),
         Poll::Pending => late(cx, deadline),
@@ -169,7 +183,57 @@ pub(crate) fn facts(conn: &Conn) -> Encryption {
 /// Counts a connection to a server that did not take up an earlier session.
 pub(crate) fn count_key(story: &Story<'_>, conn: &Conn) {
     let counters = &story.site.counters.tls;
-    if facts(conn).tls().is_some_and(|t| t.resumption == Resumption::New) {
+    // A session in which something was sent ahead goes back to another one.
+    let is_new = |t: &TlsFacts| t.resumption == Resumption::New && t.early == EarlyData::None;
+    if facts(conn).tls().is_some_and(is_new) {
         counters.server_keys_max.raise(u64::from(counters.server_keys.hit(story.now())));
     }
+}
+
+/// Whether a peer is still to show that what came early came from it.
+pub(crate) fn is_unconfirmed(encryption: &Encryption) -> bool {
+    encryption.tls().is_some_and(|t| t.early == EarlyData::Pending)
+}
+
+/// Takes note of a handshake that has come to its end since somebody looked.
+pub(crate) fn look_again(encryption: &mut Encryption, conn: &Conn) {
+    if let Some(session) = conn.tls.as_ref().filter(|_| is_unconfirmed(encryption))
+        && !session.is_unconfirmed()
+    {
+        *encryption = Encryption::Tls(session.facts());
+    }
+}
+
+/// The same, after reading what there is of it.
+pub(crate) fn catch_up(encryption: &mut Encryption, conn: &mut Conn) {
+    if let Some(session) = conn.tls.as_mut().filter(|_| is_unconfirmed(encryption)) {
+        // Whoever uses the connection next sees what is wrong with it.
+        let _ = session.poll_confirm(&mut Context::from_waker(Waker::noop()), &conn.socket);
+        look_again(encryption, conn);
+    }
+}
+
+/// Waits until a handshake is over in which something came early.
+pub(crate) async fn confirmed(story: &mut Story<'_>, conn: &mut Conn) -> Result<(), Failure> {
+    let (now, limit) = (story.now(), story.client_timeout());
+    story.expire(now, limit);
+    let Some(session) = conn.tls.as_mut().filter(|_| is_unconfirmed(&story.session.tls)) else {
+        return Ok(());
+    };
+    let failure = poll_fn(|cx| match session.poll_confirm(cx, &conn.socket) {
+        Poll::Ready(Ok(())) => Poll::Ready(None),
+        Poll::Ready(Err(_)) => {
+            Poll::Ready(Some(Failure::silent(Termination::new(Cause::ClientAbort, Phase::Request))))
+        }
+        Poll::Pending => {
+            let late = Failure::new(408, Termination::new(Cause::ClientTimeout, Phase::Request));
+            story.deadline.poll_expired(cx).map(|()| Some(late))
+        }
+    });
+    match failure.await {
+        None => story.session.tls = Encryption::Tls(session.facts()),
+        Some(failure) => return Err(failure),
+    }
+    story.facts.timers.request = story.now();
+    Ok(())
 }

@@ -12,10 +12,15 @@ use crate::directory::{Directory, Presented, Strictness};
 use crate::fault::Fault;
 use crate::hello::{Hello, Opening};
 use crate::memory::Memory;
+use crate::names::Version;
 use crate::pki::chain::Trust;
 use crate::pki::error::Ignored;
 use crate::profile::Profile;
 use crate::session::Session;
+use crate::session::secrets::Keeping;
+use crate::settings::Use;
+use crate::sigalgs::Presenting;
+use crate::tickets::{TicketKeys, Ticketer};
 use crate::verify::{OfClients, Verify};
 
 /// What is decided for one listener, or for the sessions with one line of a list.
@@ -31,6 +36,16 @@ pub(crate) struct Terms {
     pub(crate) capture: usize,
     /// How many sessions are kept for those who come back; none for no cache.
     pub(crate) cache: usize,
+    /// For how many seconds sessions are taken up again.
+    pub(crate) lifetime: u32,
+    /// The keys of a file for tickets; keys of the listener's own without.
+    pub(crate) ticket_keys: Option<Arc<TicketKeys>>,
+    /// Whether content is taken before the end of the handshake (`allow-0rtt`).
+    pub(crate) early: Use,
+    /// How much of it.
+    pub(crate) early_room: u32,
+    /// Which secrets are kept.
+    pub(crate) secrets: Keeping,
 }
 
 /// What certificates of clients are held against.
@@ -67,7 +82,12 @@ pub(crate) struct Configs {
     without_protocols: Arc<ServerConfig>,
     /// What looks at certificates again when a session is taken up that may have begun with a bad one.
     again: Option<Arc<OfClients>>,
+    /// Whether clients are asked for certificates.
+    asks: Verify,
 }
+
+/// The extension with which a client announces that it sends something before the end of the handshake.
+const EARLY_DATA: u16 = 42;
 
 impl std::fmt::Debug for Configs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -134,9 +154,13 @@ impl Acceptor {
         let offer = (self.terms.capture > 0).then(|| hello.offer(self.terms.capture));
         let certificate = presented.as_ref().map(|p| p.certificate.clone());
         let config = configs.config_for(&hello).clone();
-        let mut begun = Session::accept(config, came, hello.server_name, certificate);
+        let mut begun = Session::accept(config, came, hello.server_name.clone(), certificate);
         if let Ok(session) = &mut begun {
             session.keep(offer, configs.again.as_ref());
+            configs.expect_early(session, &hello);
+            if self.terms.secrets != Keeping::Nothing {
+                session.keep_secrets();
+            }
         }
         Some(begun)
     }
@@ -149,6 +173,15 @@ impl Acceptor {
 }
 
 impl Configs {
+    /// What is announced may come even if it is not wanted.
+    fn expect_early(&self, session: &mut Session, hello: &Hello) {
+        if self.asks == Verify::None && hello.extensions.contains(&EARLY_DATA) {
+            session.announce_early();
+        } else if self.config.max_early_data_size > 0 {
+            session.take_early();
+        }
+    }
+
     fn config_for(&self, hello: &Hello) -> &Arc<ServerConfig> {
         let offered = |p: &Vec<u8>| hello.protocols.iter().any(|o| **o == **p);
         if self.config.alpn_protocols.iter().any(offered) { &self.config } else { &self.without_protocols }
@@ -162,7 +195,7 @@ impl Terms {
         let mut config = self.config(resolver.clone(), verifier)?;
         let without_protocols = Arc::new(config.clone());
         config.alpn_protocols = self.profile.protocol_list();
-        Ok(Configs { config: Arc::new(config), without_protocols, again })
+        Ok(Configs { config: Arc::new(config), without_protocols, again, asks: self.verify })
     }
 
     fn verifier(&self) -> Result<Option<Arc<OfClients>>, String> {
@@ -174,7 +207,8 @@ impl Terms {
             return Err("'verify' : needs 'ca-file'".to_owned());
         }
         let algorithms = self.profile.provider()?.signature_verification_algorithms;
-        Ok(Some(Arc::new(OfClients { trust, verify: self.verify, ignored, names, algorithms })))
+        let signatures = self.profile.signatures_of_clients().cloned();
+        Ok(Some(Arc::new(OfClients { trust, verify: self.verify, ignored, names, algorithms, signatures })))
     }
 
     fn config(
@@ -191,17 +225,47 @@ impl Terms {
             None => builder.with_no_client_auth(),
             Some(verifier) => builder.with_client_cert_verifier(verifier),
         };
-        let mut config = builder.with_cert_resolver(resolver);
+        let mut config = match self.profile.signatures.clone() {
+            None => builder.with_cert_resolver(resolver),
+            Some(schemes) => builder.with_cert_resolver(Arc::new(Presenting { resolver, schemes })),
+        };
+        if self.secrets != Keeping::Nothing {
+            config.key_log = self.secrets.tap();
+        }
         config.ignore_client_order = self.order == Order::Own;
         config.session_storage = match self.cache {
             0 => Arc::new(NoServerSessionStorage {}),
-            size => Memory::new(size),
+            size => Memory::new(size, self.lifetime),
         };
-        if self.profile.tickets != Some(Switch::Off) {
-            config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()
-                .map_err(|e| format!("no keys for tickets ({e})"))?;
+        if self.early == Use::Yes && self.profile.allows(Version::Tls13) {
+            // Who comes twice with the same is found out only where sessions are remembered here.
+            config.max_early_data_size = self.early_room;
+            config.send_half_rtt_data = true;
+        } else if self.profile.tickets != Some(Switch::Off) {
+            config.ticketer = Arc::new(self.ticketer()?);
         }
         Ok(config)
+    }
+
+    fn ticketer(&self) -> Result<Ticketer, String> {
+        let maker = match &self.ticket_keys {
+            Some(keys) => keys.clone(),
+            None => rustls::crypto::aws_lc_rs::Ticketer::new()
+                .map_err(|e| format!("no keys for tickets ({e})"))?,
+        };
+        Ok(Ticketer { maker, lifetime: self.lifetime, realm: self.realm() })
+    }
+
+    /// A number of those whom certificates of clients have to convince: a ticket tells that they did.
+    fn realm(&self) -> u64 {
+        if self.verify == Verify::None {
+            return 0;
+        }
+        let mut names = vec![u8::from(self.verify == Verify::Required)];
+        for store in &self.clients.trust.authorities {
+            names.extend(store.names().iter().flat_map(|name| name.as_ref().to_vec()));
+        }
+        xxhash_rust::xxh3::xxh3_64(&names)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::registry::Registry;
-use config::{Check, Diagnostics, Draft, Setting};
+use config::{Check, Diagnostics, Draft, Mode, Setting};
 use net::BindDrafts;
 
 use crate::acceptor;
@@ -14,8 +14,10 @@ use crate::crt_store::Loads;
 use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
 use crate::pki::chain::Trust;
 use crate::pki::store::Store as AuthorityStore;
+use crate::profile;
+use crate::session::secrets::Keeping;
 use crate::settings::{
-    BindSettings, CaNames, CheckUse, Defaults, Named, Naming, ServerSettings, Source, Use,
+    BindSettings, CaNames, CheckUse, Defaults, EarlyRoom, Named, Naming, ServerSettings, Source, Use,
 };
 use crate::store::{Bases, Name, NewListener, Origin, Placed, Store, Trouble, Wanted, list_name};
 use crate::told::Told;
@@ -54,11 +56,12 @@ struct Gathered {
     says: Vec<Saying>,
 }
 
-fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
-    let defaults: Defaults = draft.global();
+fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnostics) {
+    let (defaults, room): (Defaults, EarlyRoom) = (defaults_of(draft, registry), draft.global());
     let store = draft.global.get_mut::<Shared>().0.clone();
     let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
     store.settle(Bases { certificates, authorities }, defaults.extras, defaults.updates.clone());
+    store.keep_ticket_keys(draft.global());
     let loads = draft.global::<Loads>().0;
     let wrong = store.load(loads.iter().map(|(_, wanted)| wanted.clone()).collect());
     for (place, wanted) in &loads {
@@ -81,15 +84,18 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
     }
     let wanted = lines.iter_mut().flat_map(|(.., gathered)| std::mem::take(&mut gathered.load)).collect();
     let wrong = store.load(wanted);
-    for (p, b, settings, gathered) in lines {
+    for (p, b, mut settings, gathered) in lines {
         let proxy = &mut draft.proxies[p];
+        if proxy.mode == Mode::Http {
+            settings.profile.protocols.get_or_insert_with(profile::usual_protocols);
+        }
         let frontend = proxy.name.clone();
         let binds = proxy.slots.get_mut::<BindDrafts>();
         let Some(bind) = binds.0.get_mut(b).and_then(Arc::get_mut) else { continue };
         let failed = gathered.uses.iter().find_map(|placed| wrong.get(&placed.name));
         let terms = match failed {
             Some(e) => Err(e.to_string()),
-            None => gathered.agree(&store).and_then(|()| terms(&settings, &defaults, &store)),
+            None => gathered.agree(&store).and_then(|()| terms(&settings, &defaults, room, &store)),
         };
         let names: Vec<_> = gathered.uses.iter().map(|placed| placed.name.clone()).collect();
         let place = format!("{}:{}", bind.place.file, bind.place.line);
@@ -110,6 +116,17 @@ fn check_binds(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
             }
         }
     }
+}
+
+/// What is said for all lines, and what fetches need.
+fn defaults_of(draft: &Draft, registry: &Registry) -> Defaults {
+    let mut defaults: Defaults = draft.global();
+    if lang::Wishes(registry.wishes()).contains(lang::Wishes::TLS_SECRETS)
+        && defaults.secrets == Keeping::Nothing
+    {
+        defaults.secrets = Keeping::Greetings;
+    }
+    defaults
 }
 
 fn title(written: &str, why: &str) -> String {
@@ -250,15 +267,25 @@ fn bundle(name: &Name, store: &Store) -> Vec<Name> {
     if found.is_empty() { vec![name.clone()] } else { found }
 }
 
-fn terms(settings: &BindSettings, defaults: &Defaults, store: &Store) -> Result<acceptor::Terms, String> {
+fn terms(
+    settings: &BindSettings,
+    defaults: &Defaults,
+    room: EarlyRoom,
+    store: &Store,
+) -> Result<acceptor::Terms, String> {
     Ok(acceptor::Terms {
-        profile: settings.profile.or(&defaults.bind),
+        profile: settings.profile.or(settings.defaults.as_ref().unwrap_or(&defaults.bind)),
         verify: settings.verify.unwrap_or(Verify::None),
         clients: clients(settings, store)?,
         strictness: settings.strictness.unwrap_or(defaults.bind_strictness),
         order: settings.order.unwrap_or(defaults.bind_order),
         capture: defaults.capture,
         cache: defaults.cache.unwrap_or(CACHE),
+        lifetime: defaults.lifetime.unwrap_or(LIFETIME),
+        ticket_keys: settings.ticket_keys.clone(),
+        early: settings.early,
+        early_room: room.0,
+        secrets: defaults.secrets,
     })
 }
 
@@ -286,6 +313,9 @@ fn loaded(
 /// How many sessions a listener remembers (`tune.ssl.cachesize`).
 const CACHE: usize = 20_000;
 
+/// For how many seconds sessions are taken up again (`tune.ssl.lifetime`).
+const LIFETIME: u32 = 300;
+
 /// Makes what the connections to servers need.
 pub struct ConnectorMaker {
     defaults: Defaults,
@@ -294,7 +324,12 @@ pub struct ConnectorMaker {
 
 impl ConnectorMaker {
     /// By what a configuration says for all servers.
-    pub fn of(draft: &Draft) -> Self {
+    pub fn of(draft: &Draft, registry: &Registry) -> Self {
+        Self { defaults: defaults_of(draft, registry), store: Store::of(draft) }
+    }
+
+    /// The same for connections that serve the program itself, of which no fetch tells anything.
+    pub fn of_program(draft: &Draft) -> Self {
         Self { defaults: draft.global(), store: Store::of(draft) }
     }
 
@@ -311,7 +346,16 @@ impl ConnectorMaker {
             Some(Trust { authorities: vec![authorities], revocations: None })
         };
         let (profile, reuse) = (self.defaults.server.clone(), connector::SessionReuse::Off);
-        Connector::new(connector::Terms { profile, trust, host: None, certificate: None, reuse })
+        let (early, secrets) = (Use::No, Keeping::Nothing);
+        Connector::new(connector::Terms {
+            profile,
+            trust,
+            host: None,
+            certificate: None,
+            reuse,
+            early,
+            secrets,
+        })
     }
 
     /// Completes a server's settings, where its connections are encrypted.
@@ -353,11 +397,13 @@ fn connector(settings: &ServerSettings, defaults: &Defaults, store: &Store) -> R
     };
     let certificate = settings.certificate.as_ref().map(|named| shown(named, defaults, store));
     let terms = connector::Terms {
-        profile: settings.profile.or(&defaults.server),
+        profile: settings.profile.or(settings.defaults.as_ref().unwrap_or(&defaults.server)),
         trust,
         host: settings.host.clone(),
         certificate: certificate.transpose()?,
         reuse: settings.reuse,
+        early: settings.early,
+        secrets: defaults.secrets,
     };
     Connector::new(terms)
 }

@@ -12,6 +12,9 @@ use crate::fault::Fault;
 use crate::pki::chain::Trust;
 use crate::profile::Profile;
 use crate::session::Session;
+use crate::session::secrets::Keeping;
+use crate::settings::Use;
+use crate::sigalgs::{self, Schemes};
 use crate::verify::OfServers;
 
 /// What is decided for one server.
@@ -24,6 +27,10 @@ pub(crate) struct Terms {
     /// What is shown to a server that asks.
     pub(crate) certificate: Option<Arc<Certificate>>,
     pub(crate) reuse: SessionReuse,
+    /// `allow-0rtt`.
+    pub(crate) early: Use,
+    /// Which secrets are kept.
+    pub(crate) secrets: Keeping,
 }
 
 /// Whether a session is taken up again by later connections (`ssl-reuse`).
@@ -39,8 +46,19 @@ pub enum SessionReuse {
 /// Begins the sessions with one server.
 #[derive(Debug)]
 pub struct Connector {
-    config: ArcSwap<ClientConfig>,
+    configs: ArcSwap<Configs>,
     reuse: SessionReuse,
+    /// What this side signs with.
+    signs: Option<Schemes>,
+    secrets: Keeping,
+}
+
+/// The library's settings for sessions, which share what is remembered of earlier ones.
+#[derive(Clone, Debug)]
+struct Configs {
+    config: Arc<ClientConfig>,
+    /// For those in which something is sent before the end of the handshake.
+    early: Option<Arc<ClientConfig>>,
 }
 
 impl SessionReuse {
@@ -52,6 +70,17 @@ impl SessionReuse {
     }
 }
 
+impl Configs {
+    fn new(config: ClientConfig, early: Use) -> Self {
+        let early = (early == Use::Yes).then(|| {
+            let mut early = config.clone();
+            early.enable_early_data = true;
+            Arc::new(early)
+        });
+        Self { config: Arc::new(config), early }
+    }
+}
+
 /// Servers whose sessions are remembered, by name.
 const NAMES: usize = 256;
 
@@ -59,7 +88,9 @@ impl Connector {
     pub(crate) fn new(terms: Terms) -> Result<Self, String> {
         let provider = terms.profile.provider()?;
         let algorithms = provider.signature_verification_algorithms;
-        let verifier = OfServers { trust: terms.trust, host: terms.host, algorithms };
+        let signatures = terms.profile.signatures.clone();
+        let verifier = OfServers { trust: terms.trust, host: terms.host, algorithms, signatures };
+        let signs = terms.profile.signatures_of_clients().cloned();
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&terms.profile.versions()?)
             .map_err(|e| e.to_string())?
@@ -68,30 +99,64 @@ impl Connector {
         let mut config = match terms.certificate {
             None => builder.with_no_client_auth(),
             Some(certificate) => {
-                let key = certificate.key.clone();
-                builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(key)))
+                builder.with_client_cert_resolver(sigalgs::showing(&certificate.key, signs.as_ref()))
             }
         };
         config.alpn_protocols = terms.profile.protocol_list();
         config.resumption = terms.reuse.resumption();
-        Ok(Self { config: ArcSwap::from_pointee(config), reuse: terms.reuse })
+        if terms.secrets != Keeping::Nothing {
+            config.key_log = terms.secrets.tap();
+        }
+        let configs = Configs::new(config, terms.early);
+        Ok(Self {
+            configs: ArcSwap::from_pointee(configs),
+            reuse: terms.reuse,
+            signs,
+            secrets: terms.secrets,
+        })
     }
 
     /// Shows another certificate from now on. Sessions in which the old one was shown are not taken up again.
     pub(crate) fn show(&self, certificate: &Certificate) {
-        let mut config = ClientConfig::clone(&self.config.load());
-        let key = certificate.key.clone();
-        config.client_auth_cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(key));
+        let configs = self.configs.load();
+        let mut config = ClientConfig::clone(&configs.config);
+        config.client_auth_cert_resolver = sigalgs::showing(&certificate.key, self.signs.as_ref());
         config.resumption = self.reuse.resumption();
-        self.config.store(Arc::new(config));
+        let early = if configs.early.is_some() { Use::Yes } else { Use::No };
+        self.configs.store(Arc::new(Configs::new(config, early)));
     }
 
     /// Begins a session; the server is told the name that is wanted, if there is one.
     pub fn connect(&self, name: Option<&[u8]>) -> Result<Session, Fault> {
-        let name = name.and_then(|n| std::str::from_utf8(n).ok());
-        let name = name.and_then(|n| ServerName::try_from(n.to_owned()).ok());
-        // Addresses are not sent as names.
-        let nobody = || ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0; 4])));
-        Session::connect(self.config.load_full(), name.unwrap_or_else(nobody))
+        self.begin(self.configs.load().config.clone(), name)
     }
+
+    /// Whether servers may be sent something before the end of the handshake (`allow-0rtt`).
+    pub fn goes_ahead(&self) -> bool {
+        self.configs.load().early.is_some()
+    }
+
+    /// The same as `connect`; what is sent first goes before the end of the handshake if the server allowed that in an
+    /// earlier session.
+    pub fn connect_ahead(&self, name: Option<&[u8]>) -> Result<Session, Fault> {
+        let Some(early) = self.configs.load().early.clone() else { return self.connect(name) };
+        let mut session = self.begin(early, name)?;
+        session.send_early();
+        Ok(session)
+    }
+
+    fn begin(&self, config: Arc<ClientConfig>, name: Option<&[u8]>) -> Result<Session, Fault> {
+        let mut session = Session::connect(config, server_name(name))?;
+        if self.secrets != Keeping::Nothing {
+            session.keep_secrets();
+        }
+        Ok(session)
+    }
+}
+
+fn server_name(name: Option<&[u8]>) -> ServerName<'static> {
+    let name = name.and_then(|n| std::str::from_utf8(n).ok());
+    let name = name.and_then(|n| ServerName::try_from(n.to_owned()).ok());
+    // Addresses are not sent as names.
+    name.unwrap_or_else(|| ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0; 4]))))
 }

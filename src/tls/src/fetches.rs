@@ -5,16 +5,16 @@ use std::borrow::Cow;
 use lang::arg::{ArgKind, Args, Signature};
 use lang::expr::{Cursor, Fetch, FetchFn, Fetched, Values};
 use lang::facts::Scene;
-use lang::tls_facts::{Offer, Resumption, TlsFacts, Verification};
+use lang::tls_facts::{EarlyData, Offer, Resumption, TlsFacts, Verification};
 use lang::{Contexts, Sample, Type};
 
 use crate::names;
 use crate::x509::{Read, Whose};
 
-const CLIENT: Contexts = Contexts::of(".YYYYYYYYYYYYYYYYYY...");
-const SERVER: Contexts = Contexts::of("...........YYYYYYYYY..");
+pub(crate) const CLIENT: Contexts = Contexts::of(".YYYYYYYYYYYYYYYYYY...");
+pub(crate) const SERVER: Contexts = Contexts::of("...........YYYYYYYYY..");
 
-const fn fetch(name: &'static str, out: Type, contexts: Contexts, eval: FetchFn) -> Fetch {
+pub(crate) const fn fetch(name: &'static str, out: Type, contexts: Contexts, eval: FetchFn) -> Fetch {
     Fetch { name, args: Signature::NONE, out, contexts, manual: "7.3.4", values: Values::One, eval }
 }
 
@@ -210,12 +210,18 @@ pub static FETCHES: &[Fetch] = &[
     fetch("ssl_fc_curve", Type::Str, CLIENT, |s, _, c| of(client(s), c, |t| text(t.group))),
     fetch("ssl_fc_ecformats_bin", Type::Str, CLIENT, |s, _, c| of_offer(s, c, |o| Some(bytes(&o.formats)))),
     offered("ssl_fc_eclist_bin", Type::Str, |s, a, c| list(s, a, c, |o| &o.groups)),
+    fetch("ssl_fc_early_rcvd", Type::Bool, CLIENT, |s, _, c| {
+        single(c, || Some(Sample::Bool(client(s).is_some_and(|t| t.early != EarlyData::None))))
+    }),
     fetch("ssl_fc_err", Type::Int, CLIENT, |s, _, c| of(client(s), c, error)),
     fetch("ssl_fc_err_str", Type::Str, CLIENT, |s, _, c| of(client(s), c, error_text)),
     offered("ssl_fc_extlist_bin", Type::Str, |s, a, c| list(s, a, c, |o| &o.extensions)),
     fetch("ssl_fc_has_crt", Type::Bool, CLIENT, |s, _, c| {
         let shown = |t: &TlsFacts| !t.peer.is_empty() && t.resumption == Resumption::New;
         of(client(s), c, |t| t.error.is_none().then(|| Sample::Bool(shown(t))))
+    }),
+    fetch("ssl_fc_has_early", Type::Bool, CLIENT, |s, _, c| {
+        of(client(s), c, |t| Some(Sample::Bool(t.early == EarlyData::Pending)))
     }),
     fetch("ssl_fc_has_sni", Type::Bool, CLIENT, |s, _, c| {
         of(client(s), c, |t| Some(Sample::Bool(t.name.is_some())))
@@ -235,15 +241,15 @@ pub static FETCHES: &[Fetch] = &[
     fetch("ssl_s_der", Type::Bin, SERVER, |s, _, c| of(server(s), c, peer)),
 ];
 
-fn client<'a>(scene: &Scene<'a>) -> Option<&'a TlsFacts> {
+pub(crate) fn client<'a>(scene: &Scene<'a>) -> Option<&'a TlsFacts> {
     scene.session.tls.tls()
 }
 
-fn server<'a>(scene: &Scene<'a>) -> Option<&'a TlsFacts> {
+pub(crate) fn server<'a>(scene: &Scene<'a>) -> Option<&'a TlsFacts> {
     scene.stream?.server_tls.tls()
 }
 
-fn single<'a>(cursor: Cursor, value: impl FnOnce() -> Option<Sample<'a>>) -> Fetched<'a> {
+pub(crate) fn single<'a>(cursor: Cursor, value: impl FnOnce() -> Option<Sample<'a>>) -> Fetched<'a> {
     match cursor {
         Cursor::Single | Cursor::Nth(0) => value().into(),
         Cursor::Nth(_) => Fetched::Absent,

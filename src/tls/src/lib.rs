@@ -20,9 +20,12 @@ mod names;
 mod ocsp;
 mod pki;
 mod profile;
+mod secret_fetches;
 mod session;
 mod settings;
+mod sigalgs;
 mod store;
+mod tickets;
 mod told;
 mod verify;
 mod x509;
@@ -42,9 +45,10 @@ pub use names::Version;
 pub use ocsp::directives::UPDATE_DIRECTIVES;
 pub use ocsp::text::describe as describe_response;
 pub use profile::Profile;
+pub use secret_fetches::SECRET_FETCHES;
 pub use session::Session;
 pub use settings::{
-    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, Named, SERVER_OPTIONS, ServerSettings, Use,
+    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, EarlyRoom, Named, SERVER_OPTIONS, ServerSettings, Use,
 };
 pub use store::{Due, Expired, Fetched, Form, Job, Numbers, Refused, SniWanted, Store};
 pub use verify::{Authorities, Verify};

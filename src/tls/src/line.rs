@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::names::Version;
 use crate::ocsp::schedule::Mode;
 use crate::profile::{self, Profile};
+use crate::settings::Use;
+use crate::sigalgs::Schemes;
 use crate::told::{By, Told};
 use crate::verify::{Authorities, Verify};
 
@@ -32,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) profile: Profile,
     pub(crate) verify: Option<Verify>,
     pub(crate) authorities: Option<Authorities>,
+    /// `allow-0rtt`.
+    pub(crate) early: Use,
     /// The options with their values, as they are written.
     written: Vec<(&'static str, Box<str>)>,
 }
@@ -116,6 +120,8 @@ const SHOWN: &[&str] = &[
     "ciphersuites",
     "curves",
     "ecdhe",
+    "client-sigalgs",
+    "sigalgs",
     "ssl-min-ver",
     "ssl-max-ver",
 ];
@@ -245,11 +251,14 @@ impl Options {
             "ciphers" => self.profile.ciphers = Some(take()?.into()),
             "ciphersuites" => self.profile.suites = Some(take()?.into()),
             "curves" => self.profile.curves = Some(take()?.into()),
+            "client-sigalgs" => {
+                self.profile.client_signatures = Some(Schemes::parse(take()?).map_err(about)?);
+            }
+            "sigalgs" => self.profile.signatures = Some(Schemes::parse(take()?).map_err(about)?),
             "ssl-min-ver" => self.profile.min = Some(version(take()?)?),
             "ssl-max-ver" => self.profile.max = Some(version(take()?)?),
             "verify" => self.verify = Some(Verify::of_clients_named(take()?).map_err(about)?),
-            // No early data is taken, which clients have to expect.
-            "allow-0rtt" => {}
+            "allow-0rtt" => self.early = Use::Yes,
             // Extensions of old.
             _ => drop(take()?),
         }

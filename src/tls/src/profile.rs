@@ -7,6 +7,7 @@ use rustls::SupportedProtocolVersion;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 use crate::names::{self, Version};
+use crate::sigalgs::Schemes;
 
 /// What a line allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,10 @@ pub struct Profile {
     pub curves: Option<Box<str>>,
     /// `alpn`; empty for none at all.
     pub protocols: Option<Vec<Box<[u8]>>>,
+    /// `sigalgs`.
+    pub(crate) signatures: Option<Schemes>,
+    /// `client-sigalgs`.
+    pub(crate) client_signatures: Option<Schemes>,
     /// `tls-tickets`, `no-tls-tickets`.
     pub tickets: Option<Switch>,
 }
@@ -41,11 +46,13 @@ impl Profile {
             suites: self.suites.clone().or_else(|| other.suites.clone()),
             curves: self.curves.clone().or_else(|| other.curves.clone()),
             protocols: self.protocols.clone().or_else(|| other.protocols.clone()),
+            signatures: self.signatures.clone().or_else(|| other.signatures.clone()),
+            client_signatures: self.client_signatures.clone().or_else(|| other.client_signatures.clone()),
             tickets: self.tickets.or(other.tickets),
         }
     }
 
-    fn allows(&self, version: Version) -> bool {
+    pub(crate) fn allows(&self, version: Version) -> bool {
         let (min, max) = (self.min.unwrap_or(Version::Tls12), self.max.unwrap_or(Version::Tls13));
         (min..=max).contains(&version) && !self.banned.contains(&version)
     }
@@ -88,6 +95,11 @@ impl Profile {
         Ok(Arc::new(provider))
     }
 
+    /// What clients sign with.
+    pub(crate) fn signatures_of_clients(&self) -> Option<&Schemes> {
+        self.client_signatures.as_ref().or(self.signatures.as_ref())
+    }
+
     /// The application protocols in the library's form.
     pub(crate) fn protocol_list(&self) -> Vec<Vec<u8>> {
         self.protocols.iter().flatten().map(|p| p.to_vec()).collect()
@@ -105,6 +117,11 @@ pub(crate) fn protocols(list: &str) -> Result<Vec<Box<[u8]>>, String> {
         return Err("'h2' alone cannot be offered: this version does not support HTTP/2".to_owned());
     }
     Ok(offered)
+}
+
+/// What HTTP is called, for lines that do not say.
+pub(crate) fn usual_protocols() -> Vec<Box<[u8]>> {
+    vec![b"http/1.1".as_slice().into()]
 }
 
 #[cfg(test)]

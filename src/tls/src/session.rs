@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use base::buffer::Buffer;
-use lang::tls_facts::{Offer, Resumption, TlsFacts, Verification};
+use lang::tls_facts::{Offer, Resumption, Secrets, TlsFacts, Verification};
 use net::{More, Socket};
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
@@ -22,6 +22,10 @@ use crate::fault::Fault;
 use crate::figures::Counted;
 use crate::names::{self, Version};
 use crate::verify::{self, OfClients, Outcome};
+use early::{Early, Side};
+
+mod early;
+pub(crate) mod secrets;
 
 /// What is read at once at least: one record of the largest size with its header and tag.
 const RECORD_ROOM: usize = 16 * 1024 + 4096;
@@ -66,6 +70,10 @@ struct Known {
     outcome: Option<Outcome>,
     /// What looks again when a session is taken up.
     again: Option<Arc<OfClients>>,
+    /// How it stands with what comes before the end of the handshake.
+    early: Early,
+    /// Its secrets, where they are kept.
+    secrets: Option<Secrets>,
 }
 
 enum Core {
@@ -85,6 +93,8 @@ enum Input {
 enum Job<'j> {
     /// Only what came.
     Read,
+    /// As far as something may be sent before the handshake is over.
+    Begin,
     /// This content is to be encrypted.
     Send(&'j [u8]),
     /// The peer is to be told that nothing more comes.
@@ -100,6 +110,8 @@ enum Step {
     Blocked,
     /// The job is done, if there was one.
     Ready,
+    /// So much of what is to be sent goes before the end of the handshake.
+    Early(usize),
 }
 
 impl std::fmt::Debug for Session {
@@ -142,8 +154,16 @@ impl Session {
     /// Keeps what the client offered, for fetches, and what looks at certificates again.
     pub(crate) fn keep(&mut self, offer: Option<Offer>, again: Option<&Arc<OfClients>>) {
         if offer.is_some() || again.is_some() {
-            self.0.known = Some(Box::new(Known { offer, again: again.cloned(), outcome: None }));
+            let known = self.0.known.get_or_insert_default();
+            (known.offer, known.again) = (offer, again.cloned());
         }
+    }
+
+    /// Keeps the secrets, and what both sides say before there are any.
+    pub(crate) fn keep_secrets(&mut self) {
+        let secrets = self.0.known.get_or_insert_default().secrets.insert(Secrets::default());
+        // A session that goes back to an earlier one has some from the beginning.
+        secrets::take_logged(secrets);
     }
 
     fn new(core: Core, name: Option<Box<str>>, own: Option<Arc<Certificate>>) -> Self {
@@ -166,6 +186,9 @@ impl Session {
 
     /// What both sides agreed on, once the handshake is over.
     pub fn facts(&self) -> Arc<TlsFacts> {
+        if self.0.core.is_handshaking() {
+            return Arc::new(self.0.facts());
+        }
         self.0.facts.get_or_init(|| Arc::new(self.0.facts())).clone()
     }
 
@@ -173,8 +196,13 @@ impl Session {
     pub fn poll_handshake(&mut self, cx: &mut Context<'_>, socket: &Socket) -> Poll<Result<(), Fault>> {
         let inner = &mut *self.0;
         loop {
-            match inner.step(&Job::Read, None) {
+            match inner.step(&Job::Begin, None) {
                 Ok(Step::Again) => continue,
+                Ok(Step::Early(_)) => {
+                    return inner
+                        .poll_flush(cx, socket, More::No)
+                        .map(|sent| sent.map_err(|_| Fault::aborted()));
+                }
                 Ok(Step::Blocked | Step::Ready) => {}
                 Err(fault) => {
                     let _ = inner.poll_flush(cx, socket, More::No);
@@ -185,7 +213,7 @@ impl Session {
             if let Poll::Ready(Err(_)) = flushed {
                 return Poll::Ready(Err(Fault::aborted()));
             }
-            if !inner.core.is_handshaking() {
+            if !inner.core.is_handshaking() || inner.goes_ahead() {
                 return flushed.map(|_| Ok(()));
             }
             match ready!(inner.poll_receive(cx, socket, RECORD_ROOM)) {
@@ -210,13 +238,14 @@ impl Session {
             return Poll::Ready(Err(io::Error::new(ErrorKind::InvalidInput, "no room to read into")));
         }
         loop {
-            let read = inner.read(into, limit);
+            let read = inner.read(into, limit).and_then(|()| inner.settle());
             // What the session has to say of itself must not wait for content to send.
             let _ = inner.poll_flush(cx, socket, More::No);
             let got = into.len() - before;
             match read {
                 _ if got > 0 => return Poll::Ready(Ok(got)),
                 Err(fault) => return Poll::Ready(Err(fault.into())),
+                Ok(()) if !inner.plain.is_empty() => continue,
                 Ok(()) if inner.input == Input::Ended => return Poll::Ready(Ok(0)),
                 Ok(()) => {}
             }
@@ -244,6 +273,12 @@ impl Session {
         let inner = &mut *self.0;
         ready!(inner.poll_flush(cx, socket, More::Yes))?;
         let part = &content[..content.len().min(SEND_AT_ONCE)];
+        if inner.is_early()
+            && let Some(taken) = ready!(inner.poll_send_early(cx, socket, part))?
+        {
+            let _ = inner.poll_flush(cx, socket, more);
+            return Poll::Ready(Ok(taken));
+        }
         inner.seal(&Job::Send(part))?;
         match inner.poll_flush(cx, socket, more) {
             Poll::Ready(Err(e)) => Poll::Ready(Err(e)),
@@ -259,7 +294,7 @@ impl Session {
     /// Tells the peer that nothing more comes, as far as the socket takes it now.
     pub fn close(&mut self, socket: &Socket) {
         let inner = &mut *self.0;
-        if !inner.core.is_handshaking() && inner.seal(&Job::Close).is_ok() {
+        if (!inner.core.is_handshaking() || inner.goes_ahead()) && inner.seal(&Job::Close).is_ok() {
             let _ = inner.poll_flush(&mut Context::from_waker(Waker::noop()), socket, More::No);
         }
     }
@@ -307,6 +342,8 @@ impl Inner {
             name: self.name.clone(),
             resumption: resumed,
             peer: self.peer(),
+            early: self.early_data(),
+            secrets: self.known.as_ref().and_then(|k| k.secrets.clone()).map(Arc::new),
             error: None,
             offer: self.known.as_ref().and_then(|k| k.offer.clone()).map(Box::new),
             verification: self.verification(resumed),
@@ -356,7 +393,7 @@ impl Inner {
         while into.len() < limit && self.plain.is_empty() {
             match self.step(&Job::Read, Some((into, limit)))? {
                 Step::Again => {}
-                Step::Blocked | Step::Ready => break,
+                Step::Blocked | Step::Ready | Step::Early(_) => break,
             }
         }
         self.incoming.release_if_empty();
@@ -388,7 +425,7 @@ impl Inner {
         loop {
             match self.step(job, None)? {
                 Step::Again => {}
-                Step::Ready => return Ok(()),
+                Step::Ready | Step::Early(_) => return Ok(()),
                 Step::Blocked => return Err(Fault::closed()),
             }
         }
@@ -400,19 +437,36 @@ impl Inner {
             return Err(fault.clone());
         }
         let handshaking = self.core.is_handshaking();
-        let Self { core, incoming, plain, outgoing, input, .. } = self;
+        let Self { core, incoming, plain, outgoing, input, known, .. } = self;
         let mut sink = Sink { into, plain };
+        if let Some(secrets) = secrets_of(known, handshaking)
+            && matches!(core, Core::Client(_))
+        {
+            secrets::look_at_greeting(secrets, incoming.data());
+        }
+        let sent = outgoing.len();
+        let early = known.as_mut().map(|known| &mut known.early);
         let (discard, step) = match core {
             Core::Server(core) => {
                 let status = core.process_tls_records(incoming.data_mut());
-                advance(status, job, &mut sink, outgoing, input)
+                advance(status, job, &mut sink, outgoing, input, early)
             }
             Core::Client(core) => {
                 let status = core.process_tls_records(incoming.data_mut());
-                advance(status, job, &mut sink, outgoing, input)
+                advance(status, job, &mut sink, outgoing, input, early)
             }
         };
         incoming.consume(discard);
+        if let Some(secrets) = secrets_of(known, handshaking) {
+            secrets::take_logged(secrets);
+            if let (Core::Server(_), Some(sent)) = (&core, outgoing.data().get(sent..)) {
+                secrets::look_at_greeting(secrets, sent);
+            }
+        }
+        if let Some(known) = known.as_mut().filter(|_| handshaking && core.is_handshaking()) {
+            let rejected = known.early.rejected(incoming.data());
+            incoming.consume(rejected);
+        }
         if let Some(outcome) = handshaking.then(verify::take_outcome).flatten() {
             self.known.get_or_insert_default().outcome = Some(outcome);
         }
@@ -447,11 +501,11 @@ impl Inner {
             let (_, step) = match core {
                 Core::Server(core) => {
                     let status = core.process_tls_records(incoming.data_mut());
-                    advance(status, &Job::Read, &mut sink, outgoing, input)
+                    advance(status, &Job::Read, &mut sink, outgoing, input, None)
                 }
                 Core::Client(core) => {
                     let status = core.process_tls_records(incoming.data_mut());
-                    advance(status, &Job::Read, &mut sink, outgoing, input)
+                    advance(status, &Job::Read, &mut sink, outgoing, input, None)
                 }
             };
             if step != Ok(Step::Again) {
@@ -472,6 +526,11 @@ impl Core {
     fn is_handshaking(&self) -> bool {
         self.common().is_handshaking()
     }
+}
+
+/// The secrets of a session that gets new ones.
+fn secrets_of(known: &mut Option<Box<Known>>, handshaking: bool) -> Option<&mut Secrets> {
+    known.as_mut().filter(|_| handshaking)?.secrets.as_mut()
 }
 
 /// Where content goes.
@@ -496,12 +555,13 @@ impl Sink<'_> {
 }
 
 /// Does what the session's state asks for; tells how much of what came is used up.
-fn advance<Side>(
-    status: UnbufferedStatus<'_, '_, Side>,
+fn advance<S: Side>(
+    status: UnbufferedStatus<'_, '_, S>,
     job: &Job<'_>,
     sink: &mut Sink<'_>,
     outgoing: &mut Buffer,
     input: &mut Input,
+    early: Option<&mut Early>,
 ) -> (usize, Result<Step, rustls::Error>) {
     let UnbufferedStatus { mut discard, state } = status;
     let step = match state {
@@ -519,15 +579,36 @@ fn advance<Side>(
             }
             outcome
         }
-        Ok(ConnectionState::EncodeTlsData(mut data)) => encode(&mut data, outgoing),
+        Ok(ConnectionState::EncodeTlsData(mut data)) => {
+            let before = outgoing.len();
+            let step = encode(&mut data, outgoing);
+            if let Some(early) = early {
+                early.look_at_sent(&outgoing.data()[before..]);
+            }
+            step
+        }
         // What was encoded waits in a buffer that is sent in its order.
-        Ok(ConnectionState::TransmitTlsData(data)) => {
-            data.done();
+        Ok(ConnectionState::TransmitTlsData(mut data)) => {
+            let ahead = early.and_then(|early| {
+                early.passed();
+                S::send_early(&mut data, early, job, outgoing)
+            });
+            if ahead.is_none() {
+                data.done();
+            }
+            Ok(ahead.unwrap_or(Step::Again))
+        }
+        Ok(ConnectionState::ReadEarlyData(mut data)) => {
+            if let Some(early) = early {
+                early.came();
+            }
+            discard += S::read_early(&mut data, sink);
             Ok(Step::Again)
         }
         Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+            early.into_iter().for_each(Early::passed);
             let sealed = match job {
-                Job::Read => Ok(0),
+                Job::Read | Job::Begin => Ok(0),
                 Job::Send(content) => {
                     let records = content.len() / RECORD_CONTENT + 1;
                     seal(outgoing, content.len() + records * RECORD_OVERHEAD, |to| {
@@ -546,7 +627,10 @@ fn advance<Side>(
             *input = Input::Ended;
             Ok(Step::Blocked)
         }
-        Ok(_) => Ok(Step::Blocked),
+        Ok(_) => {
+            early.into_iter().for_each(Early::passed);
+            Ok(Step::Blocked)
+        }
     };
     (discard, step)
 }
@@ -568,7 +652,7 @@ fn seal<E>(
     written
 }
 
-fn encode<Side>(data: &mut EncodeTlsData<'_, Side>, outgoing: &mut Buffer) -> Result<Step, rustls::Error> {
+fn encode<S>(data: &mut EncodeTlsData<'_, S>, outgoing: &mut Buffer) -> Result<Step, rustls::Error> {
     let mut room = 4096;
     loop {
         match seal(outgoing, room, |to| data.encode(to)) {

@@ -17,6 +17,9 @@ use crate::names::Version;
 use crate::ocsp::schedule::Terms;
 use crate::pki::error::Ignored;
 use crate::profile::{self, Profile};
+use crate::session::secrets::Keeping;
+use crate::sigalgs::Schemes;
+use crate::tickets::{TicketFiles, TicketKeys};
 use crate::verify::{Authorities, Verify};
 
 /// A file as it is written, and where it is.
@@ -47,6 +50,8 @@ pub struct BindSettings {
     /// `ssl`.
     pub ssl: Use,
     pub(crate) profile: Profile,
+    /// What `global` has said so far.
+    pub(crate) defaults: Option<Profile>,
     pub(crate) sources: Vec<Source>,
     pub(crate) authorities: Option<Authorities>,
     /// `ca-verify-file`.
@@ -59,6 +64,10 @@ pub struct BindSettings {
     pub(crate) verify: Option<Verify>,
     pub(crate) strictness: Option<Strictness>,
     pub(crate) order: Option<Order>,
+    /// `tls-ticket-keys`.
+    pub(crate) ticket_keys: Option<Arc<TicketKeys>>,
+    /// `allow-0rtt`.
+    pub(crate) early: Use,
     /// What was made of all this once the whole configuration was read.
     pub acceptor: Option<Arc<Acceptor>>,
 }
@@ -79,6 +88,8 @@ pub struct ServerSettings {
     /// `ssl`.
     pub ssl: Use,
     pub(crate) profile: Profile,
+    /// What `global` has said so far.
+    pub(crate) defaults: Option<Profile>,
     pub(crate) authorities: Option<Authorities>,
     /// `crl-file`.
     pub(crate) revocations: Option<Authorities>,
@@ -86,6 +97,8 @@ pub struct ServerSettings {
     pub(crate) host: Option<Box<str>>,
     pub(crate) certificate: Option<Named>,
     pub(crate) reuse: SessionReuse,
+    /// `allow-0rtt`.
+    pub(crate) early: Use,
     /// `check-ssl`, `no-check-ssl`.
     pub checks: CheckUse,
     /// `check-sni`: the name that the server is told by checks.
@@ -145,11 +158,27 @@ pub(crate) struct Defaults {
     pub(crate) capture: usize,
     /// `ocsp-update.*`.
     pub(crate) updates: Terms,
+    /// `tune.ssl.lifetime`, in seconds.
+    pub(crate) lifetime: Option<u32>,
+    /// `tune.ssl.keylog`, or what fetches make of it.
+    pub(crate) secrets: Keeping,
 }
 
+/// How much is taken of what clients send before the end of the handshake: what fits into a buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct EarlyRoom(pub u32);
+
+impl Default for EarlyRoom {
+    fn default() -> Self {
+        Self(15 * 1024)
+    }
+}
+
+impl Setting for EarlyRoom {}
 impl Setting for BindSettings {}
 impl Setting for ServerSettings {}
 impl Setting for Defaults {}
+impl Setting for TicketFiles {}
 
 /// Whose line an option stands on.
 trait Side: Setting {
@@ -189,6 +218,7 @@ macro_rules! set {
 
 /// The options of `bind` lines.
 pub static BIND_OPTIONS: &[BindOption] = &[
+    bind("allow-0rtt", 0, set!(BindSettings, early = Use::Yes)),
     bind("alpn", 1, protocols::<BindSettings>),
     bind("ca-file", 1, |cx| {
         let authorities = authorities(cx)?;
@@ -203,6 +233,7 @@ pub static BIND_OPTIONS: &[BindOption] = &[
     }),
     bind("ciphers", 1, ciphers::<BindSettings>),
     bind("ciphersuites", 1, suites::<BindSettings>),
+    bind("client-sigalgs", 1, |cx| signatures::<BindSettings>(cx, |p| &mut p.client_signatures)),
     bind("crl-file", 1, |cx| {
         let revocations = authorities(cx)?;
         cx.slot::<BindSettings>().revocations = Some(revocations);
@@ -236,10 +267,24 @@ pub static BIND_OPTIONS: &[BindOption] = &[
     // An extension that no client speaks any more.
     bind("npn", 1, |cx| cx.take().map(drop)),
     bind("prefer-client-ciphers", 0, set!(BindSettings, order = Some(Order::Clients))),
-    bind("ssl", 0, set!(BindSettings, ssl = Use::Yes)),
+    bind("sigalgs", 1, |cx| signatures::<BindSettings>(cx, |p| &mut p.signatures)),
+    bind("ssl", 0, |cx| {
+        // What `global` says further below is for the lines behind it.
+        let defaults = cx.statement.draft.global::<Defaults>().bind;
+        let settings = cx.slot::<BindSettings>();
+        (settings.ssl, settings.defaults) = (Use::Yes, Some(defaults));
+        Ok(())
+    }),
     bind("ssl-max-ver", 1, |cx| limit::<BindSettings>(cx, |p| &mut p.max)),
     bind("ssl-min-ver", 1, |cx| limit::<BindSettings>(cx, |p| &mut p.min)),
     bind("strict-sni", 0, set!(BindSettings, strictness = Some(Strictness::Strict))),
+    bind("tls-ticket-keys", 1, |cx| {
+        let file = cx.take()?;
+        let keys = cx.statement.draft.global.get_mut::<TicketFiles>().get(&file);
+        let keys = keys.map_err(|why| cx.refuse(format!("'{file}' : {why}")))?;
+        cx.slot::<BindSettings>().ticket_keys = Some(keys);
+        Ok(())
+    }),
     bind("tls-tickets", 0, |cx| tickets::<BindSettings>(cx, Switch::On)),
     bind("verify", 1, |cx| {
         let name = cx.take()?;
@@ -251,6 +296,7 @@ pub static BIND_OPTIONS: &[BindOption] = &[
 
 /// The options of `server` lines.
 pub static SERVER_OPTIONS: &[ServerOption] = &[
+    server("allow-0rtt", 0, set!(ServerSettings, early = Use::Yes)),
     server("alpn", 1, protocols::<ServerSettings>),
     server("ca-file", 1, |cx| {
         let authorities = authorities(cx)?;
@@ -265,6 +311,7 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
     server("check-ssl", 0, set!(ServerSettings, checks = CheckUse::Always)),
     server("ciphers", 1, ciphers::<ServerSettings>),
     server("ciphersuites", 1, suites::<ServerSettings>),
+    server("client-sigalgs", 1, |cx| signatures::<ServerSettings>(cx, |p| &mut p.client_signatures)),
     server("crl-file", 1, |cx| {
         let revocations = authorities(cx)?;
         cx.slot::<ServerSettings>().revocations = Some(revocations);
@@ -295,9 +342,15 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
     server("no-verifyhost", 0, set!(ServerSettings, host = None)),
     server("no-sni-auto", 0, set!(ServerSettings, naming = Naming::Off)),
     server("npn", 1, |cx| cx.take().map(drop)),
+    server("sigalgs", 1, |cx| signatures::<ServerSettings>(cx, |p| &mut p.signatures)),
     server("sni", 1, name),
     server("sni-auto", 0, set!(ServerSettings, naming = Naming::Auto)),
-    server("ssl", 0, set!(ServerSettings, ssl = Use::Yes)),
+    server("ssl", 0, |cx| {
+        let defaults = cx.statement.draft.global::<Defaults>().server;
+        let settings = cx.slot::<ServerSettings>();
+        (settings.ssl, settings.defaults) = (Use::Yes, Some(defaults));
+        Ok(())
+    }),
     server("ssl-max-ver", 1, |cx| limit::<ServerSettings>(cx, |p| &mut p.max)),
     server("ssl-min-ver", 1, |cx| limit::<ServerSettings>(cx, |p| &mut p.min)),
     server("ssl-reuse", 0, set!(ServerSettings, reuse = SessionReuse::On)),
@@ -352,6 +405,16 @@ fn suites<T: Side>(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
 fn curves<T: Side>(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
     let list = cx.take()?;
     cx.slot::<T>().profile().curves = Some(list.into());
+    Ok(())
+}
+
+fn signatures<T: Side>(
+    cx: &mut OptionCx<'_, '_>,
+    field: fn(&mut Profile) -> &mut Option<Schemes>,
+) -> Result<(), Refusal> {
+    let list = cx.take()?;
+    let schemes = Schemes::parse(&list).map_err(|why| cx.refuse(format!(": {why}")))?;
+    *field(cx.slot::<T>().profile()) = Some(schemes);
     Ok(())
 }
 
@@ -441,12 +504,20 @@ pub static DIRECTIVES: &[Directive] = &[
     global("key-base", Arity::Exactly(1), |s| base(s, |d| &mut d.keys)),
     global("ssl-default-bind-ciphers", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.ciphers)),
     global("ssl-default-bind-ciphersuites", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.suites)),
+    global("ssl-default-bind-client-sigalgs", Arity::Exactly(1), |s| {
+        schemes(s, |d| &mut d.bind.client_signatures)
+    }),
     global("ssl-default-bind-curves", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.curves)),
     global("ssl-default-bind-options", Arity::AtLeast(1), |s| options(s, |d| &mut d.bind)),
+    global("ssl-default-bind-sigalgs", Arity::Exactly(1), |s| schemes(s, |d| &mut d.bind.signatures)),
     global("ssl-default-server-ciphers", Arity::Exactly(1), |s| text(s, |d| &mut d.server.ciphers)),
     global("ssl-default-server-ciphersuites", Arity::Exactly(1), |s| text(s, |d| &mut d.server.suites)),
+    global("ssl-default-server-client-sigalgs", Arity::Exactly(1), |s| {
+        schemes(s, |d| &mut d.server.client_signatures)
+    }),
     global("ssl-default-server-curves", Arity::Exactly(1), |s| text(s, |d| &mut d.server.curves)),
     global("ssl-default-server-options", Arity::AtLeast(1), |s| options(s, |d| &mut d.server)),
+    global("ssl-default-server-sigalgs", Arity::Exactly(1), |s| schemes(s, |d| &mut d.server.signatures)),
     global("ssl-load-extra-del-ext", Arity::None, |s| {
         s.slot::<Defaults>().extras.naming = ExtraNames::Replaced;
         Ok(())
@@ -468,6 +539,16 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Defaults>().cache = Some(size as usize);
         Ok(())
     }),
+    global("tune.ssl.keylog", Arity::Exactly(1), |s| {
+        let keeping = if s.switch(0)?.is_on() { Keeping::All } else { Keeping::Nothing };
+        s.slot::<Defaults>().secrets = keeping;
+        Ok(())
+    }),
+    global("tune.ssl.lifetime", Arity::Exactly(1), |s| {
+        let lifetime = s.duration(0, grammar::time::Unit::Second)?.as_secs();
+        s.slot::<Defaults>().lifetime = Some(u32::try_from(lifetime).unwrap_or(u32::MAX));
+        Ok(())
+    }),
 ];
 
 fn base(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut Option<PathBuf>) -> Result<(), Refusal> {
@@ -480,6 +561,13 @@ fn base(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut Option<PathBuf>)
 fn text(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut Option<Box<str>>) -> Result<(), Refusal> {
     let text: Box<str> = s.arg(0).into();
     *field(s.slot()) = Some(text);
+    Ok(())
+}
+
+fn schemes(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut Option<Schemes>) -> Result<(), Refusal> {
+    let schemes =
+        Schemes::parse(&s.arg(0)).map_err(|why| s.refuse(0, format!("'{}' : {why}.", s.keyword())))?;
+    *field(s.slot()) = Some(schemes);
     Ok(())
 }
 

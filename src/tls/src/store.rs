@@ -6,6 +6,7 @@
 mod lists;
 mod show;
 mod staples;
+mod tickets;
 mod transaction;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ use crate::directory::{Directory, Presented};
 use crate::line::{Line, Meaning, Names, Options, Standing};
 use crate::ocsp::schedule::Terms as UpdateTerms;
 use crate::pki;
+use crate::settings::Use;
+use crate::tickets::TicketFiles;
 use crate::told::Told;
 use crate::verify::{Authorities, Verify};
 
@@ -50,6 +53,7 @@ struct State {
     bases: Bases,
     extras: Extras,
     staples: staples::Staples,
+    tickets: TicketFiles,
 }
 
 /// Where relative names are looked for.
@@ -358,6 +362,9 @@ impl Listener {
         let mut terms = self.acceptor.terms().clone();
         terms.profile = options.profile.or(&terms.profile);
         terms.verify = options.verify.unwrap_or(terms.verify);
+        if options.early == Use::Yes {
+            terms.early = Use::Yes;
+        }
         if let Some(which) = &options.authorities {
             let told = authorities.get(which).cloned();
             terms.clients.names = told.iter().flat_map(|store| store.names()).collect();

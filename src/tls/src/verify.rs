@@ -20,6 +20,7 @@ use crate::pki::chain::{Examination, Purpose, Refused, Trust, Verdict};
 use crate::pki::error::{Code, Ignored};
 use crate::pki::host;
 use crate::pki::store::Store;
+use crate::sigalgs::{self, Schemes};
 
 /// Whether a peer has to show a certificate (`verify`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +152,8 @@ pub(crate) struct OfClients {
     /// The names of authorities that clients are told.
     pub(crate) names: Vec<DistinguishedName>,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
+    /// What they may sign with.
+    pub(crate) signatures: Option<Schemes>,
 }
 
 impl OfClients {
@@ -251,6 +254,7 @@ impl ClientCertVerifier for OfClients {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        asked_for(self.signatures.as_ref(), dss)?;
         signature_12(message, cert, dss, &self.algorithms)
     }
 
@@ -260,11 +264,12 @@ impl ClientCertVerifier for OfClients {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        asked_for(self.signatures.as_ref(), dss)?;
         signature_13(message, cert, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        sigalgs::offered(&self.algorithms, self.signatures.as_ref())
     }
 }
 
@@ -276,6 +281,8 @@ pub(crate) struct OfServers {
     /// The name that has to be in the certificate when none was asked for (`verifyhost`).
     pub(crate) host: Option<Box<str>>,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
+    /// What they may sign with.
+    pub(crate) signatures: Option<Schemes>,
 }
 
 impl OfServers {
@@ -326,6 +333,7 @@ impl ServerCertVerifier for OfServers {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        asked_for(self.signatures.as_ref(), dss)?;
         signature_12(message, cert, dss, &self.algorithms)
     }
 
@@ -335,11 +343,12 @@ impl ServerCertVerifier for OfServers {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        asked_for(self.signatures.as_ref(), dss)?;
         signature_13(message, cert, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        sigalgs::offered(&self.algorithms, self.signatures.as_ref())
     }
 }
 
@@ -350,6 +359,16 @@ enum Choice {
     Any,
     /// The first: TLS 1.3 names the curve.
     First,
+}
+
+/// Signatures that were not asked for count for nothing.
+fn asked_for(schemes: Option<&Schemes>, dss: &DigitallySignedStruct) -> Result<(), Error> {
+    match schemes {
+        Some(schemes) if !schemes.contains(dss.scheme) => {
+            Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn signature_12(

@@ -102,6 +102,24 @@ pub(super) fn delete_line(cx: &mut CommandCx<'_>) -> Answer {
     notice(store(cx).delete_line(&cx.arg(0), &cx.arg(1)))
 }
 
+/// `show tls-keys`.
+pub(super) fn show_ticket_keys(cx: &mut CommandCx<'_>) -> Answer {
+    if cx.bytes(0).is_empty() {
+        return Answer::text(store(cx).ticket_files());
+    }
+    text(store(cx).ticket_keys(&cx.arg(0)))
+}
+
+/// `set ssl tls-key`.
+pub(super) fn set_ticket_key(cx: &mut CommandCx<'_>) -> Answer {
+    if cx.bytes(0).is_empty() || cx.bytes(1).is_empty() {
+        return Answer::error(
+            "'set ssl tls-key' expects a filename and the new TLS key in base64 encoding.\n",
+        );
+    }
+    notice(store(cx).push_ticket_key(&cx.arg(0), &cx.arg(1)))
+}
+
 /// `show ssl sni`.
 pub(super) fn show_sni(cx: &mut CommandCx<'_>) -> Answer {
     match wanted(cx) {
@@ -200,6 +218,14 @@ mod tests {
             ("show ssl sni -t", "'-t' requires an offset argument!\n\n"),
             ("show ssl sni -t zz", "'-t zz' : unexpected character 'z'\n\n"),
             ("show ssl sni -f g", "Couldn't find the specified frontend!\n\n"),
+            (
+                "set ssl tls-key f",
+                "'set ssl tls-key' expects a filename and the new TLS key in base64 encoding.\n\n",
+            ),
+            ("set ssl tls-key f AA", "'set ssl tls-key' unable to locate referenced filename\n\n"),
+            ("show tls-keys f", "'show tls-keys' unable to locate referenced filename\n\n"),
+            ("show tls-keys", "# id (file)\n\n"),
+            ("show tls-keys *", "# id secret\n\n"),
             ("commit ssl cert a", "No ongoing transaction! !\nCan't commit a!\n\n"),
         ] {
             assert_eq!(says(command), answer, "{command}");

@@ -267,6 +267,13 @@ pub static COMMANDS: &[Command] = &[
         responses::set,
     ),
     Command::new(
+        "set ssl tls-key",
+        "set ssl tls-key [id|file] <key>",
+        "put another ticket key behind those of a file",
+        Admin,
+        certificates::set_ticket_key,
+    ),
+    Command::new(
         "set timeout",
         "set timeout [cli] <delay>",
         "change how long this session may be silent",
@@ -437,6 +444,13 @@ pub static COMMANDS: &[Command] = &[
         "what the worker threads do now",
         Operator,
         threads::show_threads,
+    ),
+    Command::new(
+        "show tls-keys",
+        "show tls-keys [id|*]",
+        "show the files of ticket keys, or the keys of one",
+        Admin,
+        certificates::show_ticket_keys,
     ),
     Command::new("show version", "show version", "the program's version", User, info::version).everywhere(),
     Command::new(

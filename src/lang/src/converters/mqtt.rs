@@ -221,8 +221,8 @@ fn has_right_flags(first: u8) -> bool {
         0 => false,
         // PUBLISH has all of them.
         3 => true,
-        6 | 8 | 10 => first & 15 == 2,
-        _ => first & 15 == 0,
+        6 | 8 | 10 => first % 16 == 2,
+        _ => first.is_multiple_of(16),
     }
 }
 

@@ -97,15 +97,15 @@ pub(super) fn of<'a>(
 
 /// The bytes of a session that carries no HTTP: what is between the heads and the bodies of others has no offsets.
 pub(super) fn raw<'a>(scene: &Scene<'a>, buffered: Option<Buffered<'a>>) -> Option<Buffered<'a>> {
-    buffered.filter(|_| !scene.frontend.http)
+    buffered.filter(|_| !scene.is_http())
 }
 
 pub(super) fn asked_body<'a>(scene: &Scene<'a>) -> Option<Buffered<'a>> {
-    scene.request.and(scene.payload.of_request()).filter(|_| scene.frontend.http)
+    scene.request.and(scene.payload.of_request()).filter(|_| scene.is_http())
 }
 
 fn given_body<'a>(scene: &Scene<'a>) -> Option<Buffered<'a>> {
-    scene.response.and(scene.payload.of_response()).filter(|_| scene.frontend.http)
+    scene.response.and(scene.payload.of_response()).filter(|_| scene.is_http())
 }
 
 fn body(buffered: Buffered<'_>) -> Option<Found<'_>> {
@@ -126,7 +126,7 @@ fn body_size<'a>(headers: &http::Headers, buffered: Buffered<'a>) -> Option<Foun
 fn length<'a>(scene: &Scene<'a>, buffered: Buffered<'a>) -> Option<Found<'a>> {
     let fields =
         |headers: &http::Headers| headers.iter().map(|h| h.name.len() + h.value.len()).sum::<usize>();
-    let head = match (scene.frontend.http, scene.payload.of_request(), scene.request, scene.response) {
+    let head = match (scene.is_http(), scene.payload.of_request(), scene.request, scene.response) {
         (true, Some(_), Some(request), _) => request.target.len() + fields(&request.headers),
         (true, None, _, Some(response)) => fields(&response.headers),
         _ => 0,

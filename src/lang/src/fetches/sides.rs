@@ -56,12 +56,8 @@ pub static FETCHES: &[Fetch] = &[
     figure("bs.id", ANSWERED, DEVELOPERS, |s, _, c| single(c, || outgoing(s).map(|_| Sample::Int(0)))),
     // Only protocols with many streams on a connection have such codes.
     figure("bs.rst_code", ANSWERED, DEVELOPERS, |_, _, c| single(c, || None)),
-    figure("fc_glitches", SESSION, LAYER_4, |s, _, c| {
-        single(c, || s.frontend.http.then_some(Sample::Int(0)))
-    }),
-    figure("fc_http_major", SESSION, LAYER_4, |s, _, c| {
-        single(c, || s.frontend.http.then_some(Sample::Int(1)))
-    }),
+    figure("fc_glitches", SESSION, LAYER_4, |s, _, c| single(c, || s.is_http().then_some(Sample::Int(0)))),
+    figure("fc_http_major", SESSION, LAYER_4, |s, _, c| single(c, || s.is_http().then_some(Sample::Int(1)))),
     figure("fc_nb_streams", SESSION, LAYER_4, |_, _, c| single(c, || Some(Sample::Int(1)))),
     figure("fc_settings_streams_limit", CONTENT, LAYER_4, |_, _, c| single(c, || Some(Sample::Int(1)))),
     figure("fs.aborted", CONTENT, DEVELOPERS, |s, _, c| {

@@ -78,7 +78,7 @@ pub static FETCHES: &[Fetch] = &[
     timer!("res.timer.data", SENT, "7.3.3", Timers::data_ms),
     timer!("res.timer.hdr", RESPONSE, "7.3.6", Timers::response_ms),
     figure("server_status", ANSWERED, "7.3.6", |s, _, c| {
-        single(c, || s.stream.filter(|_| s.frontend.http).map(|f| Sample::Int(f.server_status.into())))
+        single(c, || s.stream.filter(|_| s.is_http()).map(|f| Sample::Int(f.server_status.into())))
     }),
     figure("status", ANSWERED, "7.3.6", |s, _, c| {
         // Log lines have never had it.
@@ -98,7 +98,7 @@ pub static FETCHES: &[Fetch] = &[
     figure("txn.status", ANSWERED, "7.3.6", |s, _, c| {
         single(c, || {
             let head = s.response.map(|r| r.status.0).filter(|status| *status > 0);
-            let stream = s.stream.filter(|_| s.frontend.http)?;
+            let stream = s.stream.filter(|_| s.is_http())?;
             Some(Sample::Int(head.unwrap_or(stream.status).into()))
         })
     }),

@@ -71,14 +71,9 @@ pub(super) async fn stop(
             story.facts.timers.queued = story.now();
             message(story, client, info, answer, Termination::new(Cause::Proxy, Phase::Tarpit)).await
         }
-        Stop::Rule(Ending::Reject) | Stop::Unasked => {
-            finish::denied(story);
-            story.facts.timers.request = Tick::NEVER;
-            story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
-            After::Abandon
-        }
         // Rules on requests have no server to close.
-        Stop::Rule(Ending::SilentDrop | Ending::CloseServer | Ending::Http) => {
+        Stop::Rule(Ending::Reject | Ending::SilentDrop | Ending::CloseServer | Ending::Http)
+        | Stop::Unasked => {
             finish::denied(story);
             story.facts.timers.request = Tick::NEVER;
             story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);

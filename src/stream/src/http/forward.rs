@@ -25,6 +25,7 @@ use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
 use crate::finish;
 use crate::h1_side::{Delivery, Framing, H1Side, Trailers};
 use crate::inspect::{self, Arriving, Inspection};
+use crate::secure;
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
 use crate::size;
@@ -254,6 +255,7 @@ impl Connected<'_> {
             }
             Err(inspect::Stop::Fault) => (Cause::Internal, Phase::Data),
             Err(inspect::Stop::Silence) => (Cause::ServerTimeout, Phase::Data),
+            Err(inspect::Stop::Broken) => (Cause::ServerAbort, Phase::Data),
         };
         story.facts.status = story.response.status.0;
         story.facts.timers.response = Tick::NEVER;
@@ -314,6 +316,8 @@ impl Connected<'_> {
         let outcome = poll_fn(|cx| self.poll_head(cx, story, client, side, &wait)).await;
         let info = outcome?;
         story.facts.timers.response = story.now();
+        secure::look_again(&mut story.facts.server_tls, &lease.side.conn);
+        secure::catch_up(&mut story.session.tls, &mut client.conn);
         events::answered(story);
         story.facts.bytes_out += size::of_response(&story.response);
         story.capture_response();
@@ -442,7 +446,7 @@ impl Connected<'_> {
                         story.pause_for(time).await;
                         at = next;
                     }
-                    Outcome::Done | Outcome::Waiting(Wait::Data, _) => break,
+                    Outcome::Done | Outcome::Waiting(Wait::Data | Wait::Handshake, _) => break,
                 }
             }
         }

@@ -34,6 +34,7 @@ use crate::inspect::{self, Head};
 use crate::live::unless_condemned;
 use crate::meter::Meter;
 use crate::story::{Beginning, Failure, Stage, Story};
+use lang::facts::Course;
 use log::Step;
 use request::Stop;
 
@@ -68,6 +69,7 @@ pub(crate) async fn upgraded(story: &mut Story<'_>, mut conn: Conn) -> Option<Co
     let exchanges = story.frontend.counters.h1.here();
     conn.meter = Some(Meter::new(exchanges));
     story.live.upgrade(exchanges);
+    story.session.course = Course::Requests;
     story.count(|front| front.upgrades.inc());
     if conn.receiving != Receiving::Open && inspect::sniff(story, conn.input.data()) != Head::Complete {
         // Who has left will not ask.

@@ -12,6 +12,7 @@ use super::{answer, body, edits};
 use crate::finish;
 use crate::h1_side::H1Side;
 use crate::inspect::{self, Arriving, Inspection};
+use crate::secure;
 use crate::settings::IfNone;
 use crate::site::{BackendSide, Common};
 use crate::story::{Failure, Stage, Story};
@@ -54,6 +55,9 @@ impl From<inspect::Stop> for Stop {
             inspect::Stop::Silence => {
                 Self::Client(Failure::new(408, Termination::new(Cause::ClientTimeout, Phase::Request)))
             }
+            inspect::Stop::Broken => {
+                Self::Client(Failure::silent(Termination::new(Cause::ClientAbort, Phase::Request)))
+            }
         }
     }
 }
@@ -62,6 +66,7 @@ impl From<inspect::Stop> for Stop {
 pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Result<Routed<'s>, Stop> {
     let frontend = story.frontend;
     story.identify(Stage::Request);
+    secure::look_again(&mut story.session.tls, &client.conn);
     // What there is nothing to do for is not even begun: a future costs as much as some rules.
     if !frontend.common.rules.tcp_content.is_empty() {
         // The rules that said that requests come have been run on the first of them.
@@ -78,6 +83,11 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
     if looks_at_requests(&frontend.common) {
         buffer(story, client, &frontend.common).await?;
         run_all(story, client, &frontend.common).await?;
+    }
+    secure::look_again(&mut story.session.tls, &client.conn);
+    if secure::is_unconfirmed(&story.session.tls) {
+        // RFC 8470, section 5.1: whoever answers may want to wait.
+        story.request.headers.push(b"early-data", b"1");
     }
     edits::restrict_names(&mut story.request, &frontend.common)?;
     let backend = switching::backend(story, || story.scene(Stage::Request, None)).ok_or(Stop::NoBackend)?;
@@ -159,6 +169,10 @@ async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList)
             Outcome::Waiting(Wait::Pause(time), next) => {
                 story.pause_for(time).await;
                 story.facts.timers.request = story.now();
+                at = next;
+            }
+            Outcome::Waiting(Wait::Handshake, next) => {
+                Box::pin(secure::confirmed(story, &mut client.conn)).await?;
                 at = next;
             }
             Outcome::Waiting(Wait::Body(wait), next) => {

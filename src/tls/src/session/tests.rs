@@ -3,12 +3,16 @@ use std::path::Path;
 
 use rcgen::{CertifiedKey as Made, generate_simple_self_signed};
 
+use lang::tls_facts::EarlyData;
+
 use super::*;
 use crate::acceptor::{self, Acceptor, Order};
 use crate::certificate::{Beside, Extras, Files, LoadError, Parts};
 use crate::connector::{self, Connector, SessionReuse};
 use crate::directory::{Directory, Presented, Strictness};
 use crate::profile::Profile;
+use crate::session::secrets::Keeping;
+use crate::settings::Use;
 use crate::verify::Verify;
 
 fn block_on<F: Future>(f: F) -> F::Output {
@@ -53,7 +57,11 @@ fn certificate(scratch: &Scratch, name: &str) -> Arc<Certificate> {
 }
 
 fn acceptor(profile: Profile, strictness: Strictness, certificates: &[Arc<Certificate>]) -> Acceptor {
-    let terms = acceptor::Terms {
+    acceptor_of(terms(profile, strictness), certificates)
+}
+
+fn terms(profile: Profile, strictness: Strictness) -> acceptor::Terms {
+    acceptor::Terms {
         profile,
         verify: Verify::None,
         clients: acceptor::Clients::default(),
@@ -61,7 +69,15 @@ fn acceptor(profile: Profile, strictness: Strictness, certificates: &[Arc<Certif
         order: Order::Own,
         capture: 0,
         cache: 100,
-    };
+        lifetime: 300,
+        ticket_keys: None,
+        early: Use::No,
+        early_room: 15_360,
+        secrets: Keeping::Nothing,
+    }
+}
+
+fn acceptor_of(terms: acceptor::Terms, certificates: &[Arc<Certificate>]) -> Acceptor {
     let mut directory = Directory::default();
     for certificate in certificates {
         let presented = Arc::new(Presented { certificate: certificate.clone(), configs: None });
@@ -74,8 +90,15 @@ fn acceptor(profile: Profile, strictness: Strictness, certificates: &[Arc<Certif
 }
 
 fn connector(profile: Profile) -> Connector {
-    let terms =
-        connector::Terms { profile, trust: None, host: None, certificate: None, reuse: SessionReuse::On };
+    let terms = connector::Terms {
+        profile,
+        trust: None,
+        host: None,
+        certificate: None,
+        reuse: SessionReuse::On,
+        early: Use::Yes,
+        secrets: Keeping::Nothing,
+    };
     Connector::new(terms).unwrap()
 }
 
@@ -212,6 +235,74 @@ fn sessions_are_taken_up_again() {
                 poll_fn(|cx| session.poll_send(cx, socket, b"x", More::No)).await.unwrap();
                 assert_eq!(receive(&mut ends.client, 1).await, b"x");
                 assert!(ends.client.0.is_quiet(&ends.client.1));
+            }
+        }
+    });
+}
+
+/// A client's first content goes out with its first message; returns what the server gets, and when it got that.
+async fn send_ahead(acceptor: &Acceptor, to: &Connector, content: &[u8]) -> (Vec<u8>, Vec<EarlyData>) {
+    let (near, far) = Socket::pair().unwrap();
+    let mut client = to.connect_ahead(Some(b"a.example.com")).unwrap();
+    let (mut server, mut shaken, mut came) = (None::<Session>, false, Buffer::new());
+    let (mut at, mut seen, mut got) = (0, Vec::new(), Vec::new());
+    poll_fn(|cx| client.poll_handshake(cx, &near)).await.unwrap();
+    poll_fn(|cx| {
+        while at < content.len()
+            && let Poll::Ready(n) = client.poll_send(cx, &near, &content[at..], More::No)
+        {
+            at += n.unwrap();
+        }
+        let _ = client.poll_recv_up_to(cx, &near, &mut Buffer::new(), 100);
+        while server.is_none() {
+            assert!(ready!(far.poll_recv_up_to(cx, &mut came, 16384)).unwrap() > 0);
+            server = acceptor.accept(came.data()).map(Result::unwrap);
+        }
+        let server = server.as_mut().unwrap();
+        if !shaken {
+            ready!(server.poll_handshake(cx, &far)).unwrap();
+            shaken = true;
+        }
+        while got.len() < content.len() {
+            let mut part = Buffer::new();
+            let n = ready!(server.poll_recv_up_to(cx, &far, &mut part, 16384)).unwrap();
+            assert!(n > 0, "the content ends early");
+            got.extend_from_slice(part.data());
+            seen.push(server.facts().early);
+        }
+        ready!(server.poll_confirm(cx, &far)).unwrap();
+        seen.push(server.facts().early);
+        Poll::Ready(())
+    })
+    .await;
+    (got, seen)
+}
+
+#[test]
+fn content_may_come_before_the_end_of_the_handshake() {
+    let scratch = Scratch::new("early");
+    block_on(async {
+        let profile = || Profile { protocols: Some(vec![b"http/1.1"[..].into()]), ..Profile::default() };
+        let certificates = [certificate(&scratch, "a.example.com")];
+        let begun = || acceptor::Terms { early: Use::Yes, ..terms(profile(), Strictness::Lenient) };
+        let (here, elsewhere) = (acceptor_of(begun(), &certificates), acceptor_of(begun(), &certificates));
+        let not_wanted = acceptor(profile(), Strictness::Lenient, &certificates);
+        // What fits into a record, and what has to wait for the rest of the handshake.
+        for size in [10, 100_000] {
+            let content: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
+            for (second, early) in
+                [(&here, EarlyData::Confirmed), (&elsewhere, EarlyData::None), (&not_wanted, EarlyData::None)]
+            {
+                let to = connector(profile());
+                let mut ends = meet(&here, &to, "a.example.com").await.unwrap();
+                assert_eq!(ends.server.0.facts().early, EarlyData::None);
+                let (session, socket) = &mut ends.server;
+                poll_fn(|cx| session.poll_send(cx, socket, b"x", More::No)).await.unwrap();
+                assert_eq!(receive(&mut ends.client, 1).await, b"x");
+                let (got, seen) = send_ahead(second, &to, &content).await;
+                assert!(got == content, "{size} {early:?}");
+                let first = if early == EarlyData::None { EarlyData::None } else { EarlyData::Pending };
+                assert_eq!((seen.first(), seen.last()), (Some(&first), Some(&early)));
             }
         }
     });
