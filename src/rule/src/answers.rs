@@ -167,6 +167,14 @@ impl Template {
     }
 
     /// What is sent.
+    /// The message in the place of whatever response there was: its own formats see its status, and no response.
+    fn instead(&self, txn: &mut Txn<'_>) -> Message {
+        if let Some(stream) = &mut txn.stream {
+            stream.status = self.status;
+        }
+        self.message(&Scene { response: None, ..txn.scene() })
+    }
+
     fn message(&self, scene: &Scene<'_>) -> Message {
         match &self.content {
             Content::ErrorPage => Message::Page(self.status),
@@ -328,7 +336,7 @@ fn answer(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
 
 impl Act for Answer {
     fn act(&self, txn: &mut Txn<'_>) -> Verdict {
-        Verdict::End(Ending::Answer(self.0.message(&txn.scene())))
+        Verdict::End(Ending::Answer(self.0.instead(txn)))
     }
 
     fn is_final(&self) -> bool {
@@ -360,7 +368,7 @@ fn deny(cx: &mut ActionCx<'_, '_>, manner: Refusing) -> Result<Box<dyn Act>, Ref
 
 impl Act for Deny {
     fn act(&self, txn: &mut Txn<'_>) -> Verdict {
-        let message = self.template.message(&txn.scene());
+        let message = self.template.instead(txn);
         Verdict::End(match self.manner {
             Refusing::Deny => Ending::Deny(message),
             Refusing::Tarpit => Ending::Tarpit(message),

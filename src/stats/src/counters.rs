@@ -107,6 +107,30 @@ impl H1Counters {
     }
 }
 
+/// What handshakes of TLS came to.
+#[derive(Debug, Default)]
+pub struct HandshakeCounters {
+    /// `ssl_sess`: sessions that began anew.
+    pub sessions: Counter,
+    /// `ssl_reused_sess`: sessions that took up an earlier one.
+    pub resumed: Counter,
+    /// `ssl_failed_handshake`.
+    pub failed: Counter,
+    /// `ssl_ocsp_staple`.
+    pub stapled: Counter,
+    /// `ssl_failed_ocsp_staple`.
+    pub stale: Counter,
+}
+
+impl HandshakeCounters {
+    /// Forgets everything.
+    pub fn clear(&self) {
+        for counter in [&self.sessions, &self.resumed, &self.failed, &self.stapled, &self.stale] {
+            counter.set(0);
+        }
+    }
+}
+
 /// A frontend's counters.
 #[derive(Debug, Default)]
 pub struct FrontendCounters {
@@ -114,6 +138,8 @@ pub struct FrontendCounters {
     pub events: PerWorker<FrontendEvents>,
     /// HTTP/1; connections hold on to those of the thread that made them.
     pub h1: PerWorker<Arc<H1Counters>>,
+    /// Handshakes.
+    pub tls: HandshakeCounters,
     /// `scur`: connections now.
     pub current: Gauge,
     /// `smax`.
@@ -137,6 +163,8 @@ pub struct FrontendCounters {
 pub struct ListenerCounters {
     /// Events.
     pub events: PerWorker<FrontendEvents>,
+    /// Handshakes.
+    pub tls: HandshakeCounters,
     /// `scur`.
     pub current: Gauge,
     /// `smax`.
@@ -222,6 +250,8 @@ impl TimeFigures {
 pub struct BackendCounters {
     /// Events.
     pub events: PerWorker<BackendEvents>,
+    /// Handshakes.
+    pub tls: HandshakeCounters,
     /// `scur`.
     pub current: Gauge,
     /// `smax`.
@@ -324,6 +354,7 @@ impl FrontendEvents {
 impl ListenerCounters {
     /// Forgets everything but what exists now.
     pub fn clear(&self) {
+        self.tls.clear();
         self.events.iter().for_each(FrontendEvents::clear);
         self.clear_maxima();
     }
@@ -338,6 +369,7 @@ impl FrontendCounters {
     /// Forgets everything but what exists now.
     pub fn clear(&self) {
         self.h1.iter().for_each(|h1| h1.clear());
+        self.tls.clear();
         self.events.iter().for_each(FrontendEvents::clear);
         self.clear_maxima();
     }
@@ -354,6 +386,7 @@ impl FrontendCounters {
 impl BackendCounters {
     /// Forgets everything but what exists now.
     pub fn clear(&self) {
+        self.tls.clear();
         for e in self.events.iter() {
             let counters = [
                 &e.sessions,

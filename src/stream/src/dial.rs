@@ -248,11 +248,13 @@ pub(crate) async fn dial(
         let ahead = ahead(story, backend, &tls.connector);
         let secured =
             Box::pin(secure::with_server(&mut conn, &tls.connector, name.as_deref(), ahead, story.deadline));
-        if let Err(fault) = secured.await {
+        let shaken = secured.await;
+        let objects = [&server.counters.common.tls, &backend.core.counters.tls];
+        secure::count_server(story, &conn, objects, &shaken);
+        if let Err(fault) = shaken {
             story.facts.server_tls = Encryption::Tls(Arc::new(fault.facts()));
             return Err(if fault.is_late() { DialError::Late } else { DialError::Refused(fault.conn) });
         }
-        secure::count_key(story, &conn);
     }
     story.note_server(&conn, Some(to));
     if traits != Traits::default() {

@@ -9,7 +9,8 @@ use base::termination::{Cause, Phase, Termination};
 use lang::facts::Encryption;
 use lang::tls_facts::{EarlyData, Resumption, TlsFacts};
 use net::{Deadline, Socket};
-use tls::{Acceptor, Connector, Fault, Session};
+use stats::counters::HandshakeCounters;
+use tls::{Acceptor, Connector, Fault, Session, Stapling};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::conn::Conn;
@@ -88,12 +89,43 @@ impl Turnstile {
     }
 }
 
-/// Agrees with a client on how the connection is encrypted.
+/// Counts what a handshake came to.
+fn count(counters: &HandshakeCounters, shaken: &Result<Resumption, Fault>) {
+    match shaken {
+        Ok(Resumption::New) => counters.sessions.inc(),
+        Ok(Resumption::Resumed) => counters.resumed.inc(),
+        Err(fault) if fault.is_late() => {}
+        Err(_) => counters.failed.inc(),
+    }
+}
+
+/// Agrees with a client on how the connection is encrypted, and counts it.
 pub(crate) async fn with_client(
     story: &mut Story<'_>,
     conn: &mut Conn,
     acceptor: &Acceptor,
 ) -> Result<(), Fault> {
+    let shaken = shake_client(story, conn, acceptor).await;
+    let all = [Some(&story.frontend.counters.tls), story.listener.map(|listener| &listener.tls)];
+    for counters in all.into_iter().flatten() {
+        count(counters, &shaken);
+        if shaken == Ok(Resumption::New) {
+            match conn.tls.as_ref().map(tls::Session::stapling) {
+                Some(Stapling::Given) => counters.stapled.inc(),
+                Some(Stapling::Missed) => counters.stale.inc(),
+                Some(Stapling::None) | None => {}
+            }
+        }
+    }
+    shaken.map(drop)
+}
+
+/// Agrees with a client on how the connection is encrypted.
+async fn shake_client(
+    story: &mut Story<'_>,
+    conn: &mut Conn,
+    acceptor: &Acceptor,
+) -> Result<Resumption, Fault> {
     let counters = &story.site.counters.tls;
     counters.rate_max.raise(u64::from(counters.rate.hit(story.now())));
     let timeouts = &story.frontend.common.timeouts;
@@ -110,10 +142,11 @@ pub(crate) async fn with_client(
     if facts.resumption == Resumption::New {
         counters.client_keys_max.raise(u64::from(counters.client_keys.hit(story.now())));
     }
+    let resumption = facts.resumption;
     story.session.tls = Encryption::Tls(facts);
     conn.tls = Some(session);
     story.handshake = story.now();
-    Ok(())
+    Ok(resumption)
 }
 
 /// Receives until the client's first message is complete.
@@ -180,12 +213,22 @@ pub(crate) fn facts(conn: &Conn) -> Encryption {
     conn.tls.as_ref().map_or(Encryption::Clear, |session| Encryption::Tls(session.facts()))
 }
 
-/// Counts a connection to a server that did not take up an earlier session.
-pub(crate) fn count_key(story: &Story<'_>, conn: &Conn) {
+/// Counts a handshake with a server.
+pub(crate) fn count_server(
+    story: &Story<'_>,
+    conn: &Conn,
+    objects: [&HandshakeCounters; 2],
+    shaken: &Result<(), Fault>,
+) {
     let counters = &story.site.counters.tls;
     // A session in which something was sent ahead goes back to another one.
     let is_new = |t: &TlsFacts| t.resumption == Resumption::New && t.early == EarlyData::None;
-    if facts(conn).tls().is_some_and(is_new) {
+    let is_new = facts(conn).tls().is_some_and(is_new);
+    let resumption = if is_new { Resumption::New } else { Resumption::Resumed };
+    for counters in objects {
+        count(counters, &shaken.clone().map(|()| resumption));
+    }
+    if is_new && shaken.is_ok() {
         counters.server_keys_max.raise(u64::from(counters.server_keys.hit(story.now())));
     }
 }

@@ -157,6 +157,9 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, listener: &ListenerFacts)
         finish::embryo(story, fault.conn);
         return false;
     }
+    if frontend.common.facts.http && conn.tls.is_some() {
+        conn.meter = Some(Meter::new(frontend.counters.h1.here()));
+    }
     if refuses(story, &frontend.common.rules.tcp_session) {
         story.count(|front| front.denied_sessions.inc());
         return false;
@@ -205,7 +208,8 @@ impl Session {
             conn.closing = Closing::Reset;
         }
         let front = &site.frontends[listener.frontend];
-        if front.common.facts.http {
+        // Who has to agree on encryption first does not yet speak HTTP.
+        if front.common.facts.http && listener.tls.is_none() {
             conn.meter = Some(Meter::new(front.counters.h1.here()));
         }
         let events = (site.events == Showing::Events).then_some(Events { listener: listener.socket });

@@ -88,6 +88,8 @@ pub(crate) struct Configs {
 
 /// The extension with which a client announces that it sends something before the end of the handshake.
 const EARLY_DATA: u16 = 42;
+/// The one with which it asks for the word of the certificate's issuer.
+const STATUS_REQUEST: u16 = 5;
 
 impl std::fmt::Debug for Configs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -158,6 +160,9 @@ impl Acceptor {
         if let Ok(session) = &mut begun {
             session.keep(offer, configs.again.as_ref());
             configs.expect_early(session, &hello);
+            if hello.extensions.contains(&STATUS_REQUEST) {
+                session.staple();
+            }
             if self.terms.secrets != Keeping::Nothing {
                 session.keep_secrets();
             }

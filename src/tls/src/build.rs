@@ -15,6 +15,7 @@ use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
 use crate::pki::chain::Trust;
 use crate::pki::store::Store as AuthorityStore;
 use crate::profile;
+use crate::records::RECORDS;
 use crate::session::secrets::Keeping;
 use crate::settings::{
     BindSettings, CaNames, CheckUse, Defaults, EarlyRoom, Named, Naming, ServerSettings, Source, Use,
@@ -69,6 +70,7 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
             diagnostics.alert_at(place, format!("'load' : {e}."));
         }
     }
+    RECORDS.settle(defaults.records.0, defaults.records.1);
     let mut lines = Vec::new();
     for (p, proxy) in draft.proxies.iter().enumerate() {
         let Some(binds) = proxy.slots.get::<BindDrafts>() else { continue };

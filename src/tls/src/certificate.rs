@@ -38,7 +38,18 @@ pub struct Certificate {
     pub(crate) stapled: ArcSwapOption<Stapled>,
 }
 
-/// A certificate with a response on it.
+/// Whether a client is given the response of a certificate's issuer with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stapling {
+    /// There never is any, or the client did not ask.
+    None,
+    /// It is.
+    Given,
+    /// There is none that is good now.
+    Missed,
+}
+
+/// A certificate with a response on it, or without one that is still to come.
 #[derive(Debug)]
 pub(crate) struct Stapled {
     key: Arc<CertifiedKey>,
@@ -309,6 +320,20 @@ impl Certificate {
             Some(stapled) if stapled.until >= ocsp::now() => stapled.key.clone(),
             _ => self.key.clone(),
         }
+    }
+
+    /// What clients who ask are given.
+    pub(crate) fn stapling(&self) -> Stapling {
+        match &*self.stapled.load() {
+            None => Stapling::None,
+            Some(stapled) if stapled.until >= ocsp::now() => Stapling::Given,
+            Some(_) => Stapling::Missed,
+        }
+    }
+
+    /// The same while there is no response.
+    pub(crate) fn without_response(&self) -> Stapled {
+        Stapled { key: self.key.clone(), until: i64::MIN }
     }
 
     /// The same with a response.

@@ -20,6 +20,7 @@ mod names;
 mod ocsp;
 mod pki;
 mod profile;
+mod records;
 mod secret_fetches;
 mod session;
 mod settings;
@@ -32,7 +33,7 @@ mod x509;
 
 pub use acceptor::{Acceptor, Order};
 pub use build::{CHECKS, ConnectorMaker};
-pub use certificate::{Certificate, KeyKind};
+pub use certificate::{Certificate, KeyKind, Stapling};
 pub use connector::{Connector, SessionReuse};
 pub use crt_store::{SECTIONS, STORE_DIRECTIVES};
 pub use described::{common_name, key, signature_algorithm};

@@ -17,10 +17,11 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{ClientConfig, CommonState, HandshakeKind, ServerConfig};
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, Stapling};
 use crate::fault::Fault;
 use crate::figures::Counted;
 use crate::names::{self, Version};
+use crate::records::RECORDS;
 use crate::verify::{self, OfClients, Outcome};
 use early::{Early, Side};
 
@@ -58,6 +59,7 @@ struct Inner {
     known: Option<Box<Known>>,
     /// The certificate that was presented.
     own: Option<Arc<Certificate>>,
+    staple: Staple,
     _counted: Counted,
 }
 
@@ -79,6 +81,14 @@ struct Known {
 enum Core {
     Server(UnbufferedServerConnection),
     Client(UnbufferedClientConnection),
+}
+
+/// Whether a client wants the issuer's word with a certificate (RFC 6066, section 8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Staple {
+    #[default]
+    Unasked,
+    Asked,
 }
 
 /// Whether more can come.
@@ -151,6 +161,19 @@ impl Session {
         Ok(Self::new(Core::Client(core), told, None))
     }
 
+    /// The client wants its certificate's issuer to say that it is good.
+    pub(crate) fn staple(&mut self) {
+        self.0.staple = Staple::Asked;
+    }
+
+    /// What the client was told of how good the certificate is.
+    pub fn stapling(&self) -> Stapling {
+        match &self.0.own {
+            Some(own) if self.0.staple == Staple::Asked => own.stapling(),
+            _ => Stapling::None,
+        }
+    }
+
     /// Keeps what the client offered, for fetches, and what looks at certificates again.
     pub(crate) fn keep(&mut self, offer: Option<Offer>, again: Option<&Arc<OfClients>>) {
         if offer.is_some() || again.is_some() {
@@ -180,6 +203,7 @@ impl Session {
             name,
             known: None,
             own,
+            staple: Staple::default(),
             _counted: Counted::new(),
         }))
     }
@@ -610,9 +634,11 @@ fn advance<S: Side>(
             let sealed = match job {
                 Job::Read | Job::Begin => Ok(0),
                 Job::Send(content) => {
-                    let records = content.len() / RECORD_CONTENT + 1;
-                    seal(outgoing, content.len() + records * RECORD_OVERHEAD, |to| {
-                        traffic.encrypt(content, to)
+                    let mut parts = content.chunks(RECORDS.limit(content.len()));
+                    parts.try_fold(0, |sealed, part| {
+                        let records = part.len() / RECORD_CONTENT + 1;
+                        let room = part.len() + records * RECORD_OVERHEAD;
+                        Ok(sealed + seal(outgoing, room, |to| traffic.encrypt(part, to))?)
                     })
                 }
                 Job::Close => seal(outgoing, RECORD_OVERHEAD, |to| traffic.queue_close_notify(to)),

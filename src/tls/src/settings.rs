@@ -162,6 +162,8 @@ pub(crate) struct Defaults {
     pub(crate) lifetime: Option<u32>,
     /// `tune.ssl.keylog`, or what fetches make of it.
     pub(crate) secrets: Keeping,
+    /// How much stands in a record at most: in any, and in those of slow content.
+    pub(crate) records: (usize, usize),
 }
 
 /// How much is taken of what clients send before the end of the handshake: what fits into a buffer.
@@ -539,11 +541,31 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Defaults>().cache = Some(size as usize);
         Ok(())
     }),
+    // What a library does on its own is nothing here, as is what it does when it is switched off.
+    global("tune.ssl.certificate-compression", Arity::Exactly(1), |s| match s.arg(0).as_ref() {
+        "auto" | "off" => Ok(()),
+        other => {
+            let text =
+                format!("'tune.ssl.certificate-compression' expects 'auto' or 'off' but got '{other}'.");
+            Err(s.refuse(0, text))
+        }
+    }),
+    // There is no exchange of keys that would need it.
+    global("tune.ssl.default-dh-param", Arity::Exactly(1), |s| {
+        match s.integer(0, 0..=i64::from(i32::MAX))? {
+            1024.. => Ok(()),
+            _ => Err(s.refuse(0, "'tune.ssl.default-dh-param' expects a value >= 1024.")),
+        }
+    }),
+    // No process shares its sessions with others.
+    global("tune.ssl.force-private-cache", Arity::None, |_| Ok(())),
+    global("tune.ssl.hard-maxrecord", Arity::Exactly(1), |s| record(s, |d| &mut d.records.0)),
     global("tune.ssl.keylog", Arity::Exactly(1), |s| {
         let keeping = if s.switch(0)?.is_on() { Keeping::All } else { Keeping::Nothing };
         s.slot::<Defaults>().secrets = keeping;
         Ok(())
     }),
+    global("tune.ssl.maxrecord", Arity::Exactly(1), |s| record(s, |d| &mut d.records.1)),
     global("tune.ssl.lifetime", Arity::Exactly(1), |s| {
         let lifetime = s.duration(0, grammar::time::Unit::Second)?.as_secs();
         s.slot::<Defaults>().lifetime = Some(u32::try_from(lifetime).unwrap_or(u32::MAX));
@@ -561,6 +583,12 @@ fn base(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut Option<PathBuf>)
 fn text(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut Option<Box<str>>) -> Result<(), Refusal> {
     let text: Box<str> = s.arg(0).into();
     *field(s.slot()) = Some(text);
+    Ok(())
+}
+
+fn record(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut usize) -> Result<(), Refusal> {
+    let most = s.integer(0, 0..=i64::from(i32::MAX))?;
+    *field(s.slot()) = most as usize;
     Ok(())
 }
 

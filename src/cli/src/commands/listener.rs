@@ -8,7 +8,7 @@ use stats::{Object, Row, Value};
 use stream::ListenerFacts;
 use stream::site::Frontend;
 
-use super::stat::with_port;
+use super::stat::{tls, with_port};
 use crate::traffic::Door;
 
 /// The row of a listener; none when it is not counted apart.
@@ -33,6 +33,7 @@ pub(super) fn row(frontend: &Frontend, facts: &ListenerFacts, door: Door, level:
         row.set(C::Addr, Value::Text(with_port(&facts.address).into()));
     }
     row.figures(&[(C::Scur, counters.current.get()), (C::Smax, counters.current_max.get()), (C::Slim, 0)]);
+    tls(&mut row, &counters.tls);
     let sum = |figure: fn(&FrontendEvents) -> u64| counters.events.sum(figure);
     let (bytes_in, bytes_out) = (sum(|e| e.bytes_in.get()), sum(|e| e.bytes_out.get()));
     row.counters(&[

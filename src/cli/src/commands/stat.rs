@@ -13,7 +13,9 @@ use config::Mode;
 use keyword::Answer;
 use keyword::command::{CommandCx, Dump, Level, Progress};
 use stats::columns::Column as C;
-use stats::counters::{BackendEvents, FrontendEvents, H1Counters, ListenerCounters, TimeFigures};
+use stats::counters::{
+    BackendEvents, FrontendEvents, H1Counters, HandshakeCounters, ListenerCounters, TimeFigures,
+};
 use stats::rows::{head, tail};
 use stats::{BackendCounters, Descriptions, First, Form, Object, Row, Value};
 use stream::site::{BackendSide, Frontend};
@@ -370,6 +372,7 @@ impl StatDump {
     /// What backends and servers have in common.
     fn common(&self, row: &mut Row, c: &BackendCounters, mode: Mode) {
         let now = self.site.clock.now();
+        tls(row, &c.tls);
         let sum = |figure: fn(&BackendEvents) -> u64| c.events.sum(figure);
         let (bytes_in, bytes_out) = (sum(|e| e.bytes_in.get()), sum(|e| e.bytes_out.get()));
         row.figures(&[
@@ -439,6 +442,7 @@ fn status(server: &Server) -> String {
 
 fn frontend_counters(row: &mut Row, frontend: &Frontend) {
     http1(row, &frontend.counters.h1);
+    tls(row, &frontend.counters.tls);
     let sum = |figure: fn(&FrontendEvents) -> u64| frontend.counters.events.sum(figure);
     let (bytes_in, bytes_out) = (sum(|e| e.bytes_in.get()), sum(|e| e.bytes_out.get()));
     let (sessions, requests) = (sum(|e| e.sessions.get()), sum(|e| e.requests.get()));
@@ -483,6 +487,17 @@ fn frontend_counters(row: &mut Row, frontend: &Frontend) {
         ]);
         statuses(row, |class| frontend.counters.events.sum(|e| e.statuses.class(class)));
     }
+}
+
+/// The figures of TLS.
+pub(super) fn tls(row: &mut Row, counters: &HandshakeCounters) {
+    row.counters(&[
+        (C::SslSess, counters.sessions.get()),
+        (C::SslReusedSess, counters.resumed.get()),
+        (C::SslFailedHandshake, counters.failed.get()),
+        (C::SslOcspStaple, counters.stapled.get()),
+        (C::SslFailedOcspStaple, counters.stale.get()),
+    ]);
 }
 
 /// The figures of HTTP/1, summed over the threads.

@@ -114,11 +114,11 @@ fn cipher_key(key: &[u8]) -> Option<UnboundCipherKey> {
     UnboundCipherKey::new(algorithm, key).ok()
 }
 
-/// The vector of argument 1; what it lacks is zero. CBC authenticates nothing: with data to do that for, in argument
-/// 3, there is no result.
+/// The vector of argument 1; what it lacks is zero. CBC authenticates nothing, but what argument 3 has for that must be
+/// readable.
 fn vector(args: &Args, scene: &Scene<'_>) -> Option<FixedLength<16>> {
     if args.has(3) {
-        return None;
+        secret(args, 3, scene)?;
     }
     let mut vector = secret(args, 1, scene)?;
     vector.resize(16, 0);
@@ -184,6 +184,7 @@ mod tests {
                 "str(hello),aes_gcm_enc(128,{NONCE},{KEY},txn.t,dGVzdAo=),aes_gcm_dec(128,{NONCE},{KEY},txn.t,dGVzdAo=)"
             ),
             format!("str(hello),aes_cbc_enc(128,{VECTOR},{KEY}),aes_cbc_dec(128,{VECTOR},{KEY})"),
+            format!("str(hello),aes_cbc_enc(128,{VECTOR},{KEY},dGVzdAo=),aes_cbc_dec(128,{VECTOR},{KEY})"),
         ] {
             expect(&[(&chain, "hello")]);
         }
@@ -198,7 +199,7 @@ mod tests {
             "str(hello),aes_gcm_enc(256,NONCE,KEY,txn.t)",
             "str(hello),aes_cbc_dec(128,VECTOR,KEY)",
             "str(hello),aes_cbc_enc(128,txn.none,KEY)",
-            "str(hello),aes_cbc_enc(128,VECTOR,KEY,dGVzdAo=)",
+            "str(hello),aes_cbc_enc(128,VECTOR,KEY,txn.none)",
         ] {
             expect_none(&[&of(chain)]);
         }

@@ -189,7 +189,7 @@ impl Connected<'_> {
         story.facts.server_status = story.response.status.0;
         story.facts.status = story.response.status.0;
         let outcome = self.rules(story, &mut lease.side, &server).await;
-        if let Err(Refused::Rule(_)) = outcome {
+        if let Err(Refused::Rule(_) | Refused::Fault) = outcome {
             // What came of the response counts, though it goes no further.
             lease.side.scan_body(|data| story.facts.bytes_out += data.len() as u64);
         }

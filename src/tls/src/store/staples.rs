@@ -445,6 +445,7 @@ impl State {
 impl Certificate {
     /// Lets clients have a response, or none.
     fn staple(&self, held: Option<&Valid>) {
-        self.stapled.store(held.map(|held| Arc::new(self.with_response(held))));
+        let stapled = held.map_or_else(|| self.without_response(), |held| self.with_response(held));
+        self.stapled.store(Some(Arc::new(stapled)));
     }
 }
