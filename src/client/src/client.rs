@@ -12,6 +12,7 @@ use config::Draft;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use hyper::ext::ReasonPhrase;
 use hyper::header::{ACCEPT, HOST, HeaderName, HeaderValue, USER_AGENT};
 use net::connect::{ConnectSpec, connect};
 use tls::{Connector, ConnectorMaker};
@@ -170,7 +171,12 @@ async fn read(response: hyper::Response<Incoming>, limit: usize) -> Result<Answe
     let own =
         |(name, value): (&HeaderName, &HeaderValue)| (name.as_str().to_owned(), value.as_bytes().to_vec());
     let headers = head.headers.iter().map(own).collect();
-    let mut answer = Answer { status: head.status.as_u16(), headers, body: Vec::new() };
+    let own = head.extensions.get::<ReasonPhrase>();
+    let reason = own.map_or_else(
+        || head.status.canonical_reason().unwrap_or_default().to_owned(),
+        |own| String::from_utf8_lossy(own.as_bytes()).into_owned(),
+    );
+    let mut answer = Answer { status: head.status.as_u16(), reason, headers, body: Vec::new() };
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| Failure::Answer(e.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };

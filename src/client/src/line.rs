@@ -32,9 +32,17 @@ impl Line {
 
     /// Agrees on encryption with a server of this name.
     pub(crate) async fn encrypted(socket: Socket, by: &Connector, name: &str) -> io::Result<Self> {
-        let mut session = by.connect(Some(name.as_bytes()))?;
-        poll_fn(|cx| session.poll_handshake(cx, &socket)).await?;
-        Ok(Self { socket, tls: Some(Encrypted { session, read: Buffer::new() }) })
+        let session = by.connect(Some(name.as_bytes()))?;
+        let mut line = Self { socket, tls: Some(Encrypted { session, read: Buffer::new() }) };
+        poll_fn(|cx| line.poll_handshake(cx)).await?;
+        Ok(line)
+    }
+
+    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.tls {
+            Some(tls) => tls.session.poll_handshake(cx, &self.socket).map_err(io::Error::from),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }
 

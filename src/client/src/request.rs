@@ -48,6 +48,8 @@ impl Request {
 pub struct Answer {
     /// The status.
     pub status: u16,
+    /// What stands behind it.
+    pub reason: String,
     /// The headers, with names in lower case, in their order.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body.

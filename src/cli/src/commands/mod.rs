@@ -5,6 +5,7 @@ mod descriptors;
 mod errors;
 mod events;
 mod find;
+mod httpclient;
 mod human;
 mod info;
 mod limits;
@@ -182,6 +183,14 @@ pub static COMMANDS: &[Command] = &[
         User,
         server::get_weight,
     ),
+    Command::new(
+        "httpclient",
+        "httpclient <method> <URI>",
+        "make a request, and show what comes back",
+        Admin,
+        httpclient::run,
+    )
+    .of_maturity(keyword::command::Maturity::Expert),
     Command::new(
         "new ssl cert",
         "new ssl cert <certfile>",

@@ -38,6 +38,7 @@ fn a_request_is_answered() {
     let (port, server) = server(vec![b"HTTP/1.1 404 Nope\r\nX-One: a\r\nContent-Length: 3\r\n\r\nabc"]);
     let outcome = fetch(&Request::get(format!("http://127.0.0.1:{port}//x?y=%2F")));
     let answer = outcome.result.unwrap();
+    assert_eq!(answer.reason, "Nope");
     assert_eq!((answer.status, answer.header("x-one"), &*answer.body), (404, Some(&b"a"[..]), &b"abc"[..]));
     assert!(outcome.course.connect.is_some() && outcome.course.answer.is_some());
     let asked = format!(
