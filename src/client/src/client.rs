@@ -97,7 +97,7 @@ impl Client {
     }
 
     fn connector(&self) -> Result<Arc<Connector>, String> {
-        self.connector.get_or_init(|| self.settings.connector(&self.maker).map(Arc::new)).clone()
+        self.connector.get_or_init(|| self.settings.connector(&self.maker)).clone()
     }
 }
 

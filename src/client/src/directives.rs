@@ -1,5 +1,6 @@
 //! How requests are made: the `httpclient.*` settings of `global` (configuration manual, 3.4).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::registry::Registry;
@@ -43,7 +44,7 @@ impl Default for Settings {
 
 impl Settings {
     /// What encrypts connections.
-    pub(crate) fn connector(&self, maker: &ConnectorMaker) -> Result<Connector, String> {
+    pub(crate) fn connector(&self, maker: &ConnectorMaker) -> Result<Arc<Connector>, String> {
         let authorities = self.authorities.as_ref().map_or("@system-ca", |(_, file)| file);
         maker.of_client(self.verify, authorities)
     }

@@ -36,6 +36,7 @@ pub struct Certificate {
     id: OnceLock<Option<Id>>,
     /// The same with a response.
     pub(crate) stapled: ArcSwapOption<Stapled>,
+    completed_from: Option<Arc<str>>,
 }
 
 /// Whether a client is given the response of a certificate's issuer with it.
@@ -67,6 +68,8 @@ pub(crate) struct Parts {
     pub(crate) ocsp: Option<Vec<u8>>,
     /// Who issued it, where the chain does not say.
     pub(crate) issuer: Option<CertificateDer<'static>>,
+    /// Where the chain was found, when it did not come with the certificate.
+    pub(crate) completed_from: Option<Arc<str>>,
 }
 
 /// Why parts make up no certificate.
@@ -211,15 +214,21 @@ impl Parts {
         if chain.is_empty() {
             return Err(LoadError::new(file, "unable to load certificate from file"));
         }
-        Ok(Self { chain, key: key(file, text)?.map(Arc::new), ocsp: None, issuer: None })
+        Ok(Self { chain, key: key(file, text)?.map(Arc::new), ..Self::default() })
+    }
+
+    /// Adds the key that stands in a file beside a certificate's.
+    pub(crate) fn seek_key(&mut self, file: &Path, extras: Extras) -> Result<(), LoadError> {
+        let beside = extras.beside(file, "key");
+        let text = fs::read(&beside).map_err(|_| LoadError::new(&beside, "No Private Key found in"))?;
+        self.key = Some(Arc::new(key_of(&beside, &text)?));
+        Ok(())
     }
 
     /// Adds what stands in files beside a certificate's.
     fn seek(&mut self, file: &Path, extras: Extras) -> Result<(), LoadError> {
         if self.key.is_none() && extras.key {
-            let beside = extras.beside(file, "key");
-            let text = fs::read(&beside).map_err(|_| LoadError::new(&beside, "No Private Key found in"))?;
-            self.key = Some(Arc::new(key_of(&beside, &text)?));
+            self.seek_key(file, extras)?;
         }
         if self.key.is_none() {
             return Err(LoadError::new(file, "No Private Key found in"));
@@ -268,9 +277,17 @@ impl Parts {
             return Err(Flaw::Mismatch);
         }
         let certified = Arc::new(CertifiedKey::new(self.chain, key));
-        let (ocsp, stapled) = (self.ocsp, ArcSwapOption::empty());
-        let (issuer, id) = (self.issuer, OnceLock::new());
-        Ok(Certificate { names, kind, key: certified, private, issuer, ocsp, id, stapled })
+        Ok(Certificate {
+            names,
+            kind,
+            key: certified,
+            private,
+            issuer: self.issuer,
+            ocsp: self.ocsp,
+            id: OnceLock::new(),
+            stapled: ArcSwapOption::empty(),
+            completed_from: self.completed_from,
+        })
     }
 }
 
@@ -296,6 +313,7 @@ impl Certificate {
             key: Some(self.private.clone()),
             ocsp: self.ocsp.clone(),
             issuer: self.issuer.clone(),
+            completed_from: self.completed_from.clone(),
         }
     }
 
@@ -340,6 +358,20 @@ impl Certificate {
     pub(crate) fn with_response(&self, held: &Valid) -> Stapled {
         let key = CertifiedKey { ocsp: Some(held.der.clone()), ..CertifiedKey::clone(&self.key) };
         Stapled { key: Arc::new(key), until: held.until }
+    }
+
+    /// Another certificate with the same key.
+    pub(crate) fn with_chain(&self, chain: Vec<CertificateDer<'static>>, names: Vec<Box<str>>) -> Self {
+        let key = Arc::new(CertifiedKey::new(chain, self.key.key.clone()));
+        let (kind, private) = (self.kind, self.private.clone());
+        let (issuer, ocsp, completed_from) = (None, None, None);
+        let (id, stapled) = (OnceLock::new(), ArcSwapOption::empty());
+        Self { names, kind, key, private, issuer, ocsp, id, stapled, completed_from }
+    }
+
+    /// Whether its key is that of another one.
+    pub(crate) fn has_key_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.private, &other.private)
     }
 
     /// Whether a client that takes these signatures can use it.

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use config::directive::Arity;
+use config::directive::{Arity, Switch};
 use config::{Directive, Naming, Place, Prefix, Refusal, Section, SectionKind, Setting, Statement};
 
 use crate::certificate::{Beside, Files};
-use crate::line::{path_of, resolved, switched_off, update_mode};
+use crate::line::{path_of, resolved, switch, update_mode};
 use crate::ocsp::schedule::Mode;
 use crate::settings::Defaults;
 use crate::store::{Name, Origin, Wanted};
@@ -59,7 +59,6 @@ impl Setting for Loads {}
 impl Setting for Mentioned {}
 
 /// The words of a `load` line.
-#[derive(Default)]
 struct Load {
     crt: Option<String>,
     key: Option<String>,
@@ -67,10 +66,12 @@ struct Load {
     issuer: Option<String>,
     alias: Option<String>,
     update: Option<Mode>,
+    tokens: Switch,
 }
 
 fn load(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let words = words(s)?;
+    let tokens = words.tokens;
     let Some(crt) = words.crt else {
         return Err(Refusal::new("'load' in section 'crt-store': mandatory 'crt' parameter not found."));
     };
@@ -83,6 +84,7 @@ fn load(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let name: Name = match (&words.alias, &*section) {
         (Some(alias), section) => format!("@{section}/{alias}").into(),
         (None, "") => path.clone(),
+        (None, section) if crt.starts_with('/') => format!("@{section}{crt}").into(),
         (None, section) => format!("@{section}/{crt}").into(),
     };
     let file = |file: &Option<String>| file.as_deref().map(Into::into);
@@ -103,7 +105,7 @@ fn load(s: &mut Statement<'_>) -> Result<(), Refusal> {
         return Err(Refusal::new(text));
     }
     let place = s.place.clone();
-    let wanted = Wanted { name, files, origin: Origin(origin), told };
+    let wanted = Wanted { name, files, origin: Origin(origin), told, tokens };
     s.draft.global.get_mut::<Loads>().0.push((place, wanted));
     Ok(())
 }
@@ -113,7 +115,15 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 fn words(s: &Statement<'_>) -> Result<Load, Refusal> {
-    let mut load = Load::default();
+    let mut load = Load {
+        crt: None,
+        key: None,
+        ocsp: None,
+        issuer: None,
+        alias: None,
+        update: None,
+        tokens: Switch::Off,
+    };
     let mut at = 0;
     while at < s.args() {
         let name = s.arg(at).into_owned();
@@ -126,12 +136,22 @@ fn words(s: &Statement<'_>) -> Result<Load, Refusal> {
             "key" => load.key = Some(value()?),
             "ocsp" => load.ocsp = Some(value()?),
             "issuer" => load.issuer = Some(value()?),
-            "alias" => load.alias = Some(value()?),
+            "alias" => {
+                let alias = value()?;
+                if alias.starts_with('/') {
+                    let why = "'/' is forbidden as the first character";
+                    return Err(
+                        s.refuse(at + 1, format!("'load' : cannot parse 'alias' value '{alias}', {why}."))
+                    );
+                }
+                load.alias = Some(alias);
+            }
             "ocsp-update" => {
                 load.update = Some(update_mode(&value()?).map_err(|why| s.refuse(at, format!("{why}.")))?);
             }
             "jwt" => {
-                switched_off(&name, &value()?).map_err(|why| s.refuse(at, format!("'load' : {why}.")))?;
+                load.tokens =
+                    switch(&name, &value()?).map_err(|why| s.refuse(at, format!("'load' : {why}.")))?;
             }
             "sctl" | "acme" | "domains" | "ips" => {
                 return Err(s.refuse(at, format!("'load {name}' is not supported by this version.")));

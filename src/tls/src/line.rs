@@ -4,10 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use config::directive::Switch;
+
 use crate::names::Version;
 use crate::ocsp::schedule::Mode;
 use crate::profile::{self, Profile};
-use crate::settings::Use;
+use crate::settings::{CaNames, Use};
 use crate::sigalgs::Schemes;
 use crate::told::{By, Told};
 use crate::verify::{Authorities, Verify};
@@ -24,6 +26,8 @@ pub(crate) struct Line {
     pub(crate) issuer: Option<Box<str>>,
     /// `ocsp-update`.
     pub(crate) update: Option<Mode>,
+    /// Whether the certificate may be used for tokens (`jwt`).
+    pub(crate) tokens: Switch,
     /// The names that it is for, as they are written.
     pub(crate) filters: Vec<Box<str>>,
 }
@@ -34,6 +38,10 @@ pub(crate) struct Options {
     pub(crate) profile: Profile,
     pub(crate) verify: Option<Verify>,
     pub(crate) authorities: Option<Authorities>,
+    pub(crate) verify_authorities: Option<Authorities>,
+    pub(crate) revocations: Option<Authorities>,
+    /// Whether clients are told the names of authorities, where the line says so.
+    pub(crate) names: Option<CaNames>,
     /// `allow-0rtt`.
     pub(crate) early: Use,
     /// The options with their values, as they are written.
@@ -114,8 +122,11 @@ const SHOWN: &[&str] = &[
     "no-alpn",
     "alpn",
     "verify",
+    "no-ca-names",
     "allow-0rtt",
     "ca-file",
+    "ca-verify-file",
+    "crl-file",
     "ciphers",
     "ciphersuites",
     "curves",
@@ -127,11 +138,24 @@ const SHOWN: &[&str] = &[
 ];
 
 impl Options {
+    /// The files of authorities and their lists, by the options that name them.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&'static str, &Authorities)> {
+        let all = [
+            ("ca-file", &self.authorities),
+            ("ca-verify-file", &self.verify_authorities),
+            ("crl-file", &self.revocations),
+        ];
+        all.into_iter().filter_map(|(option, which)| Some((option, which.as_ref()?)))
+    }
+
     /// The options in their brackets, behind a space.
     fn shown(&self, update: Option<Mode>) -> String {
         let written = |name: &&str| self.written.iter().rfind(|(n, _)| n == name);
         let one = |(name, value): &(&str, Box<str>)| match *name {
-            "allow-0rtt" | "no-alpn" | "no-ca-names" => (*name).to_owned(),
+            "allow-0rtt" | "no-ca-names" => (*name).to_owned(),
+            // These have always been followed by one space more.
+            "no-alpn" => "no-alpn ".to_owned(),
+            "alpn" | "npn" => format!("{name} {value} "),
             _ => format!("{name} {value}"),
         };
         let update = update.map(|mode| format!("ocsp-update {}", mode.name()));
@@ -174,6 +198,7 @@ pub(crate) fn parse(text: &str, base: Option<&Path>) -> Result<Option<Line>, Str
         ocsp: None,
         issuer: None,
         update: None,
+        tokens: Switch::Off,
         filters: Vec::new(),
     };
     if let Some(options) = options {
@@ -208,7 +233,7 @@ impl Line {
                 "issuer" => self.issuer = Some(value()?.into()),
                 "crt" => self.certificate = value()?.into(),
                 "ocsp-update" => self.update = Some(update_mode(value()?)?),
-                "jwt" => switched_off(name, value()?)?,
+                "jwt" => self.tokens = switch(name, value()?)?,
                 _ => options.read(name, &mut value, base)?,
             }
         }
@@ -219,15 +244,18 @@ impl Line {
 
 /// The argument of `ocsp-update`.
 pub(crate) fn update_mode(value: &str) -> Result<Mode, String> {
-    Mode::of_name(value)
-        .ok_or_else(|| format!("cannot parse 'ocsp-update' value '{value}', 'on' or 'off' is expected"))
+    Ok(match switch("ocsp-update", value)? {
+        Switch::On => Mode::On,
+        Switch::Off => Mode::Off,
+    })
 }
 
-/// Something that is off, and cannot be switched on.
-pub(crate) fn switched_off(name: &str, value: &str) -> Result<(), String> {
+/// Whether something is on.
+pub(crate) fn switch(name: &str, value: &str) -> Result<Switch, String> {
     match value {
-        "off" => Ok(()),
-        _ => Err(format!("'{name}' : only 'off' is supported by this version, got '{value}'")),
+        "on" => Ok(Switch::On),
+        "off" => Ok(Switch::Off),
+        _ => Err(format!("cannot parse '{name}' value '{value}', 'on' or 'off' is expected")),
     }
 }
 
@@ -241,13 +269,16 @@ impl Options {
         let Some(name) = SHOWN.iter().find(|n| **n == name) else {
             return Err(format!("unknown ssl keyword {name}"));
         };
-        let mut written = "";
+        let (mut written, mut shown) = ("", None);
         let about = |why: String| format!("'{name}' : {why}");
         let mut take = || value().inspect(|value| written = value);
         match *name {
             "alpn" => self.profile.protocols = Some(profile::protocols(take()?).map_err(about)?),
             "no-alpn" => self.profile.protocols = Some(Vec::new()),
-            "ca-file" => self.authorities = Some(Authorities::named(take()?, base)),
+            "ca-file" => self.authorities = Some(file(take()?, base, &mut shown)),
+            "ca-verify-file" => self.verify_authorities = Some(file(take()?, base, &mut shown)),
+            "crl-file" => self.revocations = Some(file(take()?, base, &mut shown)),
+            "no-ca-names" => self.names = Some(CaNames::Kept),
             "ciphers" => self.profile.ciphers = Some(take()?.into()),
             "ciphersuites" => self.profile.suites = Some(take()?.into()),
             "curves" => self.profile.curves = Some(take()?.into()),
@@ -268,9 +299,16 @@ impl Options {
             _ => name,
         };
         self.written.retain(|(n, _)| n != name && *n != other);
-        self.written.push((name, written.into()));
+        self.written.push((name, shown.unwrap_or_else(|| written.into())));
         Ok(())
     }
+}
+
+/// A file, which is shown with the directory that it is looked for in.
+fn file(written: &str, base: Option<&Path>, shown: &mut Option<Box<str>>) -> Authorities {
+    let named = Authorities::named(written, base);
+    *shown = Some(named.name.clone());
+    named
 }
 
 fn version(name: &str) -> Result<Version, String> {
@@ -326,9 +364,9 @@ mod tests {
         let one = line("c.pem[verify none ssl-min-ver TLSv1.3 alpn http/1.1]a.com");
         assert_eq!(one.options.verify, Some(Verify::None));
         assert_eq!(one.options.profile.min, Some(Version::Tls13));
-        assert_eq!(one.rest(), " [alpn http/1.1 verify none ssl-min-ver TLSv1.3] a.com");
+        assert_eq!(one.rest(), " [alpn http/1.1  verify none ssl-min-ver TLSv1.3] a.com");
         assert_eq!(line("c.pem [] a").rest(), " a");
-        assert_eq!(line("c.pem [alpn a no-alpn]").rest(), " [no-alpn]");
+        assert_eq!(line("c.pem [alpn a no-alpn]").rest(), " [no-alpn ]");
         assert_eq!(line("c.pem [key k.pem]").key.as_deref(), Some("k.pem"));
     }
 
