@@ -193,16 +193,7 @@ fn default_server(s: &mut Statement<'_>) -> Result<(), Refusal> {
 }
 
 /// Options that belong to a feature which is not there, in the words of the manual.
-const NEEDS_TLS: &[&str] = &[
-    "allow-0rtt",
-    "check-alpn",
-    "check-sni-auto",
-    "client-sigalgs",
-    "ktls",
-    "no-check-sni-auto",
-    "renegotiate",
-    "sigalgs",
-];
+const NEEDS_TLS: &[&str] = &["allow-0rtt", "check-alpn", "client-sigalgs", "ktls", "renegotiate", "sigalgs"];
 
 /// A keyword that belongs to a feature which this version has not is told from a misspelt one.
 fn name_what_is_missing(s: &Statement<'_>, refusal: Refusal) -> Refusal {

@@ -246,7 +246,7 @@ impl<'a> Statement<'a> {
 
     /// Argument `i` as an address: variables stand for their values, even outside of quotes.
     pub fn address(&self, i: usize) -> Cow<'a, [u8]> {
-        self.draft.environment.expand(self.bytes(i))
+        self.draft.environment.fill(self.bytes(i))
     }
 
     /// The arguments from `i` on.

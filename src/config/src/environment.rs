@@ -23,23 +23,28 @@ impl Environment {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// A text with the values of the variables that it names: `$NAME`, or `${NAME}`. Those that are not set are empty.
-    pub fn expand<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
+    /// A text in which variables are named by `$NAME` or `${NAME}`, with their values; addresses are such texts, even
+    /// where they are not quoted.
+    pub fn fill<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
         if !text.contains(&b'$') {
             return Cow::Borrowed(text);
         }
+        let is_name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
         let (mut out, mut rest) = (Vec::with_capacity(text.len()), text);
         while let Some(at) = rest.iter().position(|b| *b == b'$') {
             out.extend_from_slice(&rest[..at]);
-            let braced = rest.get(at + 1) == Some(&b'{');
-            let begin = at + 1 + usize::from(braced);
-            let named = rest[begin..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
-            let name = String::from_utf8_lossy(&rest[begin..begin + named]);
-            out.extend_from_slice(self.get(&name).unwrap_or_default().as_bytes());
-            rest = &rest[begin + named..];
-            if braced {
-                rest = rest.strip_prefix(b"}").unwrap_or(rest);
+            let behind = &rest[at + 1..];
+            let (start, close) = if behind.first() == Some(&b'{') { (1, 1) } else { (0, 0) };
+            let len = behind[start..].iter().take_while(|b| is_name(b)).count();
+            let end = start + len + close;
+            if len == 0 || (close == 1 && behind.get(end - 1) != Some(&b'}')) {
+                out.push(b'$');
+                rest = behind;
+                continue;
             }
+            let name = std::str::from_utf8(&behind[start..start + len]).unwrap_or_default();
+            out.extend_from_slice(self.get(name).unwrap_or_default().as_bytes());
+            rest = &behind[end..];
         }
         out.extend_from_slice(rest);
         Cow::Owned(out)
@@ -73,6 +78,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_of_variables_stand_for_their_values() {
+        let mut e = Environment::default();
+        e.set("HOST", "::1");
+        e.set("N_1", "80");
+        for (text, filled) in [
+            ("${HOST}:$N_1", "::1:80"),
+            ("fd@${N_1}x", "fd@80x"),
+            ("$NONE:1", ":1"),
+            ("a$", "a$"),
+            ("${HOST", "${HOST"),
+            ("$-${}", "$-${}"),
+            ("plain:1", "plain:1"),
+        ] {
+            assert_eq!(e.fill(text.as_bytes()), filled.as_bytes(), "{text}");
+        }
+    }
+
+    #[test]
     fn variables_are_set_removed_and_kept() {
         let mut e = Environment::default();
         e.set("A", "1");
@@ -82,21 +105,5 @@ mod tests {
         assert_eq!((e.get("A"), e.get("B")), (Some("1"), None));
         e.keep_only(&["C"]);
         assert_eq!(e.sorted(), [("C", "3")]);
-    }
-
-    #[test]
-    fn variables_are_put_in_their_places() {
-        let mut environment = Environment::default();
-        environment.set("A_1", "one");
-        for (text, expanded) in [
-            ("127.0.0.1:80", "127.0.0.1:80"),
-            ("$A_1:${A_1}", "one:one"),
-            ("${NONE}:$NONE", ":"),
-            ("a$A_1-${A_1", "aone-one"),
-            ("$", ""),
-            ("${}x", "x"),
-        ] {
-            assert_eq!(environment.expand(text.as_bytes()), expanded.as_bytes(), "{text}");
-        }
     }
 }

@@ -65,7 +65,8 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
     let (defaults, room): (Defaults, EarlyRoom) = (defaults_of(draft, registry), draft.global());
     let store = draft.global.get_mut::<Shared>().0.clone();
     let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
-    store.settle(Bases { certificates, authorities }, defaults.extras, defaults.updates.clone());
+    let bases = Bases { certificates, authorities };
+    store.settle(bases, defaults.extras, defaults.updates.clone(), draft.readings.speech);
     store.keep_ticket_keys(draft.global());
     if let Some(directory) = &defaults.chains {
         match Issuers::read(directory) {

@@ -52,7 +52,8 @@ pub use profile::Profile;
 pub use secret_fetches::SECRET_FETCHES;
 pub use session::Session;
 pub use settings::{
-    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, EarlyRoom, Named, SERVER_OPTIONS, ServerSettings, Use,
+    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, EarlyRoom, Named, Naming, SERVER_OPTIONS,
+    ServerSettings, Use,
 };
 pub use store::{Due, Expired, Fetched, FileKind, Form, Job, Numbers, Refused, SniWanted, Store};
 pub use verify::{Authorities, Verify};

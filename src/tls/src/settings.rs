@@ -111,6 +111,8 @@ pub struct ServerSettings {
     pub checks: CheckUse,
     /// `check-sni`: the name that the server is told by checks.
     pub check_name: Option<Box<[u8]>>,
+    /// `check-sni-auto`: whether it is else told the one that the check's request is for.
+    pub check_naming: Naming,
     /// `sni`, or what stands for it.
     pub name: Option<Arc<lang::Expr>>,
     pub(crate) naming: Naming,
@@ -142,11 +144,11 @@ pub enum CheckUse {
 
 /// Whether a server is told the name that the request is for when no `sni` says another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Naming {
-    /// `sni-auto`.
+pub enum Naming {
+    /// `sni-auto`, `check-sni-auto`.
     #[default]
     Auto,
-    /// `no-sni-auto`.
+    /// `no-sni-auto`, `no-check-sni-auto`.
     Off,
 }
 
@@ -334,6 +336,7 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
         cx.slot::<ServerSettings>().check_name = Some(name.into());
         Ok(())
     }),
+    server("check-sni-auto", 0, set!(ServerSettings, check_naming = Naming::Auto)),
     server("check-ssl", 0, set!(ServerSettings, checks = CheckUse::Always)),
     server("ciphers", 1, ciphers::<ServerSettings>),
     server("ciphersuites", 1, suites::<ServerSettings>),
@@ -354,6 +357,7 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
     server("force-tlsv11", 0, |cx| force::<ServerSettings>(cx, Version::Tls11)),
     server("force-tlsv12", 0, |cx| force::<ServerSettings>(cx, Version::Tls12)),
     server("force-tlsv13", 0, |cx| force::<ServerSettings>(cx, Version::Tls13)),
+    server("no-check-sni-auto", 0, set!(ServerSettings, check_naming = Naming::Off)),
     server("no-check-ssl", 0, set!(ServerSettings, checks = CheckUse::Never)),
     // There is no renegotiation.
     server("no-renegotiate", 0, |_| Ok(())),

@@ -5,6 +5,7 @@
 
 mod authorities;
 mod lists;
+mod loading;
 mod show;
 mod staples;
 mod tickets;
@@ -13,13 +14,13 @@ mod transaction;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use config::directive::Switch;
+use config::draft::Speech;
 
 use crate::acceptor::{Acceptor, Configs, Terms};
-use crate::certificate::{Beside, Certificate, Extras, Files, LoadError, Parts};
+use crate::certificate::{Certificate, Extras, Files, LoadError, Parts};
 use crate::connector::Connector;
 use crate::directory::{Directory, Presented};
 use crate::forge::Forge;
@@ -64,6 +65,8 @@ struct State {
     extras: Extras,
     staples: staples::Staples,
     issuers: Arc<Issuers>,
+    /// Whether progress is told.
+    speech: Speech,
     tickets: TicketFiles,
 }
 
@@ -199,9 +202,9 @@ impl Store {
     }
 
     /// Says where files are looked for from now on.
-    pub(crate) fn settle(&self, bases: Bases, extras: Extras, updates: UpdateTerms) {
+    pub(crate) fn settle(&self, bases: Bases, extras: Extras, updates: UpdateTerms, speech: Speech) {
         let mut state = self.state();
-        (state.bases, state.extras, state.staples.terms) = (bases, extras, updates);
+        (state.bases, state.extras, state.staples.terms, state.speech) = (bases, extras, updates, speech);
     }
 
     /// Says where chains are from now on.
@@ -220,7 +223,9 @@ impl Store {
             }
         }
         let (mut wrong, mut names) = (BTreeMap::new(), Vec::new());
-        for (wanted, read) in read_all(&new.into_values().collect::<Vec<_>>(), &state.issuers.clone()) {
+        for (wanted, read) in
+            loading::read_all(&new.into_values().collect::<Vec<_>>(), &state.issuers, state.speech)
+        {
             match read {
                 Ok(content) => {
                     let Wanted { name, mut origin, told, tokens, .. } = wanted;
@@ -293,35 +298,6 @@ impl Store {
     pub(crate) fn believe(&self, files: TrustFiles, connector: &Arc<Connector>) {
         self.state().believers.push((files, Arc::downgrade(connector)));
     }
-}
-
-fn read_all(wanted: &[Wanted], issuers: &Issuers) -> Vec<(Wanted, Result<Content, LoadError>)> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(wanted.len() / 16 + 1);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some(one) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((one.clone(), read(&one.files, issuers)));
-        }
-        done
-    };
-    if workers <= 1 {
-        return work();
-    }
-    std::thread::scope(|scope| {
-        let helpers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        helpers.into_iter().flat_map(|h| h.join().unwrap_or_default()).collect()
-    })
-}
-
-fn read(files: &Files, issuers: &Issuers) -> Result<Content, LoadError> {
-    let mut parts = Parts::load(files)?;
-    issuers.complete(&mut parts);
-    // Whoever says which files there are may bring the key later.
-    if parts.key.is_none() && matches!(files.beside, Beside::Told { .. }) {
-        return Ok(Content::Keyless(Arc::new(parts)));
-    }
-    parts.ready().map(|c| Content::Ready(Arc::new(c))).map_err(|flaw| flaw.of_file(&files.crt))
 }
 
 impl State {
