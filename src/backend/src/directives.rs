@@ -216,8 +216,7 @@ fn server(s: &mut Statement<'_>) -> Result<(), Refusal> {
         return Err(s.refuse(0, format!("character '{bad}' is not permitted in server name '{name}'.")));
     }
     let written = s.arg(1).into_owned();
-    let filled = s.draft.environment.fill(s.bytes(1)).into_owned();
-    let address = address::parse(&filled).map_err(|e| {
+    let address = address::parse(&s.address(1)).map_err(|e| {
         s.refuse_part(1, e.span, format!("'server {name}' : invalid address '{written}' : {}.", e.message))
     })?;
     let mut slots: Slots = s.slot::<ServerDrafts>().defaults.inherited();
@@ -252,7 +251,7 @@ fn transparent(s: &mut Statement<'_>) -> Result<(), Refusal> {
 /// The server of last resort of older files; today's word for it is a backup server.
 fn dispatch(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let written = s.arg(0).into_owned();
-    let address = address::parse(s.bytes(0)).map_err(|e| {
+    let address = address::parse(&s.address(0)).map_err(|e| {
         s.refuse_part(0, e.span, format!("'dispatch' : invalid address '{written}' : {}.", e.message))
     })?;
     s.warn(format!(

@@ -16,6 +16,7 @@ use crate::crt_store::Mentioned;
 use crate::directory::Strictness;
 use crate::line;
 use crate::names::Version;
+use crate::ocsp::schedule::Terms;
 use crate::pki::error::Ignored;
 use crate::profile::{self, Profile};
 use crate::session::secrets::Keeping;
@@ -167,6 +168,8 @@ pub(crate) struct Defaults {
     pub(crate) chains: Option<PathBuf>,
     pub(crate) cache: Option<usize>,
     pub(crate) capture: usize,
+    /// `ocsp-update.*`.
+    pub(crate) updates: Terms,
     /// `tune.ssl.lifetime`, in seconds.
     pub(crate) lifetime: Option<u32>,
     /// `tune.ssl.keylog`, or what fetches make of it.

@@ -7,6 +7,7 @@ mod authorities;
 mod lists;
 mod loading;
 mod show;
+mod staples;
 mod tickets;
 mod tokens;
 mod transaction;
@@ -25,14 +26,18 @@ use crate::directory::{Directory, Presented};
 use crate::forge::Forge;
 use crate::issuers::Issuers;
 use crate::line::{Line, Meaning, Names, Options, Standing};
+use crate::ocsp::schedule::Terms as UpdateTerms;
 use crate::settings::Use;
 use crate::tickets::TicketFiles;
+use crate::told::Told;
 use crate::verify::Authorities;
 
 pub use authorities::FileKind;
 use authorities::Shelf;
 pub(crate) use authorities::TrustFiles;
 pub use show::{Expired, Numbers, SniWanted};
+pub(crate) use staples::Trouble;
+pub use staples::{Due, Fetched, Form, Job};
 
 /// The certificates of the process.
 #[derive(Debug, Default)]
@@ -58,6 +63,7 @@ struct State {
     /// Where relative names are looked for.
     bases: Bases,
     extras: Extras,
+    staples: staples::Staples,
     issuers: Arc<Issuers>,
     /// Whether progress is told.
     speech: Speech,
@@ -78,6 +84,7 @@ pub(crate) struct Bases {
 struct Entry {
     content: Content,
     origin: Origin,
+    told: Told,
     /// Whether it may be used for tokens (`jwt`).
     tokens: Switch,
 }
@@ -163,6 +170,7 @@ pub(crate) struct Wanted {
     pub(crate) name: Name,
     pub(crate) files: Files,
     pub(crate) origin: Origin,
+    pub(crate) told: Told,
     /// Whether it may be used for tokens (`jwt`).
     pub(crate) tokens: Switch,
 }
@@ -185,6 +193,15 @@ impl Origin {
         files.push(("SCTL", format!("{name}.sctl")));
         Self(files)
     }
+
+    /// Notes that the issuer is looked for beside, which only happens when there is a response.
+    fn note_issuer(&mut self, name: &str, content: &Content) {
+        let beside = matches!(content, Content::Ready(c) if c.ocsp().is_some());
+        let at = self.0.iter().position(|(kind, _)| *kind == "SCTL");
+        if let Some(at) = at.filter(|_| beside) {
+            self.0.insert(at, ("OCSP Issuer", format!("{name}.issuer")));
+        }
+    }
 }
 
 impl Store {
@@ -193,9 +210,9 @@ impl Store {
     }
 
     /// Says where files are looked for from now on.
-    pub(crate) fn settle(&self, bases: Bases, extras: Extras, speech: Speech) {
+    pub(crate) fn settle(&self, bases: Bases, extras: Extras, updates: UpdateTerms, speech: Speech) {
         let mut state = self.state();
-        (state.bases, state.extras, state.speech) = (bases, extras, speech);
+        (state.bases, state.extras, state.staples.terms, state.speech) = (bases, extras, updates, speech);
     }
 
     /// Says where chains are from now on.
@@ -223,9 +240,10 @@ impl Store {
         {
             match read {
                 Ok(content) => {
-                    let Wanted { name, origin, tokens, .. } = wanted;
+                    let Wanted { name, mut origin, told, tokens, .. } = wanted;
+                    origin.note_issuer(&name, &content);
                     names.push(name.clone());
-                    state.entries.insert(name, Entry { content, origin, tokens });
+                    state.entries.insert(name, Entry { content, origin, told, tokens });
                 }
                 Err(e) => {
                     wrong.insert(wanted.name, e);

@@ -115,7 +115,13 @@ mod tests {
                 }
                 let beside = Beside::Told { key: None, ocsp: None, issuer: None };
                 let (name, files) = (format!("{i}").into(), Files { crt, beside });
-                Wanted { name, files, origin: Origin::default(), tokens: Switch::Off }
+                Wanted {
+                    name,
+                    files,
+                    origin: Origin::default(),
+                    told: crate::told::Told::default(),
+                    tokens: Switch::Off,
+                }
             })
             .collect();
         let read = read_all(&wanted, &Issuers::default(), Speech::Silent);
