@@ -38,8 +38,15 @@ pub fn element_ranges(value: &[u8]) -> impl Iterator<Item = std::ops::Range<usiz
     })
 }
 
+/// What is no longer is searched byte by byte.
+const SHORT: usize = 16;
+
 /// Where the first element ends: at a comma outside quotes or at the end.
+#[inline]
 fn element_end(value: &[u8]) -> usize {
+    if value.len() <= SHORT && !value.iter().any(|b| matches!(b, b',' | b'"')) {
+        return value.len();
+    }
     match memchr::memchr2(b',', b'"', value) {
         None => value.len(),
         Some(at) if value[at] == b',' => at,

@@ -146,6 +146,8 @@ const BYTES: &str = "7.3.5";
 pub enum Fetched<'a> {
     /// A value.
     Value(Sample<'a>),
+    /// A value, and none comes after it.
+    Last(Sample<'a>),
     /// There is none, and waiting will not bring one.
     Absent,
     /// There is none yet; more data may bring one.
@@ -158,7 +160,7 @@ impl<'a> Fetched<'a> {
     /// The value, if there is one.
     pub fn value(self) -> Option<Sample<'a>> {
         match self {
-            Self::Value(s) | Self::SoFar(s) => Some(s),
+            Self::Value(s) | Self::Last(s) | Self::SoFar(s) => Some(s),
             Self::Absent | Self::NotYet => None,
         }
     }
@@ -423,6 +425,7 @@ impl Expr {
     pub fn eval_at<'a>(&'a self, scene: &Scene<'a>, cursor: Cursor) -> Fetched<'a> {
         match (self.fetch.eval)(scene, &self.args, cursor) {
             Fetched::Value(v) => self.convert(v, scene).into(),
+            Fetched::Last(v) => self.convert(v, scene).map_or(Fetched::Absent, Fetched::Last),
             Fetched::SoFar(v) => match self.convert(v, scene) {
                 None => Fetched::NotYet,
                 Some(v) if self.converters.iter().any(|(c, _)| c.outlook == Outlook::Final) => {

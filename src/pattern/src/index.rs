@@ -15,7 +15,7 @@ use crate::integer::{Integers, Range};
 use crate::item::Item;
 use crate::list::List;
 use crate::rewrite;
-use crate::text::{Case, fits};
+use crate::text::{Case, fits, fits_in_any_case};
 use crate::tree::{Key, Tree};
 
 /// How patterns are kept: methods with the same shape share them.
@@ -228,10 +228,15 @@ impl Index {
             (Self::Beginnings(tree), Subject::Text(text, _)) => {
                 tree.longest(text).map(|bucket| in_tree(bucket.first()))
             }
+            (Self::Parts(list), Subject::Text(text, _))
+                if case == Case::Insensitive && matches!(method, Method::Beg | Method::End) =>
+            {
+                let fit = list.find(|s| fits_in_any_case(method, s.item.key(), text))?;
+                Some((&fit.item, Found::InList))
+            }
             (Self::Parts(list), subject) => {
                 let text = subject.bytes(case)?;
-                let mut slots = list.iter();
-                let fit = slots.find(|s| fits(method, s.test.as_deref().unwrap_or(s.item.key()), text))?;
+                let fit = list.find(|s| fits(method, s.test.as_deref().unwrap_or(s.item.key()), text))?;
                 Some((&fit.item, Found::InList))
             }
             (Self::Regexes(list), Subject::Text(text, _)) => {

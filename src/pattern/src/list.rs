@@ -30,6 +30,19 @@ impl<T: Clone> List<T> {
         self.0.iter().flat_map(|chunk| chunk.iter())
     }
 
+    /// The first entry that a test holds for.
+    #[inline]
+    pub(crate) fn find(&self, holds: impl Fn(&Slot<T>) -> bool) -> Option<&Slot<T>> {
+        for chunk in self.0.iter() {
+            for slot in chunk.iter() {
+                if holds(slot) {
+                    return Some(slot);
+                }
+            }
+        }
+        None
+    }
+
     /// The first entry with a number from this one on, and those behind it.
     pub(crate) fn from(&self, id: u64) -> impl Iterator<Item = &Slot<T>> {
         let chunk = self.chunk_of(id);

@@ -27,6 +27,16 @@ pub(crate) fn fits(method: Method, pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
+/// Whether a text begins or ends with a pattern, in any case.
+pub(crate) fn fits_in_any_case(method: Method, pattern: &[u8], text: &[u8]) -> bool {
+    let part = match method {
+        Method::Beg => text.get(..pattern.len()),
+        Method::End => text.len().checked_sub(pattern.len()).map(|from| &text[from..]),
+        _ => None,
+    };
+    part.is_some_and(|part| part.eq_ignore_ascii_case(pattern))
+}
+
 /// Longer texts are worth the preparation of a search that is never slow.
 const SHORT: usize = 256;
 

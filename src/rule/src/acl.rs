@@ -179,26 +179,32 @@ impl Test {
     /// Whether any of the expression's values matches.
     pub fn holds(&self, scene: &Scene<'_>) -> Truth {
         if self.expr.fetch().values == Values::One {
-            return self.one(scene, Cursor::Single).unwrap_or(Truth::False);
+            return match self.expr.eval_at(scene, Cursor::Single) {
+                Fetched::NotYet => Truth::NotYet,
+                Fetched::Absent => Truth::False,
+                Fetched::Value(v) | Fetched::Last(v) => Truth::of(self.matches(v)),
+                Fetched::SoFar(v) => self.so_far(v),
+            };
         }
         for n in 0.. {
-            match self.one(scene, Cursor::Nth(n)) {
-                None => return Truth::False,
-                Some(Truth::False) => {}
-                Some(decided) => return decided,
+            match self.expr.eval_at(scene, Cursor::Nth(n)) {
+                Fetched::NotYet => return Truth::NotYet,
+                Fetched::Absent => return Truth::False,
+                Fetched::Last(v) => return Truth::of(self.matches(v)),
+                Fetched::Value(v) => {
+                    if self.matches(v) {
+                        return Truth::True;
+                    }
+                }
+                Fetched::SoFar(v) => return self.so_far(v),
             }
         }
         Truth::False
     }
 
-    /// The result for one value; `None` when there is no such value.
-    fn one(&self, scene: &Scene<'_>, cursor: Cursor) -> Option<Truth> {
-        match self.expr.eval_at(scene, cursor) {
-            Fetched::NotYet => Some(Truth::NotYet),
-            Fetched::Absent => None,
-            Fetched::Value(v) => Some(Truth::of(self.matches(v))),
-            Fetched::SoFar(v) => Some(if self.matches(v) { Truth::True } else { Truth::NotYet }),
-        }
+    /// The result for a value that may change.
+    fn so_far(&self, value: Sample<'_>) -> Truth {
+        if self.matches(value) { Truth::True } else { Truth::NotYet }
     }
 
     fn matches(&self, value: Sample<'_>) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Place, Setting};
-use lang::facts::RewriteStrictness;
+use lang::facts::{RewriteStrictness, Scene};
 
 use crate::acl::{Condition, Truth};
 use crate::action::{Act, RuleSets};
@@ -86,19 +86,14 @@ impl RuleList {
             stream.rewrites.strictness = RewriteStrictness::default();
         }
         waits(txn, None);
-        for (i, rule) in self.0.iter().enumerate().skip(start) {
-            let applies = match &rule.condition {
-                None => Truth::True,
-                Some(c) => c.holds(&txn.scene()),
-            };
-            match applies {
-                Truth::False => continue,
+        let mut at = start;
+        while let Some((i, applies)) = self.next(at, &txn.scene()) {
+            let rule = &self.0[i];
+            at = i + 1;
+            if applies == Truth::NotYet {
                 // What comes may also change what the rules before this one say.
-                Truth::NotYet => {
-                    waits(txn, Some(rule));
-                    return Outcome::Waiting(Wait::Data, 0);
-                }
-                Truth::True => {}
+                waits(txn, Some(rule));
+                return Outcome::Waiting(Wait::Data, 0);
             }
             // Nearly all rules let the next one follow: a verdict that holds nothing need not be dropped.
             let verdict = ManuallyDrop::new(rule.action.act(txn));
@@ -134,6 +129,19 @@ impl RuleList {
             }
         }
         Outcome::Done
+    }
+}
+
+impl RuleList {
+    /// The next rule, from this place on, that applies or cannot tell yet.
+    #[inline]
+    fn next(&self, start: usize, scene: &Scene<'_>) -> Option<(usize, Truth)> {
+        self.0.get(start..)?.iter().enumerate().find_map(|(i, rule)| {
+            match rule.condition.as_ref().map_or(Truth::True, |condition| condition.holds(scene)) {
+                Truth::False => None,
+                applies => Some((start + i, applies)),
+            }
+        })
     }
 }
 

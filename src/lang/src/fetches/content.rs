@@ -207,7 +207,7 @@ mod tests {
             payload,
         };
         match expr.eval(&scene) {
-            Fetched::Value(v) => Fetched::Value(v.into_owned()),
+            Fetched::Value(v) | Fetched::Last(v) => Fetched::Value(v.into_owned()),
             Fetched::SoFar(v) => Fetched::SoFar(v.into_owned()),
             Fetched::Absent => Fetched::Absent,
             Fetched::NotYet => Fetched::NotYet,

@@ -58,7 +58,7 @@ macro_rules! fetches {
 
 macro_rules! fetch {
     (element $name:literal, $m:expr, $c:expr) => {
-        many($name, Type::Str, $c, |s, a, c| of_message!($m, s, |h| text(element(h, a, c))))
+        many($name, Type::Str, $c, |s, a, c| of_message!($m, s, |h| element_sample(h, a, c)))
     };
     (line $name:literal, $m:expr, $c:expr) => {
         many($name, Type::Str, $c, |s, a, c| {
@@ -122,10 +122,33 @@ pub static RESPONSE_FETCHES: &[Fetch] = &fetches! {
 
 /// Those that look at whatever message their rule set is about.
 pub static CURRENT_FETCHES: &[Fetch] =
-    &[many("hdr", Type::Str, EITHER, |s, a, c| of_message!(current(s), s, |h| text(element(h, a, c))))];
+    &[many("hdr", Type::Str, EITHER, |s, a, c| of_message!(current(s), s, |h| element_sample(h, a, c)))];
 
 fn text(found: Option<&[u8]>) -> Fetched<'_> {
     found.map(Sample::text).into()
+}
+
+/// An element of comma-separated values; in turns, the last one is told.
+fn element_sample<'a>(headers: &'a Headers, args: &'a Args, cursor: Cursor) -> Fetched<'a> {
+    match (cursor, args.str(0)) {
+        (Cursor::Nth(n), name) if !name.is_empty() && args.int(1).is_none() => nth_element(headers, name, n),
+        _ => text(element(headers, args, cursor)),
+    }
+}
+
+/// The element at a place, from 0, among those of all fields of a name.
+fn nth_element<'a>(headers: &'a Headers, name: &[u8], n: usize) -> Fetched<'a> {
+    let (mut before, mut found) = (n, None);
+    for value in headers.find_all(name) {
+        for element in http::values(value) {
+            match (found, before) {
+                (Some(found), _) => return Fetched::Value(Sample::text(found)),
+                (None, 0) => found = Some(element),
+                (None, _) => before -= 1,
+            }
+        }
+    }
+    found.map_or(Fetched::Absent, |found| Fetched::Last(Sample::text(found)))
 }
 
 /// The elements of a field's values; of all fields without a name.
