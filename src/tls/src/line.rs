@@ -195,6 +195,7 @@ impl Line {
                 "issuer" => self.issuer = Some(value()?.into()),
                 "crt" => self.certificate = value()?.into(),
                 "ocsp-update" | "jwt" => switched_off(name, value()?)?,
+                "ktls" => is_switch(value()?).map_err(|why| format!("'ktls' {why}"))?,
                 _ => options.read(name, &mut value, base)?,
             }
         }
@@ -250,6 +251,14 @@ impl Options {
         self.written.retain(|(n, _)| n != name && *n != other);
         self.written.push((name, written.into()));
         Ok(())
+    }
+}
+
+/// Whether a word switches something on or off.
+pub(crate) fn is_switch(word: &str) -> Result<(), String> {
+    match word {
+        "on" | "off" => Ok(()),
+        other => Err(format!("expects \"on\" or \"off\" as an argument, got '{other}'")),
     }
 }
 
@@ -322,6 +331,7 @@ mod tests {
         assert!(wrong("c.pem [verify never]").contains("'never'"));
         assert!(wrong("c.pem [ssl-min-ver TLSv9]").contains("TLSv9"));
         assert!(wrong("c.pem [ocsp-update on]").contains("ocsp-update"));
+        assert!(wrong("c.pem [ktls maybe]").contains("'ktls' expects"));
     }
 
     #[test]
