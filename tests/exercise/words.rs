@@ -257,6 +257,7 @@ pub(crate) const GLOBAL: &[Words] = &[
     words("ssl-default-bind-ciphers", "ECDHE-RSA-AES128-GCM-SHA256", ""),
     words("ssl-default-bind-ciphersuites", "TLS_AES_128_GCM_SHA256", ""),
     words("ssl-default-bind-curves", "X25519", ""),
+    words("ssl-passphrase-cmd", "/bin/false x", ""),
     words("ssl-default-bind-client-sigalgs", "ed25519", "x"),
     words("ssl-default-bind-sigalgs", "ed25519:RSA+SHA256:ECDSA+SHA256:RSA-PSS+SHA256", "x"),
     words("ssl-default-bind-options", "no-tls-tickets", "none"),

@@ -12,6 +12,7 @@ use crate::certificate::{Beside, Certificate, Files};
 use crate::connector::{self, Connector};
 use crate::crt_store::Loads;
 use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
+use crate::passphrase::PASSPHRASES;
 use crate::pki::chain::Trust;
 use crate::pki::store::Store as AuthorityStore;
 use crate::profile;
@@ -49,6 +50,7 @@ struct Gathered {
 
 fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnostics) {
     let (defaults, room): (Defaults, EarlyRoom) = (defaults_of(draft, registry), draft.global());
+    PASSPHRASES.settle(&defaults.passphrase);
     let store = draft.global.get_mut::<Shared>().0.clone();
     let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
     store.settle(Bases { certificates, authorities }, defaults.extras);

@@ -13,6 +13,8 @@ use rustls::{SignatureAlgorithm, SignatureScheme};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::passphrase::PASSPHRASES;
+
 /// A certificate with its chain and its key, ready to be presented.
 #[derive(Debug)]
 pub struct Certificate {
@@ -281,7 +283,7 @@ pub(crate) fn chain(file: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'stat
 
 fn key(file: &Path, text: &[u8]) -> Result<Option<PrivateKeyDer<'static>>, LoadError> {
     match PrivateKeyDer::pem_slice_iter(text).next() {
-        None => Ok(None),
+        None => PASSPHRASES.open(file, text).map_err(|why| LoadError::new(file, why)),
         Some(Ok(key)) => Ok(Some(key)),
         Some(Err(_)) => Err(LoadError::new(file, "unable to load private key from file")),
     }

@@ -17,6 +17,7 @@ mod hello;
 mod line;
 mod memory;
 mod names;
+mod passphrase;
 mod pki;
 mod profile;
 mod records;

@@ -162,6 +162,8 @@ pub(crate) struct Defaults {
     pub(crate) secrets: Keeping,
     /// How much stands in a record at most: in any, and in those of slow content.
     pub(crate) records: (usize, usize),
+    /// `ssl-passphrase-cmd`, with its arguments.
+    pub(crate) passphrase: Vec<String>,
 }
 
 /// How much is taken of what clients send before the end of the handshake: what fits into a buffer.
@@ -535,6 +537,11 @@ pub static DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
     global("ssl-load-extra-files", Arity::AtLeast(1), extra_files),
+    global("ssl-passphrase-cmd", Arity::AtLeast(1), |s| {
+        let words = (0..s.args()).map(|at| s.arg(at).into_owned()).collect();
+        s.slot::<Defaults>().passphrase = words;
+        Ok(())
+    }),
     global("ssl-server-verify", Arity::Exactly(1), |s| {
         let verify = server_verify(&s.arg(0))
             .ok_or_else(|| s.refuse(0, "'ssl-server-verify' expects 'none' or 'required' as argument."))?;
