@@ -134,5 +134,6 @@ pub(crate) const ROOMS: &[Tables] = &[
         commands: cli::COMMANDS,
         ..Tables::NONE
     },
+    Tables { commands: cli::AUTHORITY_COMMANDS, ..Tables::NONE },
     Tables { directives: process::DIRECTIVES, ..Tables::NONE },
 ];

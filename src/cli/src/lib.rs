@@ -16,7 +16,7 @@ mod testing;
 mod traffic;
 
 pub use api::{Api, Program};
-pub use commands::{COMMANDS, Sinks};
+pub use commands::{AUTHORITY_COMMANDS, COMMANDS, Sinks};
 pub use directives::{ApiSettings, BIND_OPTIONS, DIRECTIVES};
 pub use load::Load;
 pub use traffic::{Door, Traffic};

@@ -35,6 +35,7 @@ const ROOMS: &[Tables] = &[
         commands: crate::COMMANDS,
         ..Tables::NONE
     },
+    Tables { commands: crate::AUTHORITY_COMMANDS, ..Tables::NONE },
 ];
 
 pub(crate) fn registry() -> Registry {

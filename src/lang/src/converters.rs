@@ -9,6 +9,7 @@ pub mod fix;
 pub mod forwarded;
 pub mod hashes;
 pub mod json;
+pub mod jwe;
 pub mod jwt;
 pub mod lists;
 pub mod mqtt;
@@ -18,6 +19,7 @@ pub mod protobuf;
 pub mod state;
 mod strftime;
 pub mod texts;
+pub mod tokens;
 pub mod variables;
 pub mod x509;
 

@@ -260,6 +260,16 @@ pub static DIRECTIVES: &[Directive] = &[
         tell_early_room(s);
         Ok(())
     }),
+    tune("tune.http.cookielen", |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Tuning>().cookie = value as usize;
+        Ok(())
+    }),
+    tune("tune.http.logurilen", |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Tuning>().log_line = value as usize;
+        Ok(())
+    }),
     tune("tune.http.maxhdr", |s| {
         let value = s.integer(0, 1..=32767)?;
         s.slot::<Tuning>().max_headers = value as usize;

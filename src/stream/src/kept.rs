@@ -72,7 +72,8 @@ impl Story<'_> {
             let Some(field) = headers.get(cookie.field) else { continue };
             let text = &field.value[cookie.span];
             if text.starts_with(&wanted.name) {
-                *kept = Some(text[..text.len().min(wanted.room)].into());
+                let room = wanted.room.min(self.site.tuning.cookie);
+                *kept = Some(text[..text.len().min(room)].into());
                 return;
             }
         }

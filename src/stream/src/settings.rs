@@ -289,6 +289,10 @@ pub struct Tuning {
     pub max_rewrite: usize,
     /// `tune.http.maxhdr`.
     pub max_headers: usize,
+    /// `tune.http.logurilen`: what is kept of a request line.
+    pub log_line: usize,
+    /// `tune.http.cookielen`: what is kept of a cookie's name and value, whatever its capture says.
+    pub cookie: usize,
     /// `tune.maxaccept`: connections accepted in a row.
     pub max_accept: usize,
     /// `h1-accept-payload-with-any-method`.
@@ -303,6 +307,8 @@ impl Default for Tuning {
             buffer_size: 16384,
             max_rewrite: 1024,
             max_headers: 101,
+            log_line: 1023,
+            cookie: 63,
             max_accept: 4,
             old_payload: h1::OldPayload::Refuse,
             insecure_framing: h1::InsecureFraming::Close,

@@ -6,10 +6,11 @@ use arc_swap::ArcSwap;
 use config::directive::Switch;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{DistinguishedName, ServerConfig};
+use rustls::{ServerConfig, SignatureScheme};
 
 use crate::directory::{Directory, Presented, Strictness};
 use crate::fault::Fault;
+use crate::forge::Forge;
 use crate::hello::{Hello, Opening};
 use crate::memory::Memory;
 use crate::names::Version;
@@ -18,8 +19,9 @@ use crate::pki::error::Ignored;
 use crate::profile::Profile;
 use crate::session::Session;
 use crate::session::secrets::Keeping;
-use crate::settings::Use;
+use crate::settings::{CaNames, Use};
 use crate::sigalgs::Presenting;
+use crate::store::TrustFiles;
 use crate::tickets::{TicketKeys, Ticketer};
 use crate::verify::{OfClients, Verify};
 
@@ -51,11 +53,11 @@ pub(crate) struct Terms {
 /// What certificates of clients are held against.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clients {
-    pub(crate) trust: Trust,
+    pub(crate) files: TrustFiles,
     /// What is passed over: of their own certificates, and of authorities.
     pub(crate) ignored: (Ignored, Ignored),
-    /// The names of authorities that clients are told.
-    pub(crate) names: Vec<DistinguishedName>,
+    /// Whether clients are told the names of authorities.
+    pub(crate) told: CaNames,
 }
 
 /// Whose preference counts when both sides have several suites in common.
@@ -71,7 +73,7 @@ pub enum Order {
 /// Begins the sessions of one listener.
 pub struct Acceptor {
     terms: Terms,
-    configs: Configs,
+    configs: ArcSwap<Configs>,
     resolver: Arc<Resolver>,
 }
 
@@ -107,22 +109,47 @@ impl std::fmt::Debug for Acceptor {
 struct Resolver {
     directory: ArcSwap<Directory>,
     strictness: Strictness,
+    /// What makes certificates for names that nobody has.
+    forge: Option<Forge>,
+}
+
+impl Resolver {
+    /// What the client gets, unless it takes up an earlier session.
+    fn find(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<Presented>> {
+        let directory = self.directory.load();
+        if let (Some(forge), Some(asked)) = (&self.forge, name) {
+            let found = directory.named(name, schemes);
+            return found.or_else(|| Self::made(&directory, forge, asked, schemes)).or_else(|| {
+                (self.strictness == Strictness::Lenient).then(|| directory.for_others(schemes)).flatten()
+            });
+        }
+        directory.find(name, schemes, self.strictness)
+    }
+
+    fn made(
+        directory: &Directory,
+        forge: &Forge,
+        name: &str,
+        schemes: &[SignatureScheme],
+    ) -> Option<Arc<Presented>> {
+        let certificate = forge.certificate(name, &directory.for_others(schemes)?.certificate)?;
+        Some(Arc::new(Presented { certificate, configs: None }))
+    }
 }
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let directory = self.directory.load();
-        let found = directory.find(hello.server_name(), hello.signature_schemes(), self.strictness);
+        let found = self.find(hello.server_name(), hello.signature_schemes());
         found.map(|presented| presented.certificate.key.clone())
     }
 }
 
 impl Acceptor {
     /// Makes what a listener needs, for now without any certificate.
-    pub(crate) fn new(terms: Terms) -> Result<Self, String> {
+    pub(crate) fn new(terms: Terms, trust: Trust, forge: Option<Forge>) -> Result<Self, String> {
         let directory = ArcSwap::from_pointee(Directory::default());
-        let resolver = Arc::new(Resolver { directory, strictness: terms.strictness });
-        let configs = terms.configs(&resolver)?;
+        let resolver = Arc::new(Resolver { directory, strictness: terms.strictness, forge });
+        let configs = ArcSwap::from_pointee(terms.configs(&resolver, trust)?);
         Ok(Self { terms, configs, resolver })
     }
 
@@ -132,8 +159,13 @@ impl Acceptor {
     }
 
     /// What sessions on other terms need.
-    pub(crate) fn on(&self, terms: &Terms) -> Result<Configs, String> {
-        terms.configs(&self.resolver)
+    pub(crate) fn on(&self, terms: &Terms, trust: Trust) -> Result<Configs, String> {
+        terms.configs(&self.resolver, trust)
+    }
+
+    /// Begins sessions with other settings from now on. Those that have begun go on, and are not taken up again.
+    pub(crate) fn adopt(&self, configs: Configs) {
+        self.configs.store(Arc::new(configs));
     }
 
     /// Puts other certificates in place of those that there are. Sessions that have begun go on.
@@ -150,9 +182,10 @@ impl Acceptor {
             Opening::Other => Box::default(),
             Opening::Hello(hello) => hello,
         };
-        let presented = self.presented_to(&hello);
+        let presented = self.resolver.find(hello.server_name.as_deref(), &hello.schemes());
+        let common = self.configs.load();
         let own = presented.as_ref().and_then(|p| p.configs.as_deref());
-        let configs = own.unwrap_or(&self.configs);
+        let configs = own.unwrap_or(&common);
         let offer = (self.terms.capture > 0).then(|| hello.offer(self.terms.capture));
         let certificate = presented.as_ref().map(|p| p.certificate.clone());
         let config = configs.config_for(&hello).clone();
@@ -168,12 +201,6 @@ impl Acceptor {
             }
         }
         Some(begun)
-    }
-
-    /// What the client gets, unless it takes up an earlier session.
-    fn presented_to(&self, hello: &Hello) -> Option<Arc<Presented>> {
-        let directory = self.resolver.directory.load();
-        directory.find(hello.server_name.as_deref(), &hello.schemes(), self.resolver.strictness)
     }
 }
 
@@ -194,32 +221,40 @@ impl Configs {
 }
 
 impl Terms {
-    fn configs(&self, resolver: &Arc<Resolver>) -> Result<Configs, String> {
-        let verifier = self.verifier()?;
+    fn configs(&self, resolver: &Arc<Resolver>, trust: Trust) -> Result<Configs, String> {
+        let realm = self.realm(&trust);
+        let verifier = self.verifier(trust)?;
         let again = verifier.clone().filter(|v| v.ignored != (Ignored::NONE, Ignored::NONE));
-        let mut config = self.config(resolver.clone(), verifier)?;
+        let mut config = self.config(resolver.clone(), verifier, realm)?;
         let without_protocols = Arc::new(config.clone());
         config.alpn_protocols = self.profile.protocol_list();
         Ok(Configs { config: Arc::new(config), without_protocols, again, asks: self.verify })
     }
 
-    fn verifier(&self) -> Result<Option<Arc<OfClients>>, String> {
+    fn verifier(&self, trust: Trust) -> Result<Option<Arc<OfClients>>, String> {
         if self.verify == Verify::None {
             return Ok(None);
         }
-        let Clients { trust, ignored, names } = self.clients.clone();
+        let Clients { files, ignored, told } = &self.clients;
         if trust.authorities.is_empty() {
-            return Err("'verify' : needs 'ca-file'".to_owned());
+            return Err("verify is enabled but no CA file specified".to_owned());
         }
+        // The first file is the one whose names clients are told.
+        let names = match told {
+            CaNames::Told if files.authorities.is_some() => trust.authorities[0].names(),
+            _ => Vec::new(),
+        };
         let algorithms = self.profile.provider()?.signature_verification_algorithms;
+        let (verify, ignored) = (self.verify, *ignored);
         let signatures = self.profile.signatures_of_clients().cloned();
-        Ok(Some(Arc::new(OfClients { trust, verify: self.verify, ignored, names, algorithms, signatures })))
+        Ok(Some(Arc::new(OfClients { trust, verify, ignored, names, algorithms, signatures })))
     }
 
     fn config(
         &self,
         resolver: Arc<Resolver>,
         verifier: Option<Arc<OfClients>>,
+        realm: u64,
     ) -> Result<ServerConfig, String> {
         let provider = self.profile.provider()?;
         let versions = self.profile.versions()?;
@@ -247,30 +282,32 @@ impl Terms {
             config.max_early_data_size = self.early_room;
             config.send_half_rtt_data = true;
         } else if self.profile.tickets != Some(Switch::Off) {
-            config.ticketer = Arc::new(self.ticketer()?);
+            config.ticketer = Arc::new(self.ticketer(realm)?);
         }
         Ok(config)
     }
 
-    fn ticketer(&self) -> Result<Ticketer, String> {
+    fn ticketer(&self, realm: u64) -> Result<Ticketer, String> {
         let maker = match &self.ticket_keys {
             Some(keys) => keys.clone(),
             None => rustls::crypto::aws_lc_rs::Ticketer::new()
                 .map_err(|e| format!("no keys for tickets ({e})"))?,
         };
-        Ok(Ticketer { maker, lifetime: self.lifetime, realm: self.realm() })
+        Ok(Ticketer { maker, lifetime: self.lifetime, realm })
     }
 
-    /// A number of those whom certificates of clients have to convince: a ticket tells that they did.
-    fn realm(&self) -> u64 {
+    /// A number of those whom certificates of clients have to convince, and of what they revoked: a ticket tells that
+    /// one did.
+    fn realm(&self, trust: &Trust) -> u64 {
         if self.verify == Verify::None {
             return 0;
         }
-        let mut names = vec![u8::from(self.verify == Verify::Required)];
-        for store in &self.clients.trust.authorities {
-            names.extend(store.names().iter().flat_map(|name| name.as_ref().to_vec()));
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
+        hash.update(&[u8::from(self.verify == Verify::Required)]);
+        for object in trust.authorities.iter().chain(&trust.revocations).flat_map(|store| store.objects()) {
+            hash.update(&object.der);
         }
-        xxhash_rust::xxh3::xxh3_64(&names)
+        hash.digest()
     }
 }
 

@@ -4,24 +4,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::registry::Registry;
+use config::directive::Switch;
 use config::{Check, Diagnostics, Draft, Mode, Setting};
+use lang::converters::tokens::{self, Need};
 use net::BindDrafts;
 
 use crate::acceptor;
 use crate::certificate::{Beside, Certificate, Files};
 use crate::connector::{self, Connector};
 use crate::crt_store::Loads;
+use crate::forge::{Authority, Forge, Made};
+use crate::issuers::Issuers;
 use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
 use crate::passphrase::PASSPHRASES;
-use crate::pki::chain::Trust;
-use crate::pki::store::Store as AuthorityStore;
 use crate::profile;
 use crate::records::RECORDS;
 use crate::session::secrets::Keeping;
 use crate::settings::{
-    BindSettings, CaNames, CheckUse, Defaults, EarlyRoom, Named, Naming, ServerSettings, Source, Use,
+    BindSettings, CheckUse, Defaults, EarlyRoom, Named, Naming, ServerSettings, Source, Use,
 };
-use crate::store::{Bases, Name, NewListener, Origin, Placed, Store, Wanted, list_name};
+use crate::store::{
+    Bases, FileKind, Name, NewListener, Origin, Placed, Store, TrustFiles, Wanted, list_name,
+};
 use crate::verify::{Authorities, Verify};
 
 /// The checks of this room.
@@ -55,6 +59,17 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
     let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
     store.settle(Bases { certificates, authorities }, defaults.extras);
     store.keep_ticket_keys(draft.global());
+    if let Some(directory) = &defaults.chains {
+        match Issuers::read(directory) {
+            Ok((issuers, wrong)) => {
+                for why in wrong {
+                    diagnostics.warning(format!("config : {why}"));
+                }
+                store.complete_from(issuers);
+            }
+            Err(e) => diagnostics.alert(format!("'issuers-chain-path' : '{}' : {e}.", directory.display())),
+        }
+    }
     let loads = draft.global::<Loads>().0;
     let wrong = store.load(loads.iter().map(|(_, wanted)| wanted.clone()).collect());
     for (place, wanted) in &loads {
@@ -63,7 +78,13 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
         }
     }
     RECORDS.settle(defaults.records.0, defaults.records.1);
+    load_for_tokens(&store, diagnostics);
     let mut lines = Vec::new();
+    // Later, the directory may be out of reach.
+    if draft.proxies.iter().any(|p| p.slots.get::<BindDrafts>().is_some_and(|b| b.0.iter().any(is_encrypted)))
+    {
+        store.load_system();
+    }
     for (p, proxy) in draft.proxies.iter().enumerate() {
         let Some(binds) = proxy.slots.get::<BindDrafts>() else { continue };
         for (b, bind) in binds.0.iter().enumerate() {
@@ -78,6 +99,7 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
     }
     let wanted = lines.iter_mut().flat_map(|(.., gathered)| std::mem::take(&mut gathered.load)).collect();
     let wrong = store.load(wanted);
+    let made = Arc::new(Made::up_to(defaults.made.unwrap_or(MADE)));
     for (p, b, mut settings, gathered) in lines {
         let proxy = &mut draft.proxies[p];
         if proxy.mode == Mode::Http {
@@ -93,8 +115,10 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
         };
         let place = format!("{}:{}", bind.place.file, bind.place.line);
         let (Gathered { uses, lists, .. }, written) = (gathered, bind.written.clone());
-        let made = terms
-            .and_then(|terms| store.listen(NewListener { frontend, place, written, terms, uses, lists }));
+        let made = terms.and_then(|terms| {
+            let forge = forge(&settings, &made)?;
+            store.listen(NewListener { frontend, place, written, terms, forge, uses, lists })
+        });
         match made {
             Ok(acceptor) => bind.slots.get_mut::<BindSettings>().acceptor = Some(acceptor),
             Err(why) => diagnostics.alert_at(&bind.place, title(&bind.written, &why)),
@@ -111,6 +135,31 @@ fn defaults_of(draft: &Draft, registry: &Registry) -> Defaults {
         defaults.secrets = Keeping::Greetings;
     }
     defaults
+}
+
+/// Reads the certificates that only expressions name.
+fn load_for_tokens(store: &Arc<Store>, diagnostics: &mut Diagnostics) {
+    let known = Arc::downgrade(store);
+    tokens::look_up_with(move |name| known.upgrade().is_some_and(|store| store.knows(name)));
+    for (name, need) in tokens::mentioned() {
+        if store.knows(&name) {
+            continue;
+        }
+        if need == Need::Key {
+            diagnostics.alert(format!("'jwt_decrypt_cert' : unknown certificate {name}."));
+            continue;
+        }
+        let beside = Beside::Told { key: None, ocsp: None, issuer: None };
+        let files = Files { crt: path_of(&name), beside };
+        let wanted = Wanted { name: name.clone(), files, origin: Origin::default(), tokens: Switch::On };
+        for (_, e) in store.load(vec![wanted]) {
+            diagnostics.warning(format!("'jwt_verify_cert' : no token can be verified with '{name}' : {e}."));
+        }
+    }
+}
+
+fn is_encrypted(bind: &Arc<net::BindDraft>) -> bool {
+    bind.slots.get::<BindSettings>().is_some_and(|s| s.ssl == Use::Yes)
 }
 
 fn title(written: &str, why: &str) -> String {
@@ -155,7 +204,7 @@ impl Gathered {
     fn want(&mut self, name: &str, defaults: &Defaults) {
         let files = Files { crt: path_of(name), beside: Beside::Sought(defaults.extras) };
         let origin = Origin::with_all_beside(name, defaults.extras);
-        self.load.push(Wanted { name: name.into(), files, origin });
+        self.load.push(Wanted { name: name.into(), files, origin, tokens: Switch::Off });
     }
 
     fn add_directory(&mut self, named: &Named, defaults: &Defaults, store: &Store) -> Result<(), String> {
@@ -186,8 +235,8 @@ impl Gathered {
         let read = line::read(Path::new(&*named.written), defaults.authorities.as_deref()).map_err(about)?;
         let mut lines = Vec::new();
         for (number, line) in read {
-            if let Some(which) = &line.options.authorities {
-                store.authorities(which).map_err(|e| about(format!("'ca-file' : {e}")))?;
+            for (option, which) in line.options.files() {
+                loaded(option, Some(which), store).map_err(about)?;
             }
             let name = resolved(&line.certificate, defaults.certificates.as_deref());
             let bundled = bundle(&name, store);
@@ -208,13 +257,14 @@ impl Gathered {
     fn want_line(&mut self, name: &Name, line: &Line, defaults: &Defaults) {
         let other = |file: &Option<Box<str>>| file.as_deref().map(path_of);
         let (key, ocsp, issuer) = (other(&line.key), other(&line.ocsp), other(&line.issuer));
-        let told = key.is_some() || ocsp.is_some() || issuer.is_some();
+        let told = key.is_some() || ocsp.is_some() || issuer.is_some() || line.tokens == Switch::On;
         let beside = if told { Beside::Told { key, ocsp, issuer } } else { Beside::Sought(defaults.extras) };
         let mut origin = vec![("Crt", name.to_string())];
         let others = [("Key", &line.key), ("OCSP", &line.ocsp), ("Issuer", &line.issuer)];
         origin.extend(others.iter().filter_map(|(kind, file)| Some((*kind, file.as_ref()?.to_string()))));
         let files = Files { crt: path_of(name), beside };
-        self.load.push(Wanted { name: name.clone(), files, origin: Origin(origin) });
+        let (name, origin) = (name.clone(), Origin(origin));
+        self.load.push(Wanted { name, files, origin, tokens: line.tokens });
     }
 }
 
@@ -256,24 +306,37 @@ fn terms(
 
 /// What the certificates of a line's clients are held against.
 fn clients(settings: &BindSettings, store: &Store) -> Result<acceptor::Clients, String> {
-    let told = loaded("ca-file", settings.authorities.as_ref(), store)?;
-    let others = loaded("ca-verify-file", settings.verify_authorities.as_ref(), store)?;
-    let revocations = loaded("crl-file", settings.revocations.as_ref(), store)?;
-    let names = match settings.names {
-        CaNames::Told => told.iter().flat_map(|store| store.names()).collect(),
-        CaNames::Kept => Vec::new(),
+    let files = TrustFiles {
+        authorities: loaded("ca-file", settings.authorities.as_ref(), store)?,
+        verify_authorities: loaded("ca-verify-file", settings.verify_authorities.as_ref(), store)?,
+        revocations: loaded("crl-file", settings.revocations.as_ref(), store)?,
     };
-    let trust = Trust { authorities: told.into_iter().chain(others).collect(), revocations };
-    Ok(acceptor::Clients { trust, ignored: settings.ignored, names })
+    Ok(acceptor::Clients { files, ignored: settings.ignored, told: settings.names })
 }
 
-fn loaded(
-    option: &str,
-    authorities: Option<&Authorities>,
-    store: &Store,
-) -> Result<Option<Arc<AuthorityStore>>, String> {
-    authorities.map(|which| store.authorities(which)).transpose().map_err(|e| format!("'{option}' : {e}"))
+/// The name of a file that is there from now on.
+fn loaded(option: &str, authorities: Option<&Authorities>, store: &Store) -> Result<Option<Name>, String> {
+    let kind = if option == "crl-file" { FileKind::Crl } else { FileKind::Ca };
+    authorities.map(|which| store.load_file(which, kind)).transpose().map_err(|e| format!("'{option}' : {e}"))
 }
+
+/// What makes a line's certificates.
+fn forge(settings: &BindSettings, made: &Arc<Made>) -> Result<Option<Forge>, String> {
+    if settings.generate == Use::No {
+        return Ok(None);
+    }
+    let Some(signer) = &settings.signer else {
+        let why = "cannot enable certificate generation, no CA certificate File configured";
+        return Err(why.to_owned());
+    };
+    let authority = Authority::load(&signer.path, settings.signer_password.as_deref()).map_err(|e| {
+        format!("'ca-sign-file' : Failed to read CA certificate file '{}' : {e}", signer.written)
+    })?;
+    Ok(Some(Forge::new(authority, made)))
+}
+
+/// How many certificates are kept that were made (`tune.ssl.ssl-ctx-cache-size`).
+const MADE: usize = 1000;
 
 /// How many sessions a listener remembers (`tune.ssl.cachesize`).
 const CACHE: usize = 20_000;
@@ -306,7 +369,11 @@ impl ConnectorMaker {
         if settings.ssl == Use::No && settings.checks != CheckUse::Always {
             return Ok(());
         }
-        let connector = Arc::new(connector(settings, &self.defaults, &self.store)?);
+        let (connector, files) = connector(settings, &self.defaults, &self.store)?;
+        let connector = Arc::new(connector);
+        if let Some(files) = files {
+            self.store.believe(files, &connector);
+        }
         if let Some(named) = &settings.certificate {
             self.store.connect(&named.name, &connector);
         }
@@ -319,13 +386,17 @@ impl ConnectorMaker {
     }
 }
 
-fn connector(settings: &ServerSettings, defaults: &Defaults, store: &Store) -> Result<Connector, String> {
+fn connector(
+    settings: &ServerSettings,
+    defaults: &Defaults,
+    store: &Store,
+) -> Result<(Connector, Option<TrustFiles>), String> {
     let verify = settings.verify.or(defaults.server_verify).unwrap_or(Verify::Required);
     let authorities = loaded("ca-file", settings.authorities.as_ref(), store)?;
     let revocations = loaded("crl-file", settings.revocations.as_ref(), store)?;
-    let trust = match (verify, authorities) {
+    let files = match (verify, &authorities) {
         (Verify::None, _) => None,
-        (_, Some(store)) => Some(Trust { authorities: vec![store], revocations }),
+        (_, Some(_)) => Some(TrustFiles { authorities, verify_authorities: None, revocations }),
         (_, None) => {
             return Err("verify is enabled by default but no CA file specified: give a 'ca-file', or 'verify none' where the server is certain to be the right one, or 'ssl-server-verify none' in the global section for all of them".to_owned());
         }
@@ -333,14 +404,14 @@ fn connector(settings: &ServerSettings, defaults: &Defaults, store: &Store) -> R
     let certificate = settings.certificate.as_ref().map(|named| shown(named, defaults, store));
     let terms = connector::Terms {
         profile: settings.profile.or(settings.defaults.as_ref().unwrap_or(&defaults.server)),
-        trust,
+        trust: files.as_ref().map(|files| store.trust(files)),
         host: settings.host.clone(),
         certificate: certificate.transpose()?,
         reuse: settings.reuse,
         early: settings.early,
         secrets: defaults.secrets,
     };
-    Connector::new(terms)
+    Ok((Connector::new(terms)?, files))
 }
 
 /// The certificate that a server is shown.

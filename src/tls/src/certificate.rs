@@ -26,6 +26,7 @@ pub struct Certificate {
     /// The key as it was read.
     private: Arc<PrivateKeyDer<'static>>,
     issuer: Option<CertificateDer<'static>>,
+    completed_from: Option<Arc<str>>,
 }
 
 /// What a certificate is made of, some of which may be missing.
@@ -38,6 +39,8 @@ pub(crate) struct Parts {
     pub(crate) ocsp: Option<Vec<u8>>,
     /// Who issued it, where the chain does not say.
     pub(crate) issuer: Option<CertificateDer<'static>>,
+    /// Where the chain was found, when it did not come with the certificate.
+    pub(crate) completed_from: Option<Arc<str>>,
 }
 
 /// Why parts make up no certificate.
@@ -156,6 +159,9 @@ impl Parts {
         let file = &files.crt;
         let text = fs::read(file).map_err(|e| LoadError::io(file, &e))?;
         let mut parts = Self::of_pem(file, &text)?;
+        if parts.key.is_none() {
+            parts.key = opened(file, &text)?.map(Arc::new);
+        }
         match &files.beside {
             Beside::Sought(extras) => parts.seek(file, *extras)?,
             Beside::Told { key, ocsp, issuer } => {
@@ -181,15 +187,21 @@ impl Parts {
         if chain.is_empty() {
             return Err(LoadError::new(file, "unable to load certificate from file"));
         }
-        Ok(Self { chain, key: key(file, text)?.map(Arc::new), ocsp: None, issuer: None })
+        Ok(Self { chain, key: key(file, text)?.map(Arc::new), ..Self::default() })
+    }
+
+    /// Adds the key that stands in a file beside a certificate's.
+    pub(crate) fn seek_key(&mut self, file: &Path, extras: Extras) -> Result<(), LoadError> {
+        let beside = extras.beside(file, "key");
+        let text = fs::read(&beside).map_err(|_| LoadError::new(&beside, "No Private Key found in"))?;
+        self.key = Some(Arc::new(key_of(&beside, &text)?));
+        Ok(())
     }
 
     /// Adds what stands in files beside a certificate's.
     fn seek(&mut self, file: &Path, extras: Extras) -> Result<(), LoadError> {
         if self.key.is_none() && extras.key {
-            let beside = extras.beside(file, "key");
-            let text = fs::read(&beside).map_err(|_| LoadError::new(&beside, "No Private Key found in"))?;
-            self.key = Some(Arc::new(key_of(&beside, &text)?));
+            self.seek_key(file, extras)?;
         }
         if self.key.is_none() {
             return Err(LoadError::new(file, "No Private Key found in"));
@@ -227,7 +239,8 @@ impl Parts {
         }
         let mut certified = CertifiedKey::new(self.chain, key);
         certified.ocsp = self.ocsp;
-        Ok(Certificate { names, kind, key: Arc::new(certified), private, issuer: self.issuer })
+        let (issuer, completed_from) = (self.issuer, self.completed_from);
+        Ok(Certificate { names, kind, key: Arc::new(certified), private, issuer, completed_from })
     }
 }
 
@@ -253,7 +266,20 @@ impl Certificate {
             key: Some(self.private.clone()),
             ocsp: self.key.ocsp.clone(),
             issuer: self.issuer.clone(),
+            completed_from: self.completed_from.clone(),
         }
+    }
+
+    /// Another certificate with the same key.
+    pub(crate) fn with_chain(&self, chain: Vec<CertificateDer<'static>>, names: Vec<Box<str>>) -> Self {
+        let key = Arc::new(CertifiedKey::new(chain, self.key.key.clone()));
+        let (kind, private) = (self.kind, self.private.clone());
+        Self { names, kind, key, private, issuer: None, completed_from: None }
+    }
+
+    /// Whether its key is that of another one.
+    pub(crate) fn has_key_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.private, &other.private)
     }
 
     /// Whether a client that takes these signatures can use it.
@@ -283,14 +309,20 @@ pub(crate) fn chain(file: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'stat
 
 fn key(file: &Path, text: &[u8]) -> Result<Option<PrivateKeyDer<'static>>, LoadError> {
     match PrivateKeyDer::pem_slice_iter(text).next() {
-        None => PASSPHRASES.open(file, text).map_err(|why| LoadError::new(file, why)),
+        None => Ok(None),
         Some(Ok(key)) => Ok(Some(key)),
         Some(Err(_)) => Err(LoadError::new(file, "unable to load private key from file")),
     }
 }
 
+/// The key of a PEM text that is behind a passphrase, if there is one.
+fn opened(file: &Path, text: &[u8]) -> Result<Option<PrivateKeyDer<'static>>, LoadError> {
+    PASSPHRASES.open(file, text).map_err(|why| LoadError::new(file, why))
+}
+
 pub(crate) fn key_of(file: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, LoadError> {
-    key(file, text)?.ok_or_else(|| LoadError::new(file, "unable to load private key from file"))
+    let none = || LoadError::new(file, "unable to load private key from file");
+    key(file, text)?.map_or_else(|| opened(file, text)?.ok_or_else(none), Ok)
 }
 
 /// The names that a certificate is for: those of its extension, and the common name.

@@ -47,6 +47,10 @@ pub enum SessionReuse {
 #[derive(Debug)]
 pub struct Connector {
     configs: ArcSwap<Configs>,
+    /// `verifyhost`.
+    host: Option<Box<str>>,
+    /// What servers may sign with.
+    signatures: Option<Schemes>,
     reuse: SessionReuse,
     /// What this side signs with.
     signs: Option<Schemes>,
@@ -89,7 +93,8 @@ impl Connector {
         let provider = terms.profile.provider()?;
         let algorithms = provider.signature_verification_algorithms;
         let signatures = terms.profile.signatures.clone();
-        let verifier = OfServers { trust: terms.trust, host: terms.host, algorithms, signatures };
+        let (trust, host) = (terms.trust, terms.host.clone());
+        let verifier = OfServers { trust, host, algorithms, signatures: signatures.clone() };
         let signs = terms.profile.signatures_of_clients().cloned();
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&terms.profile.versions()?)
@@ -110,6 +115,8 @@ impl Connector {
         let configs = Configs::new(config, terms.early);
         Ok(Self {
             configs: ArcSwap::from_pointee(configs),
+            host: terms.host,
+            signatures,
             reuse: terms.reuse,
             signs,
             secrets: terms.secrets,
@@ -121,6 +128,19 @@ impl Connector {
         let configs = self.configs.load();
         let mut config = ClientConfig::clone(&configs.config);
         config.client_auth_cert_resolver = sigalgs::showing(&certificate.key, self.signs.as_ref());
+        config.resumption = self.reuse.resumption();
+        let early = if configs.early.is_some() { Use::Yes } else { Use::No };
+        self.configs.store(Arc::new(Configs::new(config, early)));
+    }
+
+    /// Believes others from now on. Sessions with those who were believed before are not taken up again.
+    pub(crate) fn believe(&self, trust: Trust) {
+        let configs = self.configs.load();
+        let mut config = ClientConfig::clone(&configs.config);
+        let algorithms = config.crypto_provider().signature_verification_algorithms;
+        let (trust, host, signatures) = (Some(trust), self.host.clone(), self.signatures.clone());
+        let verifier = OfServers { trust, host, algorithms, signatures };
+        config.dangerous().set_certificate_verifier(Arc::new(verifier));
         config.resumption = self.reuse.resumption();
         let early = if configs.early.is_some() { Use::Yes } else { Use::No };
         self.configs.store(Arc::new(Configs::new(config, early)));

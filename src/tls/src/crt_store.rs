@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use config::directive::Arity;
+use config::directive::{Arity, Switch};
 use config::{Directive, Naming, Place, Prefix, Refusal, Section, SectionKind, Setting, Statement};
 
 use crate::certificate::{Beside, Files};
-use crate::line::{path_of, resolved, switched_off};
+use crate::line::{path_of, resolved, switch, switched_off};
 use crate::settings::Defaults;
 use crate::store::{Name, Origin, Wanted};
 
@@ -57,17 +57,18 @@ impl Setting for Loads {}
 impl Setting for Mentioned {}
 
 /// The words of a `load` line.
-#[derive(Default)]
 struct Load {
     crt: Option<String>,
     key: Option<String>,
     ocsp: Option<String>,
     issuer: Option<String>,
     alias: Option<String>,
+    tokens: Switch,
 }
 
 fn load(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let words = words(s)?;
+    let tokens = words.tokens;
     let Some(crt) = words.crt else {
         return Err(Refusal::new("'load' in section 'crt-store': mandatory 'crt' parameter not found."));
     };
@@ -80,6 +81,7 @@ fn load(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let name: Name = match (&words.alias, &*section) {
         (Some(alias), section) => format!("@{section}/{alias}").into(),
         (None, "") => path.clone(),
+        (None, section) if crt.starts_with('/') => format!("@{section}{crt}").into(),
         (None, section) => format!("@{section}/{crt}").into(),
     };
     let mut origin = vec![("Crt", crt)];
@@ -97,7 +99,7 @@ fn load(s: &mut Statement<'_>) -> Result<(), Refusal> {
         return Err(Refusal::new(text));
     }
     let place = s.place.clone();
-    let wanted = Wanted { name, files, origin: Origin(origin) };
+    let wanted = Wanted { name, files, origin: Origin(origin), tokens };
     s.draft.global.get_mut::<Loads>().0.push((place, wanted));
     Ok(())
 }
@@ -107,7 +109,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 fn words(s: &Statement<'_>) -> Result<Load, Refusal> {
-    let mut load = Load::default();
+    let mut load = Load { crt: None, key: None, ocsp: None, issuer: None, alias: None, tokens: Switch::Off };
     let mut at = 0;
     while at < s.args() {
         let name = s.arg(at).into_owned();
@@ -120,8 +122,21 @@ fn words(s: &Statement<'_>) -> Result<Load, Refusal> {
             "key" => load.key = Some(value()?),
             "ocsp" => load.ocsp = Some(value()?),
             "issuer" => load.issuer = Some(value()?),
-            "alias" => load.alias = Some(value()?),
-            "ocsp-update" | "jwt" => {
+            "alias" => {
+                let alias = value()?;
+                if alias.starts_with('/') {
+                    let why = "'/' is forbidden as the first character";
+                    return Err(
+                        s.refuse(at + 1, format!("'load' : cannot parse 'alias' value '{alias}', {why}."))
+                    );
+                }
+                load.alias = Some(alias);
+            }
+            "jwt" => {
+                load.tokens =
+                    switch(&name, &value()?).map_err(|why| s.refuse(at, format!("'load' : {why}.")))?;
+            }
+            "ocsp-update" => {
                 switched_off(&name, &value()?).map_err(|why| s.refuse(at, format!("'load' : {why}.")))?;
             }
             "sctl" | "acme" | "domains" | "ips" => {

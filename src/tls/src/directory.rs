@@ -93,18 +93,24 @@ impl Directory {
         schemes: &[SignatureScheme],
         strictness: Strictness,
     ) -> Option<Arc<Presented>> {
-        let named = name.and_then(|name| {
-            let name = name.to_ascii_lowercase();
-            let mut choice = self.exact.get(name.as_str()).cloned().unwrap_or_default();
-            // A wildcard serves for the kinds of keys that the name itself does not have.
-            self.add_wild(&name, &mut choice);
-            choice.0.iter().any(Option::is_some).then_some(choice)
-        });
-        match (named, strictness) {
-            (Some(choice), _) => choice.pick(schemes).cloned(),
-            (None, Strictness::Lenient) => self.default.pick(schemes).cloned(),
-            (None, Strictness::Strict) => None,
+        match strictness {
+            Strictness::Lenient => self.named(name, schemes).or_else(|| self.for_others(schemes)),
+            Strictness::Strict => self.named(name, schemes),
         }
+    }
+
+    /// The certificate for a client that asks for a name which is here.
+    pub(crate) fn named(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<Presented>> {
+        let name = name?.to_ascii_lowercase();
+        let mut choice = self.exact.get(name.as_str()).cloned().unwrap_or_default();
+        // A wildcard serves for the kinds of keys that the name itself does not have.
+        self.add_wild(&name, &mut choice);
+        choice.pick(schemes).cloned()
+    }
+
+    /// The certificate for all others.
+    pub(crate) fn for_others(&self, schemes: &[SignatureScheme]) -> Option<Arc<Presented>> {
+        self.default.pick(schemes).cloned()
     }
 
     /// Adds the certificates with a wildcard for a name.

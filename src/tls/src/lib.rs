@@ -13,7 +13,9 @@ mod directory;
 mod fault;
 mod fetches;
 mod figures;
+mod forge;
 mod hello;
+mod issuers;
 mod line;
 mod memory;
 mod names;
@@ -21,6 +23,7 @@ mod passphrase;
 mod pki;
 mod profile;
 mod records;
+mod sealed;
 mod secret_fetches;
 mod session;
 mod settings;
@@ -48,7 +51,7 @@ pub use session::Session;
 pub use settings::{
     BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, EarlyRoom, Named, SERVER_OPTIONS, ServerSettings, Use,
 };
-pub use store::{Expired, Numbers, Refused, SniWanted, Store};
+pub use store::{Expired, FileKind, Numbers, Refused, SniWanted, Store};
 pub use verify::{Authorities, Verify};
 
 /// What does the cryptography, as the program says of itself.

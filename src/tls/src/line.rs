@@ -4,9 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use config::directive::Switch;
+
 use crate::names::Version;
 use crate::profile::{self, Profile};
-use crate::settings::Use;
+use crate::settings::{CaNames, Use};
 use crate::sigalgs::Schemes;
 use crate::verify::{Authorities, Verify};
 
@@ -20,6 +22,8 @@ pub(crate) struct Line {
     pub(crate) key: Option<Box<str>>,
     pub(crate) ocsp: Option<Box<str>>,
     pub(crate) issuer: Option<Box<str>>,
+    /// Whether the certificate may be used for tokens (`jwt`).
+    pub(crate) tokens: Switch,
     /// The names that it is for, as they are written.
     pub(crate) filters: Vec<Box<str>>,
 }
@@ -30,6 +34,10 @@ pub(crate) struct Options {
     pub(crate) profile: Profile,
     pub(crate) verify: Option<Verify>,
     pub(crate) authorities: Option<Authorities>,
+    pub(crate) verify_authorities: Option<Authorities>,
+    pub(crate) revocations: Option<Authorities>,
+    /// Whether clients are told the names of authorities, where the line says so.
+    pub(crate) names: Option<CaNames>,
     /// `allow-0rtt`.
     pub(crate) early: Use,
     /// The options with their values, as they are written.
@@ -103,8 +111,11 @@ const SHOWN: &[&str] = &[
     "no-alpn",
     "alpn",
     "verify",
+    "no-ca-names",
     "allow-0rtt",
     "ca-file",
+    "ca-verify-file",
+    "crl-file",
     "ciphers",
     "ciphersuites",
     "curves",
@@ -116,11 +127,24 @@ const SHOWN: &[&str] = &[
 ];
 
 impl Options {
+    /// The files of authorities and their lists, by the options that name them.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&'static str, &Authorities)> {
+        let all = [
+            ("ca-file", &self.authorities),
+            ("ca-verify-file", &self.verify_authorities),
+            ("crl-file", &self.revocations),
+        ];
+        all.into_iter().filter_map(|(option, which)| Some((option, which.as_ref()?)))
+    }
+
     /// The options in their brackets, behind a space.
     fn shown(&self) -> String {
         let written = |name: &&str| self.written.iter().rfind(|(n, _)| n == name);
         let one = |(name, value): &(&str, Box<str>)| match *name {
-            "allow-0rtt" | "no-alpn" | "no-ca-names" => (*name).to_owned(),
+            "allow-0rtt" | "no-ca-names" => (*name).to_owned(),
+            // These have always been followed by one space more.
+            "no-alpn" => "no-alpn ".to_owned(),
+            "alpn" | "npn" => format!("{name} {value} "),
             _ => format!("{name} {value}"),
         };
         let all: Vec<_> = SHOWN.iter().filter_map(written).map(one).collect();
@@ -161,6 +185,7 @@ pub(crate) fn parse(text: &str, base: Option<&Path>) -> Result<Option<Line>, Str
         key: None,
         ocsp: None,
         issuer: None,
+        tokens: Switch::Off,
         filters: Vec::new(),
     };
     if let Some(options) = options {
@@ -194,13 +219,23 @@ impl Line {
                 "ocsp" => self.ocsp = Some(value()?.into()),
                 "issuer" => self.issuer = Some(value()?.into()),
                 "crt" => self.certificate = value()?.into(),
-                "ocsp-update" | "jwt" => switched_off(name, value()?)?,
+                "jwt" => self.tokens = switch(name, value()?)?,
                 "ktls" => is_switch(value()?).map_err(|why| format!("'ktls' {why}"))?,
+                "ocsp-update" => switched_off(name, value()?)?,
                 _ => options.read(name, &mut value, base)?,
             }
         }
         self.options = Arc::new(options);
         Ok(())
+    }
+}
+
+/// Whether something is on.
+pub(crate) fn switch(name: &str, value: &str) -> Result<Switch, String> {
+    match value {
+        "on" => Ok(Switch::On),
+        "off" => Ok(Switch::Off),
+        _ => Err(format!("cannot parse '{name}' value '{value}', 'on' or 'off' is expected")),
     }
 }
 
@@ -222,13 +257,16 @@ impl Options {
         let Some(name) = SHOWN.iter().find(|n| **n == name) else {
             return Err(format!("unknown ssl keyword {name}"));
         };
-        let mut written = "";
+        let (mut written, mut shown) = ("", None);
         let about = |why: String| format!("'{name}' : {why}");
         let mut take = || value().inspect(|value| written = value);
         match *name {
             "alpn" => self.profile.protocols = Some(profile::protocols(take()?).map_err(about)?),
             "no-alpn" => self.profile.protocols = Some(Vec::new()),
-            "ca-file" => self.authorities = Some(Authorities::named(take()?, base)),
+            "ca-file" => self.authorities = Some(file(take()?, base, &mut shown)),
+            "ca-verify-file" => self.verify_authorities = Some(file(take()?, base, &mut shown)),
+            "crl-file" => self.revocations = Some(file(take()?, base, &mut shown)),
+            "no-ca-names" => self.names = Some(CaNames::Kept),
             "ciphers" => self.profile.ciphers = Some(take()?.into()),
             "ciphersuites" => self.profile.suites = Some(take()?.into()),
             "curves" => self.profile.curves = Some(take()?.into()),
@@ -249,7 +287,7 @@ impl Options {
             _ => name,
         };
         self.written.retain(|(n, _)| n != name && *n != other);
-        self.written.push((name, written.into()));
+        self.written.push((name, shown.unwrap_or_else(|| written.into())));
         Ok(())
     }
 }
@@ -260,6 +298,13 @@ pub(crate) fn is_switch(word: &str) -> Result<(), String> {
         "on" | "off" => Ok(()),
         other => Err(format!("expects \"on\" or \"off\" as an argument, got '{other}'")),
     }
+}
+
+/// A file, which is shown with the directory that it is looked for in.
+fn file(written: &str, base: Option<&Path>, shown: &mut Option<Box<str>>) -> Authorities {
+    let named = Authorities::named(written, base);
+    *shown = Some(named.name.clone());
+    named
 }
 
 fn version(name: &str) -> Result<Version, String> {
@@ -315,9 +360,9 @@ mod tests {
         let one = line("c.pem[verify none ssl-min-ver TLSv1.3 alpn http/1.1]a.com");
         assert_eq!(one.options.verify, Some(Verify::None));
         assert_eq!(one.options.profile.min, Some(Version::Tls13));
-        assert_eq!(one.rest(), " [alpn http/1.1 verify none ssl-min-ver TLSv1.3] a.com");
+        assert_eq!(one.rest(), " [alpn http/1.1  verify none ssl-min-ver TLSv1.3] a.com");
         assert_eq!(line("c.pem [] a").rest(), " a");
-        assert_eq!(line("c.pem [alpn a no-alpn]").rest(), " [no-alpn]");
+        assert_eq!(line("c.pem [alpn a no-alpn]").rest(), " [no-alpn ]");
         assert_eq!(line("c.pem [key k.pem]").key.as_deref(), Some("k.pem"));
     }
 

@@ -8,6 +8,8 @@ use config::global::Exposure;
 use config::options::ServerOption;
 use config::{BindOption, Directive, LineOption, OptionCx, Prefix, Refusal, Section, Setting, Statement};
 
+use lang::converters::jwe;
+
 use crate::acceptor::{Acceptor, Order};
 use crate::certificate::{ExtraNames, Extras};
 use crate::connector::{Connector, SessionReuse};
@@ -58,6 +60,12 @@ pub struct BindSettings {
     pub(crate) verify_authorities: Option<Authorities>,
     /// `crl-file`.
     pub(crate) revocations: Option<Authorities>,
+    /// `generate-certificates`.
+    pub(crate) generate: Use,
+    /// `ca-sign-file`.
+    pub(crate) signer: Option<Named>,
+    /// `ca-sign-pass`.
+    pub(crate) signer_password: Option<Box<str>>,
     /// `crt-ignore-err`, `ca-ignore-err`.
     pub(crate) ignored: (Ignored, Ignored),
     pub(crate) names: CaNames,
@@ -154,6 +162,8 @@ pub(crate) struct Defaults {
     pub(crate) keys: Option<PathBuf>,
     pub(crate) authorities: Option<PathBuf>,
     pub(crate) extras: Extras,
+    /// `issuers-chain-path`.
+    pub(crate) chains: Option<PathBuf>,
     pub(crate) cache: Option<usize>,
     pub(crate) capture: usize,
     /// `tune.ssl.lifetime`, in seconds.
@@ -164,6 +174,8 @@ pub(crate) struct Defaults {
     pub(crate) records: (usize, usize),
     /// `ssl-passphrase-cmd`, with its arguments.
     pub(crate) passphrase: Vec<String>,
+    /// How many certificates that were made are kept (`tune.ssl.ssl-ctx-cache-size`).
+    pub(crate) made: Option<usize>,
 }
 
 /// How much is taken of what clients send before the end of the handshake: what fits into a buffer.
@@ -228,6 +240,17 @@ pub static BIND_OPTIONS: &[BindOption] = &[
         Ok(())
     }),
     bind("ca-ignore-err", 1, |cx| ignored(cx, |i| &mut i.1)),
+    bind("ca-sign-file", 1, |cx| {
+        let base = cx.statement.draft.global::<Defaults>().authorities;
+        let named = named(cx, base.as_deref())?;
+        cx.slot::<BindSettings>().signer = Some(named);
+        Ok(())
+    }),
+    bind("ca-sign-pass", 1, |cx| {
+        let password = cx.take()?;
+        cx.slot::<BindSettings>().signer_password = Some(password.into());
+        Ok(())
+    }),
     bind("ca-verify-file", 1, |cx| {
         let authorities = authorities(cx)?;
         cx.slot::<BindSettings>().verify_authorities = Some(authorities);
@@ -257,6 +280,7 @@ pub static BIND_OPTIONS: &[BindOption] = &[
     bind("force-tlsv11", 0, |cx| force::<BindSettings>(cx, Version::Tls11)),
     bind("force-tlsv12", 0, |cx| force::<BindSettings>(cx, Version::Tls12)),
     bind("force-tlsv13", 0, |cx| force::<BindSettings>(cx, Version::Tls13)),
+    bind("generate-certificates", 0, set!(BindSettings, generate = Use::Yes)),
     bind("ktls", 1, kernel),
     bind("no-alpn", 0, no_protocols::<BindSettings>),
     bind("no-ca-names", 0, set!(BindSettings, names = CaNames::Kept)),
@@ -515,6 +539,17 @@ const fn global(
 pub static DIRECTIVES: &[Directive] = &[
     global("ca-base", Arity::Exactly(1), |s| base(s, |d| &mut d.authorities)),
     global("crt-base", Arity::Exactly(1), |s| base(s, |d| &mut d.certificates)),
+    global("issuers-chain-path", Arity::Exactly(1), |s| {
+        let path = line::path_of(&s.arg(0));
+        if !path.is_dir() {
+            let text = format!("'{}' : '{}' is not a directory.", s.keyword(), s.arg(0));
+            return Err(s.refuse(0, text));
+        }
+        s.slot::<Defaults>().chains = Some(path);
+        Ok(())
+    }),
+    global("jwt.decrypt_alg_list", Arity::AtLeast(0), |s| taken(s, jwe::take_algorithms)),
+    global("jwt.decrypt_enc_list", Arity::AtLeast(0), |s| taken(s, jwe::take_encryptions)),
     global("key-base", Arity::Exactly(1), |s| base(s, |d| &mut d.keys)),
     global("ssl-default-bind-ciphers", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.ciphers)),
     global("ssl-default-bind-ciphersuites", Arity::Exactly(1), |s| text(s, |d| &mut d.bind.suites)),
@@ -596,6 +631,11 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Defaults>().lifetime = Some(u32::try_from(lifetime).unwrap_or(u32::MAX));
         Ok(())
     }),
+    global("tune.ssl.ssl-ctx-cache-size", Arity::Exactly(1), |s| {
+        let size = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Defaults>().made = Some(size as usize);
+        Ok(())
+    }),
 ];
 
 fn base(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut Option<PathBuf>) -> Result<(), Refusal> {
@@ -603,6 +643,11 @@ fn base(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut Option<PathBuf>)
     let path = std::path::absolute(&path).unwrap_or(path);
     *field(s.slot()) = Some(path);
     Ok(())
+}
+
+/// A list of algorithms that tokens may be encrypted with.
+fn taken(s: &mut Statement<'_>, take: fn(&str) -> Result<(), String>) -> Result<(), Refusal> {
+    take(&s.arg(0)).map_err(|name| s.refuse(0, format!("Unknown algorithm/encoding {name}")))
 }
 
 fn text(s: &mut Statement<'_>, field: fn(&mut Defaults) -> &mut Option<Box<str>>) -> Result<(), Refusal> {

@@ -3,26 +3,34 @@
 //! No connection ever looks here: listeners and servers have snapshots of their own, which are swapped when a
 //! certificate is replaced.
 
+mod authorities;
 mod lists;
 mod show;
 mod tickets;
+mod tokens;
 mod transaction;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use config::directive::Switch;
 
 use crate::acceptor::{Acceptor, Configs, Terms};
 use crate::certificate::{Beside, Certificate, Extras, Files, LoadError, Parts};
 use crate::connector::Connector;
 use crate::directory::{Directory, Presented};
+use crate::forge::Forge;
+use crate::issuers::Issuers;
 use crate::line::{Line, Meaning, Names, Options, Standing};
-use crate::pki;
 use crate::settings::Use;
 use crate::tickets::TicketFiles;
-use crate::verify::{Authorities, Verify};
+use crate::verify::Authorities;
 
+pub use authorities::FileKind;
+use authorities::Shelf;
+pub(crate) use authorities::TrustFiles;
 pub use show::{Expired, Numbers, SniWanted};
 
 /// The certificates of the process.
@@ -42,11 +50,14 @@ struct State {
     lists: BTreeMap<Name, List>,
     listeners: Vec<Listener>,
     /// Servers that certificates are shown to.
-    servers: Vec<(Name, Arc<Connector>)>,
-    authorities: BTreeMap<Authorities, Arc<pki::store::Store>>,
+    servers: Vec<(Name, Weak<Connector>)>,
+    /// Servers whose certificates are held against files.
+    believers: Vec<(TrustFiles, Weak<Connector>)>,
+    files: Shelf,
     /// Where relative names are looked for.
     bases: Bases,
     extras: Extras,
+    issuers: Arc<Issuers>,
     tickets: TicketFiles,
 }
 
@@ -64,6 +75,8 @@ pub(crate) struct Bases {
 struct Entry {
     content: Content,
     origin: Origin,
+    /// Whether it may be used for tokens (`jwt`).
+    tokens: Switch,
 }
 
 /// What is known of a certificate.
@@ -135,6 +148,8 @@ pub(crate) struct NewListener {
     pub(crate) place: String,
     pub(crate) written: String,
     pub(crate) terms: Terms,
+    /// What makes certificates for names that nobody has.
+    pub(crate) forge: Option<Forge>,
     pub(crate) uses: Vec<Placed>,
     pub(crate) lists: Vec<Name>,
 }
@@ -145,6 +160,8 @@ pub(crate) struct Wanted {
     pub(crate) name: Name,
     pub(crate) files: Files,
     pub(crate) origin: Origin,
+    /// Whether it may be used for tokens (`jwt`).
+    pub(crate) tokens: Switch,
 }
 
 impl Origin {
@@ -170,6 +187,11 @@ impl Store {
         (state.bases, state.extras) = (bases, extras);
     }
 
+    /// Says where chains are from now on.
+    pub(crate) fn complete_from(&self, issuers: Issuers) {
+        self.state().issuers = Arc::new(issuers);
+    }
+
     /// Reads certificates that are not there yet, on all processors when there are many; tells what is wrong with
     /// which.
     pub(crate) fn load(&self, wanted: Vec<Wanted>) -> BTreeMap<Name, LoadError> {
@@ -180,29 +202,21 @@ impl Store {
                 new.entry(one.name.clone()).or_insert(one);
             }
         }
-        let mut wrong = BTreeMap::new();
-        for (wanted, read) in read_all(&new.into_values().collect::<Vec<_>>()) {
+        let (mut wrong, mut names) = (BTreeMap::new(), Vec::new());
+        for (wanted, read) in read_all(&new.into_values().collect::<Vec<_>>(), &state.issuers.clone()) {
             match read {
                 Ok(content) => {
-                    state.entries.insert(wanted.name, Entry { content, origin: wanted.origin });
+                    let Wanted { name, origin, tokens, .. } = wanted;
+                    names.push(name.clone());
+                    state.entries.insert(name, Entry { content, origin, tokens });
                 }
                 Err(e) => {
                     wrong.insert(wanted.name, e);
                 }
             }
         }
+        state.publish_all(&names);
         wrong
-    }
-
-    /// The certificates of authorities of a file, read once.
-    pub(crate) fn authorities(&self, which: &Authorities) -> Result<Arc<pki::store::Store>, LoadError> {
-        let mut state = self.state();
-        if let Some(loaded) = state.authorities.get(which) {
-            return Ok(loaded.clone());
-        }
-        let loaded = which.load()?;
-        state.authorities.insert(which.clone(), loaded.clone());
-        Ok(loaded)
     }
 
     /// Whether there is a certificate of this name.
@@ -230,7 +244,9 @@ impl Store {
 
     /// Makes what a listener needs.
     pub(crate) fn listen(&self, new: NewListener) -> Result<Arc<Acceptor>, String> {
-        let acceptor = Arc::new(Acceptor::new(new.terms)?);
+        let mut state = self.state();
+        let trust = state.files.trust(&new.terms.clients.files);
+        let acceptor = Arc::new(Acceptor::new(new.terms, trust, new.forge)?);
         let mut listener = Listener {
             acceptor: acceptor.clone(),
             frontend: new.frontend,
@@ -240,10 +256,9 @@ impl Store {
             lists: new.lists,
             terms: Vec::new(),
         };
-        let mut state = self.state();
         for placed in &listener.uses.clone() {
             if let Some(options) = &placed.options {
-                listener.prepare(options, &state.authorities)?;
+                listener.prepare(options, &state.files)?;
             }
         }
         state.present(&listener);
@@ -253,17 +268,22 @@ impl Store {
 
     /// Remembers which certificate is shown to a server.
     pub(crate) fn connect(&self, name: &str, connector: &Arc<Connector>) {
-        self.state().servers.push((name.into(), connector.clone()));
+        self.state().servers.push((name.into(), Arc::downgrade(connector)));
+    }
+
+    /// Remembers which files the certificate of a server is held against.
+    pub(crate) fn believe(&self, files: TrustFiles, connector: &Arc<Connector>) {
+        self.state().believers.push((files, Arc::downgrade(connector)));
     }
 }
 
-fn read_all(wanted: &[Wanted]) -> Vec<(Wanted, Result<Content, LoadError>)> {
+fn read_all(wanted: &[Wanted], issuers: &Issuers) -> Vec<(Wanted, Result<Content, LoadError>)> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(wanted.len() / 16 + 1);
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         while let Some(one) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((one.clone(), read(&one.files)));
+            done.push((one.clone(), read(&one.files, issuers)));
         }
         done
     };
@@ -276,8 +296,9 @@ fn read_all(wanted: &[Wanted]) -> Vec<(Wanted, Result<Content, LoadError>)> {
     })
 }
 
-fn read(files: &Files) -> Result<Content, LoadError> {
-    let parts = Parts::load(files)?;
+fn read(files: &Files, issuers: &Issuers) -> Result<Content, LoadError> {
+    let mut parts = Parts::load(files)?;
+    issuers.complete(&mut parts);
     // Whoever says which files there are may bring the key later.
     if parts.key.is_none() && matches!(files.beside, Beside::Told { .. }) {
         return Ok(Content::Keyless(Arc::new(parts)));
@@ -311,7 +332,14 @@ impl State {
     /// How often a certificate is used.
     fn uses(&self, name: &str) -> usize {
         let placed = self.listeners.iter().flat_map(|l| &l.uses).filter(|p| *p.name == *name).count();
-        placed + self.servers.iter().filter(|(n, _)| **n == *name).count()
+        placed + self.shown_to(name).count()
+    }
+}
+
+impl State {
+    /// The servers that a certificate is shown to.
+    fn shown_to(&self, name: &str) -> impl Iterator<Item = Arc<Connector>> {
+        self.servers.iter().filter(move |(n, _)| **n == *name).filter_map(|(_, server)| server.upgrade())
     }
 }
 
@@ -329,30 +357,31 @@ impl Listener {
         self.terms.iter().find(|(o, _)| o == options).map(|(_, configs)| configs.clone())
     }
 
-    /// Makes what sessions with these options need, unless others have the same.
-    fn prepare(
-        &mut self,
-        options: &Arc<Options>,
-        authorities: &BTreeMap<Authorities, Arc<pki::store::Store>>,
-    ) -> Result<(), String> {
-        if self.configs(options).is_some() {
-            return Ok(());
-        }
+    /// The terms of sessions with these options.
+    fn terms_with(&self, options: &Options) -> Terms {
         let mut terms = self.acceptor.terms().clone();
         terms.profile = options.profile.or(&terms.profile);
         terms.verify = options.verify.unwrap_or(terms.verify);
         if options.early == Use::Yes {
             terms.early = Use::Yes;
         }
-        if let Some(which) = &options.authorities {
-            let told = authorities.get(which).cloned();
-            terms.clients.names = told.iter().flat_map(|store| store.names()).collect();
-            terms.clients.trust.authorities = told.into_iter().collect();
+        terms.clients.told = options.names.unwrap_or(terms.clients.told);
+        let files = &mut terms.clients.files;
+        let name = |which: &Option<Authorities>| which.as_ref().map(|which| which.name.clone());
+        files.authorities = name(&options.authorities).or_else(|| files.authorities.take());
+        files.verify_authorities =
+            name(&options.verify_authorities).or_else(|| files.verify_authorities.take());
+        files.revocations = name(&options.revocations).or_else(|| files.revocations.take());
+        terms
+    }
+
+    /// Makes what sessions with these options need, unless others have the same.
+    fn prepare(&mut self, options: &Arc<Options>, files: &Shelf) -> Result<(), String> {
+        if self.configs(options).is_some() {
+            return Ok(());
         }
-        if terms.verify != Verify::None && terms.clients.trust.authorities.is_empty() {
-            return Err("verify is enabled but no CA file specified".to_owned());
-        }
-        let configs = Arc::new(self.acceptor.on(&terms)?);
+        let terms = self.terms_with(options);
+        let configs = Arc::new(self.acceptor.on(&terms, files.trust(&terms.clients.files))?);
         self.terms.push((options.clone(), configs));
         Ok(())
     }

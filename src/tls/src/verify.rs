@@ -15,6 +15,7 @@ use rustls::{
 };
 
 use crate::certificate::LoadError;
+use crate::line::{path_of, resolved};
 use crate::pki::certificate::Cert;
 use crate::pki::chain::{Examination, Purpose, Refused, Trust, Verdict};
 use crate::pki::error::{Code, Ignored};
@@ -47,44 +48,43 @@ impl Verify {
     }
 }
 
-/// Where the certificates of authorities are (`ca-file`).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Authorities {
+/// Where the certificates of authorities are (`ca-file`), or their lists (`crl-file`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorities {
+    /// The name that they are known by.
+    pub(crate) name: Box<str>,
     /// A file, or a directory of files.
-    Path(PathBuf),
-    /// Those that the system trusts (`@system-ca`).
-    System,
+    path: PathBuf,
 }
 
-impl std::fmt::Display for Authorities {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Path(path) => path.display().fmt(f),
-            Self::System => f.write_str("@system-ca"),
-        }
-    }
-}
+/// The name of those that the system trusts.
+const SYSTEM: &str = "@system-ca";
 
 /// Where systems keep what they trust.
-const SYSTEM: &[&str] =
+const SYSTEM_FILES: &[&str] =
     &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 impl Authorities {
-    /// By the argument of `ca-file`.
+    /// By the argument of `ca-file`; relative names stand in `base`.
     pub(crate) fn named(written: &str, base: Option<&Path>) -> Self {
-        if written == "@system-ca" {
-            return Self::System;
-        }
-        let path = base.map_or_else(|| PathBuf::from(written), |base| base.join(written));
-        Self::Path(std::path::absolute(&path).unwrap_or(path))
+        let name = resolved(written, base);
+        let path = path_of(&name);
+        Self { name, path }
+    }
+
+    /// Those that the system trusts.
+    pub(crate) fn system() -> Self {
+        Self::named(SYSTEM, None)
     }
 
     /// Reads them.
     pub(crate) fn load(&self) -> Result<Arc<Store>, LoadError> {
-        let files = match self {
-            Self::System => SYSTEM.iter().map(PathBuf::from).filter(|p| p.exists()).take(1).collect(),
-            Self::Path(path) if path.is_dir() => files_of(path)?,
-            Self::Path(path) => vec![path.clone()],
+        let files = match &self.path {
+            _ if *self.name == *SYSTEM => {
+                SYSTEM_FILES.iter().map(PathBuf::from).filter(|p| p.exists()).take(1).collect()
+            }
+            path if path.is_dir() => files_of(path)?,
+            path => vec![path.clone()],
         };
         let mut store = Store::default();
         for file in &files {
@@ -93,7 +93,7 @@ impl Authorities {
             store.add(file, &text)?;
         }
         if store.is_empty() {
-            let file = files.first().map_or(Path::new("@system-ca"), PathBuf::as_path);
+            let file = files.first().map_or(Path::new(SYSTEM), PathBuf::as_path);
             return Err(LoadError::new(file, "no certificate or crl found in"));
         }
         Ok(Arc::new(store))

@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 use x509_parser::asn1_rs::Oid;
 use x509_parser::der_parser::oid;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
@@ -37,9 +37,7 @@ impl<'c> Read<'c> {
 
     /// The number that the issuer gave to it, without leading zeros.
     pub(crate) fn serial(&self) -> &[u8] {
-        let raw = self.parsed.raw_serial();
-        let zeros = raw.iter().take_while(|b| **b == 0).count().min(raw.len().saturating_sub(1));
-        &raw[zeros..]
+        without_zeros(self.parsed.raw_serial())
     }
 
     pub(crate) fn version(&self) -> i64 {
@@ -218,10 +216,56 @@ fn general_name(name: &GeneralName<'_>) -> String {
 }
 
 /// A date as it is written, without its century.
-fn time(time: &ASN1Time) -> String {
+pub(crate) fn time(time: &ASN1Time) -> String {
     let date = time.to_datetime();
     let (year, month, day) = (date.year().rem_euclid(100), u8::from(date.month()), date.day());
     format!("{year:02}{month:02}{day:02}{:02}{:02}{:02}Z", date.hour(), date.minute(), date.second())
+}
+
+/// What a list says of what was revoked; none if it cannot be read.
+pub(crate) fn describe_list(der: &[u8]) -> Option<String> {
+    let (_, list) = CertificateRevocationList::from_der(der).ok()?;
+    let signed = list_algorithm(&list.signature_algorithm.algorithm);
+    let mut issuer = String::new();
+    for (kind, value) in parts(list.issuer()) {
+        let _ = write!(issuer, "/{kind}={value}");
+    }
+    let version = list.version().map_or(0, |v| v.0) + 1;
+    let mut text = format!("Version {version}\nSignature Algorithm: {signed}\nIssuer: {issuer}\n");
+    let _ = writeln!(text, "Last Update: {}", long_time(&list.last_update()));
+    let next = list.next_update().map_or_else(|| "NONE".to_owned(), |time| long_time(&time));
+    let _ = writeln!(text, "Next Update: {next}");
+    let mut revoked = list.iter_revoked_certificates().peekable();
+    let any = if revoked.peek().is_some() { "Revoked Certificates:" } else { "No Revoked Certificates." };
+    let _ = writeln!(text, "{any}");
+    for one in revoked {
+        let _ = writeln!(
+            text,
+            "    Serial Number: {}",
+            hex(without_zeros(one.raw_serial())).to_ascii_uppercase()
+        );
+        let _ = writeln!(text, "        Revocation Date: {}", long_time(&one.revocation_date));
+    }
+    Some(text)
+}
+
+/// What OpenSSL calls the algorithm of a list's signature, which is longer than what it calls that of a certificate.
+fn list_algorithm(id: &Oid<'_>) -> String {
+    let known: &[(Oid<'static>, &str)] = &[
+        (oid!(1.2.840.113549.1.1.5), "sha1WithRSAEncryption"),
+        (oid!(1.2.840.113549.1.1.10), "rsassaPss"),
+        (oid!(1.2.840.113549.1.1.11), "sha256WithRSAEncryption"),
+        (oid!(1.2.840.113549.1.1.12), "sha384WithRSAEncryption"),
+        (oid!(1.2.840.113549.1.1.13), "sha512WithRSAEncryption"),
+        (oid!(1.2.840.10045.4.1), "ecdsa-with-SHA1"),
+    ];
+    known.iter().find(|(o, _)| o == id).map_or_else(|| algorithm(id), |(_, name)| (*name).to_owned())
+}
+
+/// A number without leading zeros.
+fn without_zeros(raw: &[u8]) -> &[u8] {
+    let zeros = raw.iter().take_while(|b| **b == 0).count().min(raw.len().saturating_sub(1));
+    &raw[zeros..]
 }
 
 /// Bytes in hexadecimal.

@@ -1,5 +1,6 @@
 //! The commands of this room.
 
+mod authorities;
 mod certificates;
 mod descriptors;
 mod errors;
@@ -20,6 +21,7 @@ mod tests;
 mod threads;
 pub(crate) mod vars;
 
+pub use authorities::AUTHORITY_COMMANDS;
 pub use events::Sinks;
 use keyword::Command;
 use keyword::command::Level::{Admin, Operator, User};

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aws_lc_rs::key_wrap::KeyWrap;
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
-use aws_lc_rs::{constant_time, hmac, key_wrap};
+use aws_lc_rs::{constant_time, hmac};
 
-use super::aes::{check_secret, open_cbc, open_gcm, secret};
+use super::aes::{check_secret, secret};
 use super::base64::{STANDARD, URL, decode};
-use super::json::member_text;
+use super::jwe::{self, Key};
+use super::tokens;
 use super::{STR, bytes, text, with};
 use crate::arg::{Arg, Args, Signature};
 use crate::expr::Converter;
@@ -21,20 +21,72 @@ use crate::vars::{VarName, look_up};
 /// The converters of tokens.
 pub static CONVERTERS: &[Converter] = &[
     with(
+        "jwt_decrypt_cert",
+        Signature::all(&[STR]),
+        Type::Bin,
+        Type::Bin,
+        |args| {
+            if VarName::parse(text(args, 0)).is_err() {
+                tokens::mention(text(args, 0), tokens::Need::Key);
+            }
+            Ok(())
+        },
+        |s, args, scene| {
+            let name = given(args, 0, scene)?;
+            let key = tokens::find(std::str::from_utf8(&name).ok()?)?;
+            Some(Sample::Bin(Cow::Owned(jwe::decrypt(&bytes(s)?, key.private.as_ref()?)?)))
+        },
+    ),
+    with(
+        "jwt_decrypt_jwk",
+        Signature::all(&[STR]),
+        Type::Bin,
+        Type::Bin,
+        |args| {
+            let word = text(args, 0);
+            if VarName::parse(word).is_ok() {
+                return Ok(());
+            }
+            jwe::of_json(word.as_bytes()).map(drop)
+        },
+        |s, args, scene| {
+            let key = jwe::of_json(&given(args, 0, scene)?).ok()?;
+            Some(Sample::Bin(Cow::Owned(jwe::decrypt(&bytes(s)?, &key)?)))
+        },
+    ),
+    with(
         "jwt_decrypt_secret",
         Signature::all(&[STR]),
         Type::Bin,
         Type::Bin,
         check_decrypt,
         |s, args, scene| {
-            let content = secret(args, 0, scene).and_then(|key| decrypt(&bytes(s)?, &key))?;
+            let content =
+                secret(args, 0, scene).and_then(|key| jwe::decrypt(&bytes(s)?, &Key::Shared(key)))?;
             Some(Sample::Bin(Cow::Owned(content)))
         },
     ),
     with("jwt_verify", Signature::all(&[STR, STR]), Type::Bin, Type::Int, check_verify, |s, args, scene| {
-        Some(Sample::Int(verify(&bytes(s)?, args, scene)? as i64))
+        Some(Sample::Int(verify(&bytes(s)?, args, scene, Keys::OfFiles)? as i64))
     }),
+    with(
+        "jwt_verify_cert",
+        Signature::all(&[STR, STR]),
+        Type::Bin,
+        Type::Int,
+        check_verify_certificate,
+        |s, args, scene| Some(Sample::Int(verify(&bytes(s)?, args, scene, Keys::OfCertificates)? as i64)),
+    ),
 ];
+
+/// Where public keys come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    /// Files of keys, which configurations named.
+    OfFiles,
+    /// Certificates that may be used for tokens.
+    OfCertificates,
+}
 
 /// What came of verifying a token, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +94,11 @@ enum Verdict {
     Good = 1,
     Bad = 0,
     UnknownAlgorithm = -1,
+    UnmanagedAlgorithm = -2,
     InvalidToken = -3,
     UnknownKey = -5,
+    /// There is such a certificate, but not for tokens.
+    UnavailableCertificate = -7,
 }
 
 /// An algorithm of signatures (RFC 7518, section 3.1).
@@ -78,9 +133,9 @@ impl Algorithm {
 }
 
 /// The public keys that configurations named, by file: those that only a variable names must be among them.
-static KEYS: RwLock<Option<Keys>> = RwLock::new(None);
+static KEYS: RwLock<Option<Files>> = RwLock::new(None);
 
-type Keys = HashMap<Box<str>, Arc<[u8]>>;
+type Files = HashMap<Box<str>, Arc<[u8]>>;
 
 fn known_key(path: &str) -> Option<Arc<[u8]>> {
     KEYS.read().unwrap_or_else(PoisonError::into_inner).as_ref()?.get(path).cloned()
@@ -141,6 +196,21 @@ fn check_verify(args: &mut Args) -> Result<(), String> {
     }
 }
 
+fn check_verify_certificate(args: &mut Args) -> Result<(), String> {
+    let (name, certificate) = (text(args, 0), text(args, 1));
+    match Algorithm::of(name.as_bytes()) {
+        Some(Algorithm::Shared(_)) => {
+            return Err("HMAC-signed tokens can't be processed by this converter".to_owned());
+        }
+        None if VarName::parse(name).is_err() => return Err(format!("unknown JWT algorithm: {name}")),
+        _ => {}
+    }
+    if VarName::parse(certificate).is_err() {
+        tokens::mention(certificate, tokens::Need::Certificate);
+    }
+    Ok(())
+}
+
 /// The text of argument `i`, or of the variable that it names.
 fn given<'a>(args: &'a Args, i: usize, scene: &Scene<'a>) -> Option<Cow<'a, [u8]>> {
     let Some(Arg::Str(word)) = args.0.get(i) else { return None };
@@ -151,27 +221,38 @@ fn given<'a>(args: &'a Args, i: usize, scene: &Scene<'a>) -> Option<Cow<'a, [u8]
 }
 
 /// Verifies a token; there is nothing to say of it where a variable is missing.
-fn verify(token: &[u8], args: &Args, scene: &Scene<'_>) -> Option<Verdict> {
+fn verify(token: &[u8], args: &Args, scene: &Scene<'_>, keys: Keys) -> Option<Verdict> {
     let (name, key) = (given(args, 0, scene)?, given(args, 1, scene)?);
     let Some(algorithm) = Algorithm::of(&name) else { return Some(Verdict::UnknownAlgorithm) };
     let parts: Vec<&[u8]> = token.split(|b| *b == b'.').collect();
     let [header, payload, signature] = parts[..] else { return Some(Verdict::InvalidToken) };
     let signed = &token[..header.len() + 1 + payload.len()];
-    let Some(signature) = decode(&URL, signature) else { return Some(Verdict::InvalidToken) };
-    Some(check(algorithm, &key, signed, &signature))
+    let Some(signature) = decode(&URL, signature) else {
+        // What is there instead of no signature need not be one.
+        let none = matches!(algorithm, Algorithm::None);
+        return Some(if none { Verdict::Bad } else { Verdict::InvalidToken });
+    };
+    Some(check((algorithm, keys), &key, signed, &signature))
 }
 
-fn check(kind: Algorithm, key: &[u8], signed: &[u8], signature: &[u8]) -> Verdict {
+fn check((kind, keys): (Algorithm, Keys), key: &[u8], signed: &[u8], signature: &[u8]) -> Verdict {
     let good = match kind {
         Algorithm::None => signature.is_empty(),
         _ if signature.is_empty() => return Verdict::InvalidToken,
+        Algorithm::Shared(_) if keys == Keys::OfCertificates => return Verdict::UnmanagedAlgorithm,
         Algorithm::Shared(algorithm) => {
             let tag = hmac::sign(&hmac::Key::new(algorithm, key), signed);
             constant_time::verify_slices_are_equal(tag.as_ref(), signature).is_ok()
         }
         Algorithm::Public(algorithm) | Algorithm::Curve(algorithm, _) => {
-            let Some(key) = std::str::from_utf8(key).ok().and_then(known_key) else {
-                return Verdict::UnknownKey;
+            let find = |name: &str| match keys {
+                Keys::OfFiles => known_key(name),
+                Keys::OfCertificates => Some(tokens::find(name)?.public.clone()),
+            };
+            let Some(key) = std::str::from_utf8(key).ok().and_then(find) else {
+                let name = std::str::from_utf8(key).unwrap_or_default();
+                let is_other = keys == Keys::OfCertificates && tokens::is_other(name);
+                return if is_other { Verdict::UnavailableCertificate } else { Verdict::UnknownKey };
             };
             if matches!(kind, Algorithm::Curve(_, len) if signature.len() != len) {
                 return Verdict::InvalidToken;
@@ -184,77 +265,6 @@ fn check(kind: Algorithm, key: &[u8], signed: &[u8], signature: &[u8]) -> Verdic
 
 fn check_decrypt(args: &mut Args) -> Result<(), String> {
     check_secret(args, 0, "secret")
-}
-
-/// The content of an encrypted token, with a key that both sides know.
-fn decrypt(token: &[u8], key: &[u8]) -> Option<Vec<u8>> {
-    let parts: Vec<&[u8]> = token.split(|b| *b == b'.').collect();
-    let [head, wrapped, vector, content, tag] = parts[..] else { return None };
-    let header = decode(&URL, head)?;
-    let [wrapped, vector, mut content, tag] =
-        [decode(&URL, wrapped)?, decode(&URL, vector)?, decode(&URL, content)?, decode(&URL, tag)?];
-    let algorithm = member_text(&header, "$.alg")?;
-    let content_key = match algorithm.as_slice() {
-        b"dir" => wrapped.is_empty().then(|| key.to_vec())?,
-        b"A128KW" if key.len() == 16 => unwrap(&key_wrap::AES_128, key, &wrapped)?,
-        b"A256KW" if key.len() == 32 => unwrap(&key_wrap::AES_256, key, &wrapped)?,
-        b"A128GCMKW" | b"A192GCMKW" | b"A256GCMKW" if algorithm[1..4] == *bits(key) => {
-            let nonce = decode(&URL, &member_text(&header, "$.iv")?)?;
-            let sealed = [wrapped, decode(&URL, &member_text(&header, "$.tag")?)?].concat();
-            open_gcm(key, &nonce, b"", &mut { sealed })?
-        }
-        _ => return None,
-    };
-    let encryption = member_text(&header, "$.enc")?;
-    match encryption.as_slice() {
-        b"A128GCM" | b"A192GCM" | b"A256GCM" if encryption[1..4] == *bits(&content_key) => {
-            content.extend_from_slice(&tag);
-            open_gcm(&content_key, &vector, head, &mut content)
-        }
-        b"A128CBC-HS256" => {
-            open_with_hash(&content_key, (hmac::HMAC_SHA256, 32), head, &vector, &mut content, &tag)
-        }
-        b"A192CBC-HS384" => {
-            open_with_hash(&content_key, (hmac::HMAC_SHA384, 48), head, &vector, &mut content, &tag)
-        }
-        b"A256CBC-HS512" => {
-            open_with_hash(&content_key, (hmac::HMAC_SHA512, 64), head, &vector, &mut content, &tag)
-        }
-        _ => None,
-    }
-}
-
-/// How many bits a key has, in digits.
-fn bits(key: &[u8]) -> &'static [u8] {
-    match key.len() {
-        16 => b"128",
-        24 => b"192",
-        32 => b"256",
-        _ => b"",
-    }
-}
-
-fn unwrap(algorithm: &'static key_wrap::AesBlockCipher, key: &[u8], wrapped: &[u8]) -> Option<Vec<u8>> {
-    let mut room = vec![0; wrapped.len()];
-    let wrapping = key_wrap::AesKek::new(algorithm, key).ok()?;
-    wrapping.unwrap(wrapped, &mut room).ok().map(|key| key.to_vec())
-}
-
-/// CBC with a hash over all of it (RFC 7518, section 5.2.2): one half of the key is for each.
-fn open_with_hash(
-    key: &[u8],
-    (algorithm, len): (hmac::Algorithm, usize),
-    head: &[u8],
-    vector: &[u8],
-    content: &mut [u8],
-    tag: &[u8],
-) -> Option<Vec<u8>> {
-    let (hash_key, key) = key.split_at_checked(len / 2).filter(|_| key.len() == len)?;
-    let head_bits = (head.len() as u64 * 8).to_be_bytes();
-    let hashed = [head, vector, content, &head_bits].concat();
-    let sum = hmac::sign(&hmac::Key::new(algorithm, hash_key), &hashed);
-    constant_time::verify_slices_are_equal(&sum.as_ref()[..len / 2], tag).ok()?;
-    open_cbc(key, vector, content)
 }
 
 #[cfg(test)]

@@ -250,6 +250,7 @@ fn keep_request_line(story: &mut Story<'_>) {
         line.extend_from_slice(&request.target);
         line.push(b' ');
         line.extend_from_slice(request.version.as_bytes());
+        line.truncate(story.site.tuning.log_line);
     }
 }
 

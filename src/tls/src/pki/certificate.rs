@@ -10,6 +10,7 @@ use x509_parser::extensions::{
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::der::{self, Signed};
+use super::name;
 
 /// A certificate.
 pub(crate) struct Cert<'d> {
@@ -61,7 +62,7 @@ impl<'d> Cert<'d> {
 
     /// Whether it says of itself that it is its own issuer.
     pub(crate) fn is_self_issued(&self) -> bool {
-        self.subject() == self.issuer()
+        name::same(self.subject(), self.issuer())
     }
 
     /// Whether it can be its own issuer.
@@ -96,11 +97,16 @@ impl<'d> Cert<'d> {
         names.map_or(&[], Vec::as_slice)
     }
 
-    fn key_identifier(&self) -> Option<&[u8]> {
+    pub(crate) fn key_identifier(&self) -> Option<&[u8]> {
         self.extensions().find_map(|e| match e.parsed_extension() {
             ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
             _ => None,
         })
+    }
+
+    /// What its issuer calls its key.
+    pub(crate) fn authority_key_identifier(&self) -> Option<&[u8]> {
+        Some(self.authority()?.key_identifier.as_ref()?.0)
     }
 
     fn authority(&self) -> Option<&AuthorityKeyIdentifier<'d>> {
@@ -112,7 +118,7 @@ impl<'d> Cert<'d> {
 
     /// Whether `issuer` may have issued it, as far as names, identifiers and its use tell.
     pub(crate) fn names_as_issuer(&self, issuer: &Self) -> bool {
-        if self.issuer() != issuer.subject() {
+        if !name::same(self.issuer(), issuer.subject()) {
             return false;
         }
         if let Some(authority) = self.authority() {

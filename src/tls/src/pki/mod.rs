@@ -9,6 +9,7 @@ mod constraints;
 pub(crate) mod der;
 pub(crate) mod error;
 pub(crate) mod host;
+pub(crate) mod name;
 pub(crate) mod revocation;
 pub(crate) mod store;
 

@@ -6,11 +6,17 @@ use super::certificate::{self, Cert, Signature};
 use super::chain::{Depth, Examination, Refused};
 use super::der::Signed;
 use super::error::Code;
+use super::name;
 
 /// A list that an authority issued.
 struct List<'d> {
     signed: Signed<'d>,
     parsed: CertificateRevocationList<'d>,
+}
+
+/// Who issued a list in DER.
+pub(super) fn issuer(der: &[u8]) -> Option<Vec<u8>> {
+    Some(List::read(der)?.parsed.issuer().as_raw().to_vec())
 }
 
 impl<'d> List<'d> {
@@ -56,9 +62,8 @@ impl<'t> Examination<'t> {
     where
         't: 'd,
     {
-        let lists =
-            self.trust.revocations.iter().flat_map(|s| &s.revocations).filter_map(|der| List::read(der));
-        let of_issuer = lists.filter(|l| l.parsed.issuer().as_raw() == certificate.issuer());
+        let lists = self.trust.revocations.iter().flat_map(|s| s.revocations()).filter_map(List::read);
+        let of_issuer = lists.filter(|l| name::same(l.parsed.issuer().as_raw(), certificate.issuer()));
         of_issuer.max_by_key(|l| (!l.is_over(self.now), l.parsed.last_update().timestamp()))
     }
 

@@ -84,7 +84,7 @@ fn acceptor_of(terms: acceptor::Terms, certificates: &[Arc<Certificate>]) -> Acc
         directory.add(&presented, &certificate.names, &[]);
         directory.add_default(&presented);
     }
-    let acceptor = Acceptor::new(terms).unwrap();
+    let acceptor = Acceptor::new(terms, crate::pki::chain::Trust::default(), None).unwrap();
     acceptor.present(directory);
     acceptor
 }

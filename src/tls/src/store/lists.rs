@@ -1,6 +1,8 @@
 //! `add ssl crt-list` and `del ssl crt-list`.
 
-use super::{Name, Refused, State, Store, list_name};
+use config::directive::Switch;
+
+use super::{Listener, Name, Refused, State, Store, list_name};
 use crate::directory::Strictness;
 use crate::line::{self, Line, Standing};
 
@@ -59,10 +61,10 @@ impl State {
                 continue;
             }
             if let Some(options) = &placed.options
-                && let Err(why) = self.listeners[i].prepare(options, &self.authorities)
+                && let Err(why) = self.listeners[i].prepare(options, &self.files)
             {
-                let place = (&self.listeners[i].written, &self.listeners[i].place);
-                let why = format!("{why} for bind '{}' at [{}]", place.0, place.1);
+                let Listener { frontend, written, place, .. } = &self.listeners[i];
+                let why = format!("Proxy '{frontend}': {why} for bind '{written}' at [{place}]");
                 return failed(self, why);
             }
             dots += 1;
@@ -86,11 +88,15 @@ impl State {
             None => format!("parsing [CLI:1]: {why}"),
         })?;
         let line = line.ok_or_else(|| "parsing [CLI:1]: no certificate".to_owned())?;
-        if let Some(which) = line.options.authorities.as_ref().filter(|a| !self.authorities.contains_key(a)) {
-            return Err(format!("'ca-file' : unable to load {which}"));
+        if let Some((option, which)) =
+            line.options.files().filter(|(_, which)| !self.files.has(&which.name)).last()
+        {
+            return Err(format!("'{option}' : unable to load {}", which.name));
         }
-        if line.key.is_some() || line.ocsp.is_some() || line.issuer.is_some() {
-            return Err("a certificate that is there already takes no 'key', 'ocsp' or 'issuer'".to_owned());
+        let told = line.key.is_some() || line.ocsp.is_some() || line.issuer.is_some();
+        if told || line.tokens == Switch::On {
+            let why = "a certificate that is there already takes no 'key', 'ocsp', 'issuer' or 'jwt'";
+            return Err(why.to_owned());
         }
         let name = line::resolved(&line.certificate, self.bases.certificates.as_deref());
         match self.entries.get(&name).map(|e| &e.content) {

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use config::directive::Switch;
+use lang::converters::jwe::wrapped;
 
 use super::{Content, Listener, Placed, Refused, State, Store, list_name};
 use crate::certificate::{Certificate, KeyKind, Parts};
@@ -30,7 +32,8 @@ pub enum Expired {
     By(i64),
 }
 
-const NOT_FOUND: &str = "Can't display the certificate: Not found or the certificate is a bundle!\n";
+pub(super) const NOT_FOUND: &str =
+    "Can't display the certificate: Not found or the certificate is a bundle!\n";
 
 impl Store {
     /// `show ssl cert`: the names of all.
@@ -65,14 +68,20 @@ impl Store {
             }
             None => return Err(NOT_FOUND.to_owned()),
         };
+        let used = state.entries.get(name).is_some_and(|entry| entry.tokens == Switch::On);
+        let tokens = if used { "on" } else { "off" };
         let star = if written.starts_with('*') { "*" } else { "" };
         let mut text = format!("Filename: {star}{name}\n");
         for (kind, file) in state.entries.get(name).iter().flat_map(|e| &e.origin.0) {
             let _ = writeln!(text, "{kind} filename: {file}");
         }
-        let _ = writeln!(text, "Option: ocsp-update off\nOption: jwt off\nStatus: {status}");
+        let _ = writeln!(text, "Option: ocsp-update off\nOption: jwt {tokens}\nStatus: {status}");
+        if let Some(file) = &parts.completed_from {
+            let _ = writeln!(text, "Chain Filename: {file}");
+        }
         if let Some(read) = parts.chain.first().and_then(|der| Read::new(der)) {
-            describe(&mut text, &read, &parts);
+            describe(&mut text, &read);
+            describe_chain(&mut text, &parts);
         }
         let key = parts.ocsp_key().unwrap_or_default();
         let _ = writeln!(text, "OCSP Response Key: {key}");
@@ -163,8 +172,10 @@ impl State {
             return Some((name, "Uncommitted", transaction.parts.clone()));
         }
         let name = if written.starts_with("\\*") { &written[1..] } else { written };
-        let status = match &self.entries.get(name)?.content {
+        let entry = self.entries.get(name)?;
+        let status = match &entry.content {
             Content::Empty => "Empty",
+            _ if entry.tokens == Switch::On => "Used for JWT verification",
             _ if self.uses(name) > 0 => "Used",
             _ => "Unused",
         };
@@ -224,7 +235,8 @@ fn sni_line(
     Some(format!("{frontend}/{place}\t{name}\t{except}\t{kind}\t{}\t{after}\t{before}\n", placed.name))
 }
 
-fn describe(text: &mut String, read: &Read<'_>, parts: &Parts) {
+/// What is said of certificates of all kinds.
+pub(super) fn describe(text: &mut String, read: &Read<'_>) {
     let hex = |bytes: &[u8]| x509::hex(bytes).to_ascii_uppercase();
     let _ = writeln!(text, "Serial: {}", hex(read.serial()));
     let _ = writeln!(text, "notBefore: {}\nnotAfter: {}", read.not_before_long(), read.not_after_long());
@@ -233,6 +245,9 @@ fn describe(text: &mut String, read: &Read<'_>, parts: &Parts) {
     let _ = writeln!(text, "SHA1 FingerPrint: {}", hex(&read.sha1()));
     let (subject, issuer) = (read.one_line(Whose::Subject), read.one_line(Whose::Issuer));
     let _ = writeln!(text, "Subject: {subject}\nIssuer: {issuer}");
+}
+
+fn describe_chain(text: &mut String, parts: &Parts) {
     for read in parts.chain.iter().skip(1).filter_map(|der| Read::new(der)) {
         let (subject, issuer) = (read.one_line(Whose::Subject), read.one_line(Whose::Issuer));
         let _ = writeln!(text, "Chain Subject: {subject}\nChain Issuer: {issuer}");
@@ -255,26 +270,4 @@ fn pem(text: &mut String, kind: &str, der: &[u8]) {
         let _ = writeln!(text, "{}", String::from_utf8_lossy(line));
     }
     let _ = writeln!(text, "-----END {kind}-----");
-}
-
-/// An RSA key in the form for keys of all kinds (RFC 5208).
-fn wrapped(key: &[u8]) -> Vec<u8> {
-    const RSA: &[u8] =
-        &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
-    let content = [&[0x02, 0x01, 0x00][..], RSA, &tagged(0x04, key)].concat();
-    tagged(0x30, &content)
-}
-
-fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len().to_be_bytes();
-    let length: Vec<u8> = length.into_iter().skip_while(|b| *b == 0).collect();
-    let mut out = vec![tag];
-    if content.len() < 0x80 {
-        out.push(content.len() as u8);
-    } else {
-        out.push(0x80 | length.len() as u8);
-        out.extend(length);
-    }
-    out.extend_from_slice(content);
-    out
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use base64::Engine as _;
+use config::directive::Switch;
 
 use super::{Content, Entry, Name, Origin, Refused, State, Store, Transaction, file, stem};
 use crate::certificate::{self, ExtraNames, Flaw, Parts};
@@ -21,7 +22,8 @@ impl Store {
         if state.entries.contains_key(name) {
             return Err(format!("Certificate '{name}' already exists!\n"));
         }
-        let entry = Entry { content: Content::Empty, origin: Origin::default() };
+        let (content, origin, tokens) = (Content::Empty, Origin::default(), Switch::Off);
+        let entry = Entry { content, origin, tokens };
         state.entries.insert(name.into(), entry);
         Ok(format!("New empty certificate store '{name}'!\n"))
     }
@@ -96,6 +98,9 @@ impl Store {
         if !state.entries.contains_key(name) {
             return refused(format!("certificate '{name}' doesn't exist!"));
         }
+        if state.entries[name].tokens == Switch::On {
+            return refused(format!("certificate '{name}' in use for JWT validation, can't be deleted!"));
+        }
         let listed = state.lists.values().flat_map(|l| &l.lines).any(|line| *line.name == *name);
         if listed || state.uses(name) > 0 {
             return refused(format!("certificate '{name}' in use, can't be deleted!"));
@@ -123,6 +128,9 @@ impl State {
         let verb = if begun.is_some() { "updated" } else { "created" };
         let mut parts = begun.unwrap_or_else(|| self.parts(&name));
         change(&mut parts, &name, part, payload).map_err(|why| format!("{why}Can't load the payload\n"))?;
+        if part.is_none() {
+            self.issuers.complete(&mut parts);
+        }
         let text = format!("Transaction {verb} for certificate {name}!\n");
         self.transaction = Some(Transaction { name, parts });
         Ok(text)
@@ -165,6 +173,7 @@ impl State {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.content = content;
         }
+        self.publish_all(&[name.into()]);
         for listener in &mut self.listeners {
             if listener.uses.iter().any(|placed| *placed.name == *name) {
                 // Where several have the same name, it takes its place behind the others.
@@ -178,9 +187,7 @@ impl State {
             self.present(listener);
         }
         if let Some(certificate) = self.ready(name) {
-            for (_, connector) in self.servers.iter().filter(|(n, _)| **n == *name) {
-                connector.show(certificate);
-            }
+            self.shown_to(name).for_each(|connector| connector.show(certificate));
         }
     }
 }
@@ -195,7 +202,7 @@ fn change(parts: &mut Parts, name: &str, part: Option<&str>, payload: &[u8]) -> 
                 let _ = write!(why, ": no start line.");
                 why + "\n"
             })?;
-            (parts.chain, parts.key) = (new.chain, new.key);
+            (parts.chain, parts.key, parts.completed_from) = (new.chain, new.key, None);
         }
         Some("key") => {
             let key = certificate::key_of(file(name), payload)
