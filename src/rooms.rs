@@ -75,6 +75,7 @@ pub(crate) const ROOMS: &[Tables] = &[
         checks: tls::CHECKS,
         ..Tables::NONE
     },
+    Tables { directives: tls::UPDATE_DIRECTIVES, ..Tables::NONE },
     Tables { directives: tls::STORE_DIRECTIVES, sections: tls::SECTIONS, ..Tables::NONE },
     Tables { fetches: tls::CLIENT_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::ROOT_FETCHES, ..Tables::NONE },
@@ -121,6 +122,8 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { directives: stream::SWITCHING_DIRECTIVES, ..Tables::NONE },
     Tables { actions: rule::STREAM_ACTIONS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
+    Tables { directives: client::DIRECTIVES, checks: client::CHECKS, ..Tables::NONE },
+    Tables { directives: renew::DIRECTIVES, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
     Tables {
         directives: stream::DIRECTIVES,

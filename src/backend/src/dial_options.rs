@@ -171,7 +171,9 @@ fn tlv_format(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
 
 /// The `source` directive of a proxy.
 pub(crate) fn source(s: &mut Statement<'_>) -> Result<(), Refusal> {
-    let words: Vec<&[u8]> = s.rest(0).iter().map(Word::bytes).collect();
+    let address = s.address(0);
+    let words: Vec<&[u8]> =
+        s.rest(0).iter().enumerate().map(|(i, word)| if i == 0 { &*address } else { word.bytes() }).collect();
     let (source, taken) =
         read_source(&words, Range::Refused).map_err(|why| s.refuse(0, format!("'source' {why}.")))?;
     if taken < words.len() {

@@ -193,16 +193,7 @@ fn default_server(s: &mut Statement<'_>) -> Result<(), Refusal> {
 }
 
 /// Options that belong to a feature which is not there, in the words of the manual.
-const NEEDS_TLS: &[&str] = &[
-    "allow-0rtt",
-    "check-alpn",
-    "check-sni-auto",
-    "client-sigalgs",
-    "ktls",
-    "no-check-sni-auto",
-    "renegotiate",
-    "sigalgs",
-];
+const NEEDS_TLS: &[&str] = &["allow-0rtt", "check-alpn", "client-sigalgs", "ktls", "renegotiate", "sigalgs"];
 
 /// A keyword that belongs to a feature which this version has not is told from a misspelt one.
 fn name_what_is_missing(s: &Statement<'_>, refusal: Refusal) -> Refusal {
@@ -225,7 +216,7 @@ fn server(s: &mut Statement<'_>) -> Result<(), Refusal> {
         return Err(s.refuse(0, format!("character '{bad}' is not permitted in server name '{name}'.")));
     }
     let written = s.arg(1).into_owned();
-    let address = address::parse(s.bytes(1)).map_err(|e| {
+    let address = address::parse(&s.address(1)).map_err(|e| {
         s.refuse_part(1, e.span, format!("'server {name}' : invalid address '{written}' : {}.", e.message))
     })?;
     let mut slots: Slots = s.slot::<ServerDrafts>().defaults.inherited();
@@ -260,7 +251,7 @@ fn transparent(s: &mut Statement<'_>) -> Result<(), Refusal> {
 /// The server of last resort of older files; today's word for it is a backup server.
 fn dispatch(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let written = s.arg(0).into_owned();
-    let address = address::parse(s.bytes(0)).map_err(|e| {
+    let address = address::parse(&s.address(0)).map_err(|e| {
         s.refuse_part(0, e.span, format!("'dispatch' : invalid address '{written}' : {}.", e.message))
     })?;
     s.warn(format!(

@@ -43,7 +43,8 @@ const fn option(
 pub static SERVER_OPTIONS: &[ServerOption] = &[
     option("addr", 1, |cx| {
         let written = cx.take_bytes()?;
-        let address = grammar::address::parse(written).map_err(|e| cx.refuse(&e.message))?;
+        let filled = cx.statement.draft.environment.fill(written).into_owned();
+        let address = grammar::address::parse(&filled).map_err(|e| cx.refuse(&e.message))?;
         let address = net::resolve(&address).map_err(|e| cx.refuse(e.to_string()))?;
         cx.slot::<CheckSettings>().address = Some(address);
         Ok(())

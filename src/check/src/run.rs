@@ -11,7 +11,7 @@ use lang::LogFormat;
 use tls::CheckUse;
 
 use crate::probe::{self, Encrypted, Errand, Patience, Preface, probe};
-use crate::settings::{CheckSettings, Enabled, Header, ProxyChecks, Route};
+use crate::settings::{CheckKind, CheckSettings, Enabled, Header, ProxyChecks, Route};
 
 /// What checks need of the process around them.
 pub trait Reporter {
@@ -98,7 +98,18 @@ fn encryption<R>(subject: &Subject<R>, settings: &CheckSettings) -> Option<Encry
         CheckUse::AsTraffic => secure.ssl == tls::Use::Yes && !elsewhere,
     };
     let connector = secure.connector.clone().filter(|_| wanted)?;
-    Some(Encrypted { connector, name: secure.check_name.clone() })
+    let name = secure.check_name.clone().or_else(|| match &subject.checks.kind {
+        CheckKind::Http(request) if secure.check_naming == tls::Naming::Auto => {
+            request.host.as_deref().map(without_port).map(Into::into)
+        }
+        _ => None,
+    });
+    Some(Encrypted { connector, name })
+}
+
+/// A host as requests name it, without its port.
+fn without_port(host: &[u8]) -> &[u8] {
+    host.split(|b| *b == b':').next().unwrap_or_default()
 }
 
 /// The header that the check begins with: that of the traffic, unless another address is checked.

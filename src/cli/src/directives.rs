@@ -97,7 +97,7 @@ fn stats_socket(s: &mut Statement<'_>) -> Result<(), Refusal> {
         return Err(Refusal::new(text));
     }
     let written = s.arg(0).into_owned();
-    let addresses = address::parse_list(s.bytes(0)).map_err(|e| {
+    let addresses = address::parse_list(&s.address(0)).map_err(|e| {
         s.refuse_part(0, e.span, format!("'stats socket' : invalid address '{written}' : {}.", e.message))
     })?;
     for address in &addresses {

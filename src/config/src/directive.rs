@@ -244,6 +244,11 @@ impl<'a> Statement<'a> {
         self.words.get(self.keyword_words + i).map_or(b"", Word::bytes)
     }
 
+    /// Argument `i` as an address: variables stand for their values, even outside of quotes.
+    pub fn address(&self, i: usize) -> Cow<'a, [u8]> {
+        self.draft.environment.fill(self.bytes(i))
+    }
+
     /// The arguments from `i` on.
     pub fn rest(&self, i: usize) -> &'a [Word<'a>] {
         self.words.get(self.keyword_words + i..).unwrap_or(&[])
@@ -256,7 +261,9 @@ impl<'a> Statement<'a> {
 
     /// An error about a part of argument `i`.
     pub fn refuse_part(&self, i: usize, part: Span, message: impl Into<String>) -> Refusal {
-        Refusal { message: message.into(), word: Some(self.keyword_words + i), part: Some(part) }
+        // What a variable stands for is nowhere in the line.
+        let part = Some(part).filter(|part| part.end as usize <= self.bytes(i).len());
+        Refusal { message: message.into(), word: Some(self.keyword_words + i), part }
     }
 
     /// The settings of a feature in the section of this line.

@@ -442,7 +442,14 @@ impl Headers {
         }
     }
 
+    #[inline]
     fn compact_if_wasteful(&mut self) {
+        if self.arena.len() >= COMPACT_ABOVE {
+            self.compact();
+        }
+    }
+
+    fn compact(&mut self) {
         let waste = self.arena.len().saturating_sub(self.wire_size());
         if waste < COMPACT_ABOVE || waste < self.arena.len() / 2 {
             return;

@@ -35,7 +35,7 @@ pub use sections::SECTIONS;
 pub use sink::{Sink, SinkKind, sinks};
 pub use step::{Step, Steps};
 pub use target::{dropped, size_sockets};
-pub use time::local_date;
+pub use time::{local_date, zoned_date};
 
 #[cfg(test)]
 mod tests;

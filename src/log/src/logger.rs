@@ -61,7 +61,9 @@ impl LoggerLine {
                  [profile <name>] <facility> [<level> [<minlevel>]], or 'global'.",
             ));
         }
-        let target = TargetDraft::parse(&s.arg(0)).map_err(|e| s.refuse(0, format!("'log' : {e}.")))?;
+        let address = s.address(0);
+        let target = TargetDraft::parse(&String::from_utf8_lossy(&address))
+            .map_err(|e| s.refuse(0, format!("'log' : {e}.")))?;
         let mut at = 1;
         let len = option(s, &mut at, "len", |text| {
             text.parse()

@@ -145,6 +145,12 @@ pub fn local_date(date: WallTime) -> String {
     format!("{}.{:03}", String::from_utf8_lossy(stamp.local()), date.subsec_millis())
 }
 
+/// A date in local time with what that is ahead of universal time: `22/Nov/2026:13:05:03 +0100`.
+pub fn zoned_date(date: WallTime) -> String {
+    let stamp = stamp(date);
+    format!("{} {}", String::from_utf8_lossy(stamp.local()), String::from_utf8_lossy(&stamp.offset))
+}
+
 /// The date now, for messages that belong to no scene.
 pub(crate) fn now() -> WallTime {
     thread_local! {

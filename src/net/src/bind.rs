@@ -112,7 +112,7 @@ pub static DIRECTIVES: &[Directive] = &[Directive {
 
 fn bind(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let written = s.arg(0).into_owned();
-    let addresses = address::parse_list(s.bytes(0)).map_err(|e| {
+    let addresses = address::parse_list(&s.address(0)).map_err(|e| {
         s.refuse_part(0, e.span, format!("'bind' : invalid address '{written}' : {}.", e.message))
     })?;
     for address in &addresses {

@@ -118,7 +118,6 @@ impl Recipe<'_> {
         Use { role, file: self.place.0.clone(), line: self.place.1 }
     }
 
-    /// The list of the words, which the runtime API can change even when there are none.
     /// All patterns as they are written, those of the files that it names, too, once it has been built.
     pub fn keys(&self, words: &[&[u8]], all: &References) -> Vec<Box<[u8]>> {
         let files = self.files.iter().filter_map(|file| all.get(file.name));
@@ -127,6 +126,7 @@ impl Recipe<'_> {
         read.chain(self.patterns(words).0.into_iter().map(Vec::into_boxed_slice)).collect()
     }
 
+    /// The list of the words, which the runtime API can change even when there are none.
     fn own_words(&self, words: &[&[u8]], all: &References) -> Result<Arc<Expression>, BuildError> {
         let fail = |index, message| BuildError { index, message };
         let (patterns, places) = self.patterns(words);

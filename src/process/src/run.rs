@@ -271,6 +271,7 @@ impl Ready<'_> {
             }
         };
         before.dismiss();
+        renew::keep_up(draft, &site.clock);
         if let Some(child) = child
             && let Err(problem) = child.announce()
         {
@@ -339,6 +340,7 @@ fn world(
     world.put(Arc::new(Traffic::new(site.frontends.len(), &bound)));
     world.put(Arc::new(Sinks(log::sinks(draft))));
     world.put(tls::Store::of(draft));
+    world.put(Arc::new(client::Client::of(draft, site.clock.clone())));
     let maxconn = draft.global::<ProcessLimits>().maxconn;
     site.gate.set_limit(maxconn);
     world.put(Arc::new(Program {

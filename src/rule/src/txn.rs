@@ -71,20 +71,17 @@ impl Txn<'_> {
 
     /// By how many bytes the message that a rule set is about may still grow.
     pub(crate) fn room(&self, set: RuleSets) -> usize {
-        let request = RuleSets::HTTP_REQUEST.meets(set);
-        let (line, headers) = match (request, &self.request, &self.response) {
-            (true, Some(head), _) => {
-                let line = head.method.as_bytes().len() + head.target.len() + head.version.as_bytes().len();
-                (line, &head.headers)
-            }
-            (false, _, Some(head)) => (head.version.as_bytes().len() + 3 + head.reason.len(), &head.headers),
-            _ => return 0,
+        let stream = self.stream.as_deref();
+        let (line, headers, held) = if RuleSets::HTTP_REQUEST.meets(set) {
+            let Some(head) = self.request.as_deref() else { return 0 };
+            let line = head.method.as_bytes().len() + head.target.len() + head.version.as_bytes().len();
+            (line, &head.headers, stream.map_or(0, |stream| stream.rewrites.held_request))
+        } else {
+            let Some(head) = self.response.as_deref() else { return 0 };
+            let line = head.version.as_bytes().len() + 3 + head.reason.len();
+            (line, &head.headers, stream.map_or(0, |stream| stream.rewrites.held_response))
         };
-        let rewrites = self.stream.as_ref().map(|stream| stream.rewrites).unwrap_or_default();
-        let body = match if request { rewrites.held_request } else { rewrites.held_response } {
-            0 => 0,
-            held => PART + held,
-        };
+        let body = if held == 0 { 0 } else { PART + held };
         let used = FRAME + PART + line + headers.size() + PART * headers.len() + PART + END + body;
         self.buffer.saturating_sub(used)
     }

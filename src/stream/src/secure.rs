@@ -10,7 +10,7 @@ use lang::facts::Encryption;
 use lang::tls_facts::{EarlyData, Resumption, TlsFacts};
 use net::{Deadline, Socket};
 use stats::counters::HandshakeCounters;
-use tls::{Acceptor, Connector, Fault, Session};
+use tls::{Acceptor, Connector, Fault, Session, Stapling};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::conn::Conn;
@@ -109,9 +109,12 @@ pub(crate) async fn with_client(
     let all = [Some(&story.frontend.counters.tls), story.listener.map(|listener| &listener.tls)];
     for counters in all.into_iter().flatten() {
         count(counters, &shaken);
-        let stapled = conn.tls.as_ref().is_some_and(tls::Session::has_stapled);
-        if stapled && shaken == Ok(Resumption::New) {
-            counters.stapled.inc();
+        if shaken == Ok(Resumption::New) {
+            match conn.tls.as_ref().map(tls::Session::stapling) {
+                Some(Stapling::Given) => counters.stapled.inc(),
+                Some(Stapling::Missed) => counters.stale.inc(),
+                Some(Stapling::None) | None => {}
+            }
         }
     }
     shaken.map(drop)

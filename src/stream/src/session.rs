@@ -114,14 +114,16 @@ async fn serve_streams(session: &mut Session, mut conn: Conn, start: Start) -> O
         count(&story);
     }
     // Only what turned out to be requests falls silent in between.
-    let silent = if let Start::Accepted(listener) = &start
+    let (conn, beginning) = if let Start::Accepted(listener) = &start
         && frontend.common.mode != Mode::Http
     {
         let conn = tcp(&mut story, conn, listener.upgrading).await?;
-        Box::pin(crate::http::upgraded(&mut story, conn)).await
+        crate::http::upgrade(&mut story, conn)?
     } else {
-        crate::http::serve(&mut story, conn).await
+        let beginning = story.begin();
+        (conn, beginning)
     };
+    let silent = crate::http::serve(&mut story, conn, beginning).await;
     session.progress = story.pause();
     silent
 }

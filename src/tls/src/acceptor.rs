@@ -140,7 +140,7 @@ impl Resolver {
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let found = self.find(hello.server_name(), hello.signature_schemes());
-        found.map(|presented| presented.certificate.key.clone())
+        found.map(|presented| presented.certificate.presented())
     }
 }
 

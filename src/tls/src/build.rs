@@ -24,8 +24,9 @@ use crate::settings::{
     BindSettings, CheckUse, Defaults, EarlyRoom, Named, Naming, ServerSettings, Source, Use,
 };
 use crate::store::{
-    Bases, FileKind, Name, NewListener, Origin, Placed, Store, TrustFiles, Wanted, list_name,
+    Bases, FileKind, Name, NewListener, Origin, Placed, Store, Trouble, TrustFiles, Wanted, list_name,
 };
+use crate::told::Told;
 use crate::verify::{Authorities, Verify};
 
 /// The checks of this room.
@@ -44,12 +45,21 @@ impl Store {
     }
 }
 
+/// What is said of a certificate, with the list and the line that say so.
+struct Saying {
+    name: Name,
+    told: Told,
+    line: Option<(Name, usize)>,
+}
+
 /// What the sources of a line come to.
 #[derive(Default)]
 struct Gathered {
     load: Vec<Wanted>,
     uses: Vec<Placed>,
     lists: Vec<Name>,
+    /// What is said of certificates, with the line of the list that says so.
+    says: Vec<Saying>,
 }
 
 fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnostics) {
@@ -57,18 +67,11 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
     PASSPHRASES.settle(&defaults.passphrase);
     let store = draft.global.get_mut::<Shared>().0.clone();
     let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
-    store.settle(Bases { certificates, authorities }, defaults.extras);
+    let bases = Bases { certificates, authorities };
+    store.settle(bases, defaults.extras, defaults.updates.clone(), draft.readings.speech);
     store.keep_ticket_keys(draft.global());
     if let Some(directory) = &defaults.chains {
-        match Issuers::read(directory) {
-            Ok((issuers, wrong)) => {
-                for why in wrong {
-                    diagnostics.warning(format!("config : {why}"));
-                }
-                store.complete_from(issuers);
-            }
-            Err(e) => diagnostics.alert(format!("'issuers-chain-path' : '{}' : {e}.", directory.display())),
-        }
+        read_chains(directory, &store, diagnostics);
     }
     let loads = draft.global::<Loads>().0;
     let wrong = store.load(loads.iter().map(|(_, wanted)| wanted.clone()).collect());
@@ -78,7 +81,6 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
         }
     }
     RECORDS.settle(defaults.records.0, defaults.records.1);
-    load_for_tokens(&store, diagnostics);
     let mut lines = Vec::new();
     // Later, the directory may be out of reach.
     if draft.proxies.iter().any(|p| p.slots.get::<BindDrafts>().is_some_and(|b| b.0.iter().any(is_encrypted)))
@@ -99,6 +101,7 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
     }
     let wanted = lines.iter_mut().flat_map(|(.., gathered)| std::mem::take(&mut gathered.load)).collect();
     let wrong = store.load(wanted);
+    load_for_tokens(&store, diagnostics);
     let made = Arc::new(Made::up_to(defaults.made.unwrap_or(MADE)));
     for (p, b, mut settings, gathered) in lines {
         let proxy = &mut draft.proxies[p];
@@ -111,8 +114,9 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
         let failed = gathered.uses.iter().find_map(|placed| wrong.get(&placed.name));
         let terms = match failed {
             Some(e) => Err(e.to_string()),
-            None => terms(&settings, &defaults, room, &store),
+            None => gathered.agree(&store).and_then(|()| terms(&settings, &defaults, room, &store)),
         };
+        let names: Vec<_> = gathered.uses.iter().map(|placed| placed.name.clone()).collect();
         let place = format!("{}:{}", bind.place.file, bind.place.line);
         let (Gathered { uses, lists, .. }, written) = (gathered, bind.written.clone());
         let made = terms.and_then(|terms| {
@@ -121,7 +125,16 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
         });
         match made {
             Ok(acceptor) => bind.slots.get_mut::<BindSettings>().acceptor = Some(acceptor),
-            Err(why) => diagnostics.alert_at(&bind.place, title(&bind.written, &why)),
+            Err(why) => {
+                diagnostics.alert_at(&bind.place, title(&bind.written, &why));
+                continue;
+            }
+        }
+        for trouble in store.staple(names.iter().map(|name| &**name)) {
+            match trouble {
+                Trouble::OfLine(why) => diagnostics.warning_at(&bind.place, title(&bind.written, &why)),
+                Trouble::OfResponse(why) => diagnostics.warning(format!("config : {why}")),
+            }
         }
     }
 }
@@ -137,21 +150,44 @@ fn defaults_of(draft: &Draft, registry: &Registry) -> Defaults {
     defaults
 }
 
-/// Reads the certificates that only expressions name.
+fn read_chains(directory: &Path, store: &Store, diagnostics: &mut Diagnostics) {
+    match Issuers::read(directory) {
+        Ok((issuers, wrong)) => {
+            for why in wrong {
+                diagnostics.warning(format!("config : {why}"));
+            }
+            store.complete_from(issuers);
+        }
+        Err(e) => diagnostics.alert(format!("'issuers-chain-path' : '{}' : {e}.", directory.display())),
+    }
+}
+
+/// Lets the certificates verify tokens that expressions name, and reads those that nobody else does.
 fn load_for_tokens(store: &Arc<Store>, diagnostics: &mut Diagnostics) {
     let known = Arc::downgrade(store);
     tokens::look_up_with(move |name| known.upgrade().is_some_and(|store| store.knows(name)));
     for (name, need) in tokens::mentioned() {
-        if store.knows(&name) {
-            continue;
-        }
-        if need == Need::Key {
-            diagnostics.alert(format!("'jwt_decrypt_cert' : unknown certificate {name}."));
-            continue;
+        match (store.knows(&name), need) {
+            (true, Need::Key) => continue,
+            (true, Need::Certificate) => {
+                let _ = store.switch_tokens(&name, Switch::On);
+                continue;
+            }
+            (false, Need::Key) => {
+                diagnostics.alert(format!("'jwt_decrypt_cert' : unknown certificate {name}."));
+                continue;
+            }
+            (false, Need::Certificate) => {}
         }
         let beside = Beside::Told { key: None, ocsp: None, issuer: None };
         let files = Files { crt: path_of(&name), beside };
-        let wanted = Wanted { name: name.clone(), files, origin: Origin::default(), tokens: Switch::On };
+        let wanted = Wanted {
+            name: name.clone(),
+            files,
+            origin: Origin::default(),
+            told: Told::default(),
+            tokens: Switch::On,
+        };
         for (_, e) in store.load(vec![wanted]) {
             diagnostics.warning(format!("'jwt_verify_cert' : no token can be verified with '{name}' : {e}."));
         }
@@ -189,12 +225,29 @@ fn gather(settings: &BindSettings, defaults: &Defaults, store: &Store) -> Result
 }
 
 impl Gathered {
+    /// Notes what a line says of a certificate.
+    fn say(&mut self, name: &Name, told: Told, line: Option<(Name, usize)>) {
+        self.says.push(Saying { name: name.clone(), told, line });
+    }
+
+    /// Whether all that is said of certificates goes together.
+    fn agree(&self, store: &Store) -> Result<(), String> {
+        for Saying { name, told, line } in &self.says {
+            store.agree(name, told).map_err(|why| match line {
+                Some((list, n)) => format!("'crt-list' : '{name}' in crt-list '{list}' line {n}, {why}"),
+                None => format!("Can't load '{name}', {why}"),
+            })?;
+        }
+        Ok(())
+    }
+
     /// A file, or a bundle; returns how many they are.
     fn add_file(&mut self, named: &Named, default: Standing, defaults: &Defaults, store: &Store) -> usize {
         let bundled = bundle(&named.name, store);
         let count = bundled.len();
         for name in bundled {
             self.want(&name, defaults);
+            self.say(&name, Told::by_name(), None);
             let meaning = Meaning { names: Names::Own, except: Vec::new(), default };
             self.uses.push(Placed { name, meaning, options: None, from: None });
         }
@@ -204,7 +257,8 @@ impl Gathered {
     fn want(&mut self, name: &str, defaults: &Defaults) {
         let files = Files { crt: path_of(name), beside: Beside::Sought(defaults.extras) };
         let origin = Origin::with_all_beside(name, defaults.extras);
-        self.load.push(Wanted { name: name.into(), files, origin, tokens: Switch::Off });
+        let (told, tokens) = (Told::by_file(name), Switch::Off);
+        self.load.push(Wanted { name: name.into(), files, origin, told, tokens });
     }
 
     fn add_directory(&mut self, named: &Named, defaults: &Defaults, store: &Store) -> Result<(), String> {
@@ -243,9 +297,11 @@ impl Gathered {
             for name in &bundled {
                 if bundled.len() > 1 {
                     self.want(name, defaults);
+                    self.load.iter_mut().rev().take(1).for_each(|wanted| wanted.told = line.told());
                 } else {
                     self.want_line(name, &line, defaults);
                 }
+                self.say(name, line.told(), Some((list.into(), number)));
                 lines.push((number, name.clone(), line.of(name)));
             }
         }
@@ -260,11 +316,11 @@ impl Gathered {
         let told = key.is_some() || ocsp.is_some() || issuer.is_some() || line.tokens == Switch::On;
         let beside = if told { Beside::Told { key, ocsp, issuer } } else { Beside::Sought(defaults.extras) };
         let mut origin = vec![("Crt", name.to_string())];
-        let others = [("Key", &line.key), ("OCSP", &line.ocsp), ("Issuer", &line.issuer)];
+        let others = [("Key", &line.key), ("OCSP", &line.ocsp), ("OCSP Issuer", &line.issuer)];
         origin.extend(others.iter().filter_map(|(kind, file)| Some((*kind, file.as_ref()?.to_string()))));
         let files = Files { crt: path_of(name), beside };
-        let (name, origin) = (name.clone(), Origin(origin));
-        self.load.push(Wanted { name, files, origin, tokens: line.tokens });
+        let (name, origin, told) = (name.clone(), Origin(origin), line.told());
+        self.load.push(Wanted { name, files, origin, told, tokens: line.tokens });
     }
 }
 
@@ -354,6 +410,38 @@ impl ConnectorMaker {
     /// By what a configuration says for all servers.
     pub fn of(draft: &Draft, registry: &Registry) -> Self {
         Self { defaults: defaults_of(draft, registry), store: Store::of(draft) }
+    }
+
+    /// The same for connections that serve the program itself, of which no fetch tells anything.
+    pub fn of_program(draft: &Draft) -> Self {
+        Self { defaults: draft.global(), store: Store::of(draft) }
+    }
+
+    /// What connections need that serve the program itself, by the arguments of `verify` and `ca-file`.
+    ///
+    /// # Errors
+    /// In words, what is wrong with them.
+    pub fn of_client(&self, verify: Verify, authorities: &str) -> Result<Arc<Connector>, String> {
+        let which = Authorities::named(authorities, self.defaults.authorities.as_deref());
+        let files = if verify == Verify::None {
+            None
+        } else {
+            let authorities = loaded("ca-file", Some(&which), &self.store)?;
+            Some(TrustFiles { authorities, verify_authorities: None, revocations: None })
+        };
+        let connector = Arc::new(Connector::new(connector::Terms {
+            profile: self.defaults.server.clone(),
+            trust: files.as_ref().map(|files| self.store.trust(files)),
+            host: None,
+            certificate: None,
+            reuse: connector::SessionReuse::Off,
+            early: Use::No,
+            secrets: Keeping::Nothing,
+        })?);
+        if let Some(files) = files {
+            self.store.believe(files, &connector);
+        }
+        Ok(connector)
     }
 
     /// Completes a server's settings, where its connections are encrypted.

@@ -3,8 +3,9 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -13,7 +14,11 @@ use rustls::{SignatureAlgorithm, SignatureScheme};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::ocsp;
+use crate::ocsp::check::Valid;
+use crate::ocsp::id::Id;
 use crate::passphrase::PASSPHRASES;
+use crate::pki::certificate::Cert;
 
 /// A certificate with its chain and its key, ready to be presented.
 #[derive(Debug)]
@@ -26,7 +31,32 @@ pub struct Certificate {
     /// The key as it was read.
     private: Arc<PrivateKeyDer<'static>>,
     issuer: Option<CertificateDer<'static>>,
+    /// The response on it as it was read.
+    ocsp: Option<Vec<u8>>,
+    /// What responses on it are known by, if its issuer is known.
+    id: OnceLock<Option<Id>>,
+    /// The same with a response.
+    pub(crate) stapled: ArcSwapOption<Stapled>,
     completed_from: Option<Arc<str>>,
+}
+
+/// Whether a client is given the response of a certificate's issuer with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stapling {
+    /// There never is any, or the client did not ask.
+    None,
+    /// It is.
+    Given,
+    /// There is none that is good now.
+    Missed,
+}
+
+/// A certificate with a response on it, or without one that is still to come.
+#[derive(Debug)]
+pub(crate) struct Stapled {
+    key: Arc<CertifiedKey>,
+    /// Until when it is good, in seconds since 1970.
+    until: i64,
 }
 
 /// What a certificate is made of, some of which may be missing.
@@ -102,12 +132,17 @@ impl LoadError {
     }
 
     fn io(file: &Path, error: &io::Error) -> Self {
-        let why = match error.kind() {
-            io::ErrorKind::NotFound => "No such file or directory".to_owned(),
-            io::ErrorKind::PermissionDenied => "Permission denied".to_owned(),
-            _ => error.to_string(),
-        };
+        let why = reason(error);
         Self::new(file, format!("unable to stat SSL certificate from file ({why}):"))
+    }
+}
+
+/// What is wrong with a file, in the words of the system.
+pub(crate) fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "No such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "Permission denied".to_owned(),
+        _ => error.to_string(),
     }
 }
 
@@ -175,6 +210,7 @@ impl Parts {
                 parts.ocsp = read(ocsp)?;
                 if let (Some(file), Some(text)) = (issuer, read(issuer)?) {
                     parts.issuer = chain(file, &text)?.into_iter().next();
+                    parts.check_issuer(file)?;
                 }
             }
         }
@@ -206,18 +242,30 @@ impl Parts {
         if self.key.is_none() {
             return Err(LoadError::new(file, "No Private Key found in"));
         }
+        if extras.ocsp {
+            self.ocsp = fs::read(extras.beside(file, "ocsp")).ok();
+        }
+        // Nothing else needs to know the issuer.
         let beside = extras.beside(file, "issuer");
         if extras.issuer
+            && self.ocsp.is_some()
+            && issuer_in(&self.chain).is_none()
             && let Ok(text) = fs::read(&beside)
         {
             self.issuer = chain(&beside, &text)?.into_iter().next();
-        }
-        if extras.ocsp
-            && let Ok(response) = fs::read(extras.beside(file, "ocsp"))
-        {
-            self.ocsp = Some(response);
+            self.check_issuer(&beside)?;
         }
         Ok(())
+    }
+
+    /// Whether the issuer is the certificate's.
+    fn check_issuer(&self, file: &Path) -> Result<(), LoadError> {
+        match (self.chain.first(), &self.issuer) {
+            (Some(first), Some(issuer)) if !issued(first, issuer) => {
+                Err(LoadError::new(file, "the certificate was not issued by that of"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes them ready to be presented.
@@ -237,10 +285,18 @@ impl Parts {
         if !belongs(key.as_ref(), first) {
             return Err(Flaw::Mismatch);
         }
-        let mut certified = CertifiedKey::new(self.chain, key);
-        certified.ocsp = self.ocsp;
-        let (issuer, completed_from) = (self.issuer, self.completed_from);
-        Ok(Certificate { names, kind, key: Arc::new(certified), private, issuer, completed_from })
+        let certified = Arc::new(CertifiedKey::new(self.chain, key));
+        Ok(Certificate {
+            names,
+            kind,
+            key: certified,
+            private,
+            issuer: self.issuer,
+            ocsp: self.ocsp,
+            id: OnceLock::new(),
+            stapled: ArcSwapOption::empty(),
+            completed_from: self.completed_from,
+        })
     }
 }
 
@@ -264,17 +320,62 @@ impl Certificate {
         Parts {
             chain: self.key.cert.clone(),
             key: Some(self.private.clone()),
-            ocsp: self.key.ocsp.clone(),
+            ocsp: self.ocsp.clone(),
             issuer: self.issuer.clone(),
             completed_from: self.completed_from.clone(),
         }
+    }
+
+    /// The response on it as it was read.
+    pub(crate) fn ocsp(&self) -> Option<&[u8]> {
+        self.ocsp.as_deref()
+    }
+
+    /// What responses on it are known by, if its issuer is known.
+    pub(crate) fn id(&self) -> Option<&Id> {
+        self.id.get_or_init(|| ocsp::id::of(self.der(), self.issuer()?)).as_ref()
+    }
+
+    /// Who issued it.
+    pub(crate) fn issuer(&self) -> Option<&CertificateDer<'static>> {
+        issuer_in(&self.key.cert).or(self.issuer.as_ref())
+    }
+
+    /// What clients are given: with the response on it, as long as that is good.
+    pub(crate) fn presented(&self) -> Arc<CertifiedKey> {
+        match &*self.stapled.load() {
+            Some(stapled) if stapled.until >= ocsp::now() => stapled.key.clone(),
+            _ => self.key.clone(),
+        }
+    }
+
+    /// What clients who ask are given.
+    pub(crate) fn stapling(&self) -> Stapling {
+        match &*self.stapled.load() {
+            None => Stapling::None,
+            Some(stapled) if stapled.until >= ocsp::now() => Stapling::Given,
+            Some(_) => Stapling::Missed,
+        }
+    }
+
+    /// The same while there is no response.
+    pub(crate) fn without_response(&self) -> Stapled {
+        Stapled { key: self.key.clone(), until: i64::MIN }
+    }
+
+    /// The same with a response.
+    pub(crate) fn with_response(&self, held: &Valid) -> Stapled {
+        let key = CertifiedKey { ocsp: Some(held.der.clone()), ..CertifiedKey::clone(&self.key) };
+        Stapled { key: Arc::new(key), until: held.until }
     }
 
     /// Another certificate with the same key.
     pub(crate) fn with_chain(&self, chain: Vec<CertificateDer<'static>>, names: Vec<Box<str>>) -> Self {
         let key = Arc::new(CertifiedKey::new(chain, self.key.key.clone()));
         let (kind, private) = (self.kind, self.private.clone());
-        Self { names, kind, key, private, issuer: None, completed_from: None }
+        let (issuer, ocsp, completed_from) = (None, None, None);
+        let (id, stapled) = (OnceLock::new(), ArcSwapOption::empty());
+        Self { names, kind, key, private, issuer, ocsp, id, stapled, completed_from }
     }
 
     /// Whether its key is that of another one.
@@ -291,6 +392,20 @@ impl Certificate {
     pub fn der(&self) -> &[u8] {
         &self.key.cert[0]
     }
+}
+
+/// Who issued the first certificate of a chain, if that is in it.
+fn issuer_in<'c>(chain: &'c [CertificateDer<'static>]) -> Option<&'c CertificateDer<'static>> {
+    let (first, others) = chain.split_first()?;
+    others.iter().find(|other| issued(first, other))
+}
+
+/// Whether a certificate says that it was issued by another one.
+fn issued(certificate: &[u8], by: &[u8]) -> bool {
+    let (certificate, by) = (Cert::read(certificate), Cert::read(by));
+    certificate.zip(by).is_some_and(|(certificate, by)| {
+        certificate.issuer() == by.subject() && certificate.names_as_issuer(&by)
+    })
 }
 
 /// Whether a key is a certificate's, as far as the key tells.

@@ -7,9 +7,11 @@ use config::directive::{Arity, Switch};
 use config::{Directive, Naming, Place, Prefix, Refusal, Section, SectionKind, Setting, Statement};
 
 use crate::certificate::{Beside, Files};
-use crate::line::{path_of, resolved, switch, switched_off};
+use crate::line::{path_of, resolved, switch, update_mode};
+use crate::ocsp::schedule::Mode;
 use crate::settings::Defaults;
 use crate::store::{Name, Origin, Wanted};
+use crate::told::{By, Told};
 
 const STORE: &str = "crt-store";
 
@@ -63,6 +65,7 @@ struct Load {
     ocsp: Option<String>,
     issuer: Option<String>,
     alias: Option<String>,
+    update: Option<Mode>,
     tokens: Switch,
 }
 
@@ -84,6 +87,9 @@ fn load(s: &mut Statement<'_>) -> Result<(), Refusal> {
         (None, section) if crt.starts_with('/') => format!("@{section}{crt}").into(),
         (None, section) => format!("@{section}/{crt}").into(),
     };
+    let file = |file: &Option<String>| file.as_deref().map(Into::into);
+    let files = [file(&words.key), file(&words.ocsp), file(&words.issuer), None];
+    let told = Told { by: By::Store, files, update: words.update };
     let mut origin = vec![("Crt", crt)];
     let mut other = |kind, file: Option<String>, base: &Option<PathBuf>| {
         let path = file.as_ref().map(|file| path_of(&at(file, base)));
@@ -92,14 +98,14 @@ fn load(s: &mut Statement<'_>) -> Result<(), Refusal> {
     };
     let key = other("Key", words.key, &keys);
     let ocsp = other("OCSP", words.ocsp, &certificates);
-    let issuer = other("Issuer", words.issuer, &certificates);
+    let issuer = other("OCSP Issuer", words.issuer, &certificates);
     let files = Files { crt: path_of(&path), beside: Beside::Told { key, ocsp, issuer } };
     if !s.draft.global.get_mut::<Mentioned>().0.insert(name.clone()) {
         let text = format!("'load' in section 'crt-store': store '{name}' was already defined.");
         return Err(Refusal::new(text));
     }
     let place = s.place.clone();
-    let wanted = Wanted { name, files, origin: Origin(origin), tokens };
+    let wanted = Wanted { name, files, origin: Origin(origin), told, tokens };
     s.draft.global.get_mut::<Loads>().0.push((place, wanted));
     Ok(())
 }
@@ -109,7 +115,15 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 fn words(s: &Statement<'_>) -> Result<Load, Refusal> {
-    let mut load = Load { crt: None, key: None, ocsp: None, issuer: None, alias: None, tokens: Switch::Off };
+    let mut load = Load {
+        crt: None,
+        key: None,
+        ocsp: None,
+        issuer: None,
+        alias: None,
+        update: None,
+        tokens: Switch::Off,
+    };
     let mut at = 0;
     while at < s.args() {
         let name = s.arg(at).into_owned();
@@ -132,12 +146,12 @@ fn words(s: &Statement<'_>) -> Result<Load, Refusal> {
                 }
                 load.alias = Some(alias);
             }
+            "ocsp-update" => {
+                load.update = Some(update_mode(&value()?).map_err(|why| s.refuse(at, format!("{why}.")))?);
+            }
             "jwt" => {
                 load.tokens =
                     switch(&name, &value()?).map_err(|why| s.refuse(at, format!("'load' : {why}.")))?;
-            }
-            "ocsp-update" => {
-                switched_off(&name, &value()?).map_err(|why| s.refuse(at, format!("'load' : {why}.")))?;
             }
             "sctl" | "acme" | "domains" | "ips" => {
                 return Err(s.refuse(at, format!("'load {name}' is not supported by this version.")));

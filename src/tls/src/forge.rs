@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::sign::CertifiedKey;
 use x509_parser::time::ASN1Time;
 
-use crate::certificate::{Certificate, Extras, LoadError, Parts};
+use crate::certificate::{Certificate, Extras, LoadError, Parts, reason};
 use crate::pki::certificate::Cert;
 use crate::pki::der::{self, SEQUENCE, encode};
 use crate::sealed;
@@ -125,8 +125,8 @@ impl Made {
 impl Authority {
     /// Reads an authority with its key from a file, or the key from the one beside it.
     pub(crate) fn load(file: &Path, password: Option<&str>) -> Result<Self, LoadError> {
-        let text =
-            std::fs::read(file).map_err(|e| LoadError::new(file, format!("cannot open ({e}) the file")))?;
+        let text = std::fs::read(file)
+            .map_err(|e| LoadError::new(file, format!("cannot open ({}) the file", reason(&e))))?;
         let mut parts = Parts::of_pem(file, &text)?;
         let unsealed = |key: Vec<u8>| Arc::new(PrivateKeyDer::Pkcs8(key.into()));
         match (&parts.key, sealed::key(&text, password)) {

@@ -19,6 +19,7 @@ mod issuers;
 mod line;
 mod memory;
 mod names;
+mod ocsp;
 mod passphrase;
 mod pki;
 mod profile;
@@ -30,12 +31,13 @@ mod settings;
 mod sigalgs;
 mod store;
 mod tickets;
+mod told;
 mod verify;
 mod x509;
 
 pub use acceptor::{Acceptor, Order};
 pub use build::{CHECKS, ConnectorMaker};
-pub use certificate::{Certificate, KeyKind};
+pub use certificate::{Certificate, KeyKind, Stapling};
 pub use connector::{Connector, SessionReuse};
 pub use crt_store::{SECTIONS, STORE_DIRECTIVES};
 pub use described::{common_name, key, signature_algorithm};
@@ -45,13 +47,16 @@ pub use fetches::{CLIENT_FETCHES, FETCHES, OWN_FETCHES, ROOT_FETCHES, SERVER_FET
 pub use figures::{Figures, figures};
 pub use hello::{Hello, Opening};
 pub use names::Version;
+pub use ocsp::directives::UPDATE_DIRECTIVES;
+pub use ocsp::text::describe as describe_response;
 pub use profile::Profile;
 pub use secret_fetches::SECRET_FETCHES;
 pub use session::Session;
 pub use settings::{
-    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, EarlyRoom, Named, SERVER_OPTIONS, ServerSettings, Use,
+    BIND_OPTIONS, BindSettings, CheckUse, DIRECTIVES, EarlyRoom, Named, Naming, SERVER_OPTIONS,
+    ServerSettings, Use,
 };
-pub use store::{Expired, FileKind, Numbers, Refused, SniWanted, Store};
+pub use store::{Due, Expired, Fetched, FileKind, Form, Job, Numbers, Refused, SniWanted, Store};
 pub use verify::{Authorities, Verify};
 
 /// What does the cryptography, as the program says of itself.

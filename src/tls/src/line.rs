@@ -7,9 +7,11 @@ use std::sync::Arc;
 use config::directive::Switch;
 
 use crate::names::Version;
+use crate::ocsp::schedule::Mode;
 use crate::profile::{self, Profile};
 use crate::settings::{CaNames, Use};
 use crate::sigalgs::Schemes;
+use crate::told::{By, Told};
 use crate::verify::{Authorities, Verify};
 
 /// A line.
@@ -22,6 +24,8 @@ pub(crate) struct Line {
     pub(crate) key: Option<Box<str>>,
     pub(crate) ocsp: Option<Box<str>>,
     pub(crate) issuer: Option<Box<str>>,
+    /// `ocsp-update`.
+    pub(crate) update: Option<Mode>,
     /// Whether the certificate may be used for tokens (`jwt`).
     pub(crate) tokens: Switch,
     /// The names that it is for, as they are written.
@@ -94,9 +98,16 @@ impl Line {
         Self { certificate: certificate.into(), ..self.clone() }
     }
 
+    /// What it says of the certificate.
+    pub(crate) fn told(&self) -> Told {
+        let files = [self.key.clone(), self.ocsp.clone(), self.issuer.clone(), None];
+        let silent = self.update.is_none() && files.iter().all(Option::is_none);
+        if silent { Told::by_name() } else { Told { by: By::Brackets, files, update: self.update } }
+    }
+
     /// What follows the certificate when the list is shown.
     pub(crate) fn rest(&self) -> String {
-        let mut text = self.options.shown();
+        let mut text = self.options.shown(self.update);
         for filter in &self.filters {
             text.push(' ');
             text.push_str(filter);
@@ -138,7 +149,7 @@ impl Options {
     }
 
     /// The options in their brackets, behind a space.
-    fn shown(&self) -> String {
+    fn shown(&self, update: Option<Mode>) -> String {
         let written = |name: &&str| self.written.iter().rfind(|(n, _)| n == name);
         let one = |(name, value): &(&str, Box<str>)| match *name {
             "allow-0rtt" | "no-ca-names" => (*name).to_owned(),
@@ -147,7 +158,8 @@ impl Options {
             "alpn" | "npn" => format!("{name} {value} "),
             _ => format!("{name} {value}"),
         };
-        let all: Vec<_> = SHOWN.iter().filter_map(written).map(one).collect();
+        let update = update.map(|mode| format!("ocsp-update {}", mode.name()));
+        let all: Vec<_> = SHOWN.iter().filter_map(written).map(one).chain(update).collect();
         if all.is_empty() { String::new() } else { format!(" [{}]", all.join(" ")) }
     }
 }
@@ -185,6 +197,7 @@ pub(crate) fn parse(text: &str, base: Option<&Path>) -> Result<Option<Line>, Str
         key: None,
         ocsp: None,
         issuer: None,
+        update: None,
         tokens: Switch::Off,
         filters: Vec::new(),
     };
@@ -219,9 +232,9 @@ impl Line {
                 "ocsp" => self.ocsp = Some(value()?.into()),
                 "issuer" => self.issuer = Some(value()?.into()),
                 "crt" => self.certificate = value()?.into(),
+                "ocsp-update" => self.update = Some(update_mode(value()?)?),
                 "jwt" => self.tokens = switch(name, value()?)?,
                 "ktls" => is_switch(value()?).map_err(|why| format!("'ktls' {why}"))?,
-                "ocsp-update" => switched_off(name, value()?)?,
                 _ => options.read(name, &mut value, base)?,
             }
         }
@@ -230,20 +243,20 @@ impl Line {
     }
 }
 
+/// The argument of `ocsp-update`.
+pub(crate) fn update_mode(value: &str) -> Result<Mode, String> {
+    Ok(match switch("ocsp-update", value)? {
+        Switch::On => Mode::On,
+        Switch::Off => Mode::Off,
+    })
+}
+
 /// Whether something is on.
 pub(crate) fn switch(name: &str, value: &str) -> Result<Switch, String> {
     match value {
         "on" => Ok(Switch::On),
         "off" => Ok(Switch::Off),
         _ => Err(format!("cannot parse '{name}' value '{value}', 'on' or 'off' is expected")),
-    }
-}
-
-/// Something that is off, and cannot be switched on.
-pub(crate) fn switched_off(name: &str, value: &str) -> Result<(), String> {
-    match value {
-        "off" => Ok(()),
-        _ => Err(format!("'{name}' : only 'off' is supported by this version, got '{value}'")),
     }
 }
 
@@ -375,7 +388,7 @@ mod tests {
         assert!(wrong("c.pem a [verify none]").contains("directly behind"));
         assert!(wrong("c.pem [verify never]").contains("'never'"));
         assert!(wrong("c.pem [ssl-min-ver TLSv9]").contains("TLSv9"));
-        assert!(wrong("c.pem [ocsp-update on]").contains("ocsp-update"));
+        assert!(wrong("c.pem [ocsp-update maybe]").contains("'maybe'"));
         assert!(wrong("c.pem [ktls maybe]").contains("'ktls' expects"));
     }
 

@@ -17,7 +17,7 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{ClientConfig, CommonState, HandshakeKind, ServerConfig};
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, Stapling};
 use crate::fault::Fault;
 use crate::figures::Counted;
 use crate::names::{self, Version};
@@ -166,9 +166,12 @@ impl Session {
         self.0.staple = Staple::Asked;
     }
 
-    /// Whether the client got such a word with the certificate.
-    pub fn has_stapled(&self) -> bool {
-        self.0.staple == Staple::Asked && self.0.own.as_ref().is_some_and(|own| own.key.ocsp.is_some())
+    /// What the client was told of how good the certificate is.
+    pub fn stapling(&self) -> Stapling {
+        match &self.0.own {
+            Some(own) if self.0.staple == Staple::Asked => own.stapling(),
+            _ => Stapling::None,
+        }
     }
 
     /// Keeps what the client offered, for fetches, and what looks at certificates again.

@@ -17,6 +17,7 @@ use crate::crt_store::Mentioned;
 use crate::directory::Strictness;
 use crate::line;
 use crate::names::Version;
+use crate::ocsp::schedule::Terms;
 use crate::pki::error::Ignored;
 use crate::profile::{self, Profile};
 use crate::session::secrets::Keeping;
@@ -111,6 +112,8 @@ pub struct ServerSettings {
     pub checks: CheckUse,
     /// `check-sni`: the name that the server is told by checks.
     pub check_name: Option<Box<[u8]>>,
+    /// `check-sni-auto`: whether it is else told the one that the check's request is for.
+    pub check_naming: Naming,
     /// `sni`, or what stands for it.
     pub name: Option<Arc<lang::Expr>>,
     pub(crate) naming: Naming,
@@ -142,11 +145,11 @@ pub enum CheckUse {
 
 /// Whether a server is told the name that the request is for when no `sni` says another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Naming {
-    /// `sni-auto`.
+pub enum Naming {
+    /// `sni-auto`, `check-sni-auto`.
     #[default]
     Auto,
-    /// `no-sni-auto`.
+    /// `no-sni-auto`, `no-check-sni-auto`.
     Off,
 }
 
@@ -166,6 +169,8 @@ pub(crate) struct Defaults {
     pub(crate) chains: Option<PathBuf>,
     pub(crate) cache: Option<usize>,
     pub(crate) capture: usize,
+    /// `ocsp-update.*`.
+    pub(crate) updates: Terms,
     /// `tune.ssl.lifetime`, in seconds.
     pub(crate) lifetime: Option<u32>,
     /// `tune.ssl.keylog`, or what fetches make of it.
@@ -335,6 +340,7 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
         cx.slot::<ServerSettings>().check_name = Some(name.into());
         Ok(())
     }),
+    server("check-sni-auto", 0, set!(ServerSettings, check_naming = Naming::Auto)),
     server("check-ssl", 0, set!(ServerSettings, checks = CheckUse::Always)),
     server("ciphers", 1, ciphers::<ServerSettings>),
     server("ciphersuites", 1, suites::<ServerSettings>),
@@ -356,6 +362,7 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
     server("force-tlsv12", 0, |cx| force::<ServerSettings>(cx, Version::Tls12)),
     server("force-tlsv13", 0, |cx| force::<ServerSettings>(cx, Version::Tls13)),
     server("ktls", 1, kernel),
+    server("no-check-sni-auto", 0, set!(ServerSettings, check_naming = Naming::Off)),
     server("no-check-ssl", 0, set!(ServerSettings, checks = CheckUse::Never)),
     // There is no renegotiation.
     server("no-renegotiate", 0, |_| Ok(())),

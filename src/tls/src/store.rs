@@ -5,17 +5,19 @@
 
 mod authorities;
 mod lists;
+mod loading;
 mod show;
+mod staples;
 mod tickets;
 mod tokens;
 mod transaction;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use config::directive::Switch;
+use config::draft::Speech;
 
 use crate::acceptor::{Acceptor, Configs, Terms};
 use crate::certificate::{Beside, Certificate, Extras, Files, LoadError, Parts};
@@ -24,14 +26,18 @@ use crate::directory::{Directory, Presented};
 use crate::forge::Forge;
 use crate::issuers::Issuers;
 use crate::line::{Line, Meaning, Names, Options, Standing};
+use crate::ocsp::schedule::Terms as UpdateTerms;
 use crate::settings::Use;
 use crate::tickets::TicketFiles;
+use crate::told::Told;
 use crate::verify::Authorities;
 
 pub use authorities::FileKind;
 use authorities::Shelf;
 pub(crate) use authorities::TrustFiles;
 pub use show::{Expired, Numbers, SniWanted};
+pub(crate) use staples::Trouble;
+pub use staples::{Due, Fetched, Form, Job};
 
 /// The certificates of the process.
 #[derive(Debug, Default)]
@@ -57,7 +63,10 @@ struct State {
     /// Where relative names are looked for.
     bases: Bases,
     extras: Extras,
+    staples: staples::Staples,
     issuers: Arc<Issuers>,
+    /// Whether progress is told.
+    speech: Speech,
     tickets: TicketFiles,
 }
 
@@ -75,6 +84,7 @@ pub(crate) struct Bases {
 struct Entry {
     content: Content,
     origin: Origin,
+    told: Told,
     /// Whether it may be used for tokens (`jwt`).
     tokens: Switch,
 }
@@ -160,8 +170,17 @@ pub(crate) struct Wanted {
     pub(crate) name: Name,
     pub(crate) files: Files,
     pub(crate) origin: Origin,
+    pub(crate) told: Told,
     /// Whether it may be used for tokens (`jwt`).
     pub(crate) tokens: Switch,
+}
+
+impl Entry {
+    /// Whether it was read for tokens only, and is wanted with its key now.
+    fn is_without_key_of(&self, wanted: &Wanted) -> bool {
+        let for_tokens = self.origin.0.is_empty() && matches!(self.content, Content::Keyless(_));
+        for_tokens && matches!(wanted.files.beside, Beside::Sought(_))
+    }
 }
 
 impl Origin {
@@ -174,6 +193,15 @@ impl Origin {
         files.push(("SCTL", format!("{name}.sctl")));
         Self(files)
     }
+
+    /// Notes that the issuer is looked for beside, which only happens when there is a response.
+    fn note_issuer(&mut self, name: &str, content: &Content) {
+        let beside = matches!(content, Content::Ready(c) if c.ocsp().is_some());
+        let at = self.0.iter().position(|(kind, _)| *kind == "SCTL");
+        if let Some(at) = at.filter(|_| beside) {
+            self.0.insert(at, ("OCSP Issuer", format!("{name}.issuer")));
+        }
+    }
 }
 
 impl Store {
@@ -182,9 +210,9 @@ impl Store {
     }
 
     /// Says where files are looked for from now on.
-    pub(crate) fn settle(&self, bases: Bases, extras: Extras) {
+    pub(crate) fn settle(&self, bases: Bases, extras: Extras, updates: UpdateTerms, speech: Speech) {
         let mut state = self.state();
-        (state.bases, state.extras) = (bases, extras);
+        (state.bases, state.extras, state.staples.terms, state.speech) = (bases, extras, updates, speech);
     }
 
     /// Says where chains are from now on.
@@ -197,18 +225,25 @@ impl Store {
     pub(crate) fn load(&self, wanted: Vec<Wanted>) -> BTreeMap<Name, LoadError> {
         let mut state = self.state();
         let mut new: BTreeMap<Name, Wanted> = BTreeMap::new();
-        for one in wanted {
-            if !state.entries.contains_key(&one.name) {
+        for mut one in wanted {
+            let known = state.entries.get(&one.name);
+            if let Some(known) = known.filter(|known| known.is_without_key_of(&one)) {
+                one.tokens = known.tokens;
+                new.entry(one.name.clone()).or_insert(one);
+            } else if known.is_none() {
                 new.entry(one.name.clone()).or_insert(one);
             }
         }
         let (mut wrong, mut names) = (BTreeMap::new(), Vec::new());
-        for (wanted, read) in read_all(&new.into_values().collect::<Vec<_>>(), &state.issuers.clone()) {
+        for (wanted, read) in
+            loading::read_all(&new.into_values().collect::<Vec<_>>(), &state.issuers, state.speech)
+        {
             match read {
                 Ok(content) => {
-                    let Wanted { name, origin, tokens, .. } = wanted;
+                    let Wanted { name, mut origin, told, tokens, .. } = wanted;
+                    origin.note_issuer(&name, &content);
                     names.push(name.clone());
-                    state.entries.insert(name, Entry { content, origin, tokens });
+                    state.entries.insert(name, Entry { content, origin, told, tokens });
                 }
                 Err(e) => {
                     wrong.insert(wanted.name, e);
@@ -275,35 +310,6 @@ impl Store {
     pub(crate) fn believe(&self, files: TrustFiles, connector: &Arc<Connector>) {
         self.state().believers.push((files, Arc::downgrade(connector)));
     }
-}
-
-fn read_all(wanted: &[Wanted], issuers: &Issuers) -> Vec<(Wanted, Result<Content, LoadError>)> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(wanted.len() / 16 + 1);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some(one) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((one.clone(), read(&one.files, issuers)));
-        }
-        done
-    };
-    if workers <= 1 {
-        return work();
-    }
-    std::thread::scope(|scope| {
-        let helpers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        helpers.into_iter().flat_map(|h| h.join().unwrap_or_default()).collect()
-    })
-}
-
-fn read(files: &Files, issuers: &Issuers) -> Result<Content, LoadError> {
-    let mut parts = Parts::load(files)?;
-    issuers.complete(&mut parts);
-    // Whoever says which files there are may bring the key later.
-    if parts.key.is_none() && matches!(files.beside, Beside::Told { .. }) {
-        return Ok(Content::Keyless(Arc::new(parts)));
-    }
-    parts.ready().map(|c| Content::Ready(Arc::new(c))).map_err(|flaw| flaw.of_file(&files.crt))
 }
 
 impl State {

@@ -14,7 +14,7 @@ use rustls::{
     SignatureScheme,
 };
 
-use crate::certificate::LoadError;
+use crate::certificate::{LoadError, reason};
 use crate::line::{path_of, resolved};
 use crate::pki::certificate::Cert;
 use crate::pki::chain::{Examination, Purpose, Refused, Trust, Verdict};
@@ -89,7 +89,7 @@ impl Authorities {
         let mut store = Store::default();
         for file in &files {
             let text = std::fs::read(file)
-                .map_err(|e| LoadError::new(file, format!("unable to load the CA file ({e})")))?;
+                .map_err(|e| LoadError::new(file, format!("unable to load the CA file ({})", reason(&e))))?;
             store.add(file, &text)?;
         }
         if store.is_empty() {

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 use x509_parser::asn1_rs::Oid;
 use x509_parser::der_parser::oid;
@@ -11,6 +13,8 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
+
+pub(crate) mod text;
 
 /// A certificate that was read.
 pub(crate) struct Read<'c> {
@@ -77,18 +81,6 @@ impl<'c> Read<'c> {
         }
     }
 
-    /// By what responses on this certificate are known (RFC 6960, `CertID`), in hexadecimal.
-    pub(crate) fn ocsp_key(&self, issuer: &Self) -> Option<String> {
-        const SHA1: &[u8] = &[0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00];
-        let name = Sha1::digest(self.parsed.issuer().as_raw());
-        let key = Sha1::digest(&issuer.parsed.public_key().subject_public_key.data);
-        let serial = self.parsed.raw_serial();
-        let serial_length = u8::try_from(serial.len()).ok()?;
-        let content = [SHA1, &[0x04, 20], &name, &[0x04, 20], &key, &[0x02, serial_length], serial].concat();
-        let length = u8::try_from(content.len()).ok().filter(|n| *n < 0x80)?;
-        Some(hex(&[&[0x30, length][..], &content].concat()))
-    }
-
     pub(crate) fn signature_algorithm(&self) -> String {
         algorithm(&self.parsed.signature_algorithm.algorithm)
     }
@@ -111,11 +103,7 @@ impl<'c> Read<'c> {
 
     /// The whole name, each part behind a slash.
     pub(crate) fn one_line(&self, whose: Whose) -> String {
-        let mut text = String::new();
-        for (kind, value) in parts(self.name(whose)) {
-            let _ = write!(text, "/{kind}={value}");
-        }
-        text
+        one_line_of(self.name(whose))
     }
 
     /// The whole name, the last part first (RFC 2253).
@@ -152,6 +140,14 @@ impl<'c> Read<'c> {
         });
         policies.flat_map(|p| p.iter().map(|policy| policy.policy_id.to_id_string())).collect()
     }
+}
+
+/// A whole name, each part behind a slash.
+fn one_line_of(name: &X509Name<'_>) -> String {
+    parts(name).fold(String::new(), |mut text, (kind, value)| {
+        let _ = write!(text, "/{kind}={value}");
+        text
+    })
 }
 
 /// The parts of a name: the short names of their kinds, and their values.
@@ -276,9 +272,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The names of months.
+pub(crate) const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 fn long_time(time: &ASN1Time) -> String {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let date = time.to_datetime();
     let month = MONTHS[usize::from(u8::from(date.month())) - 1];
     let (hour, minute, second) = date.to_hms();
@@ -301,4 +299,14 @@ fn algorithm(id: &Oid<'_>) -> String {
         (oid!(1.3.101.112), "ED25519"),
     ];
     known.iter().find(|(o, _)| o == id).map_or_else(|| id.to_id_string(), |(_, name)| (*name).to_owned())
+}
+
+/// Something in DER, as PEM.
+pub(crate) fn write_pem(text: &mut String, kind: &str, der: &[u8]) {
+    let _ = writeln!(text, "-----BEGIN {kind}-----");
+    let encoded = STANDARD.encode(der);
+    for line in encoded.as_bytes().chunks(64) {
+        let _ = writeln!(text, "{}", String::from_utf8_lossy(line));
+    }
+    let _ = writeln!(text, "-----END {kind}-----");
 }

@@ -8,16 +8,16 @@ use keyword::command::CommandCx;
 use tls::{Expired, Numbers, Refused, SniWanted, Store};
 
 /// What is answered when a process has no certificates at all.
-fn store(cx: &CommandCx<'_>) -> Arc<Store> {
+pub(super) fn store(cx: &CommandCx<'_>) -> Arc<Store> {
     cx.world.get().unwrap_or_default()
 }
 
 /// A message of success is a notice, what is refused an error.
-fn notice(done: Result<String, Refused>) -> Answer {
+pub(super) fn notice(done: Result<String, Refused>) -> Answer {
     done.map_or_else(Answer::error, Answer::notice)
 }
 
-fn text(done: Result<String, Refused>) -> Answer {
+pub(super) fn text(done: Result<String, Refused>) -> Answer {
     done.map_or_else(Answer::error, Answer::text)
 }
 

@@ -6,12 +6,14 @@ mod descriptors;
 mod errors;
 mod events;
 mod find;
+mod httpclient;
 mod human;
 mod info;
 mod limits;
 mod listener;
 mod lists;
 mod proxy;
+mod responses;
 mod server;
 mod sess;
 mod session;
@@ -184,6 +186,14 @@ pub static COMMANDS: &[Command] = &[
         server::get_weight,
     ),
     Command::new(
+        "httpclient",
+        "httpclient <method> <URI>",
+        "make a request, and show what comes back",
+        Admin,
+        httpclient::run,
+    )
+    .of_maturity(keyword::command::Maturity::Expert),
+    Command::new(
         "new ssl cert",
         "new ssl cert <certfile>",
         "add a name for a certificate that is set later",
@@ -259,6 +269,13 @@ pub static COMMANDS: &[Command] = &[
         "say what a certificate is to become once it is committed",
         Admin,
         certificates::set,
+    ),
+    Command::new(
+        "set ssl ocsp-response",
+        "set ssl ocsp-response <resp|payload>",
+        "take an authority's response on a certificate",
+        Admin,
+        responses::set,
     ),
     Command::new(
         "set ssl tls-key",
@@ -397,6 +414,20 @@ pub static COMMANDS: &[Command] = &[
         certificates::show_list,
     ),
     Command::new(
+        "show ssl ocsp-response",
+        "show ssl ocsp-response [[text|base64] id]",
+        "list the responses on certificates, or show one",
+        Admin,
+        responses::show,
+    ),
+    Command::new(
+        "show ssl ocsp-updates",
+        "show ssl ocsp-updates",
+        "list the responses that are kept up to date",
+        Admin,
+        responses::updates,
+    ),
+    Command::new(
         "show ssl sni",
         "show ssl sni [-f <frontend>] [-A]",
         "show which names are served with which certificates",
@@ -454,6 +485,13 @@ pub static COMMANDS: &[Command] = &[
         "keep frontends from choosing a backend",
         Operator,
         proxy::unpublish_backend,
+    ),
+    Command::new(
+        "update ssl ocsp-response",
+        "update ssl ocsp-response <certfile>",
+        "fetch the response on a certificate now",
+        Admin,
+        responses::update,
     ),
     Command::new("user", "user", "give up everything but looking", User, session::user).everywhere(),
     Command::new(

@@ -401,6 +401,8 @@ fn open_with_hash(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::base64::encode as base64;
     use super::*;
 
@@ -450,5 +452,23 @@ mod tests {
         assert!(of("{}").unwrap_err().starts_with("Missing key type"));
         assert!(of(r#"{"kty":"EC","crv":"P-256"}"#).unwrap_err().contains("'EC'"));
         assert!(of(r#"{"kty":"RSA","n":"AQAB"}"#).unwrap_err().contains("'RSA'"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_comes_breaks_it(
+            algorithm in proptest::sample::select(ALGORITHMS),
+            encryption in proptest::sample::select(ENCRYPTIONS),
+            noise: String,
+            parts: [Vec<u8>; 4],
+            secret: Vec<u8>,
+        ) {
+            let _ = of_json(noise.as_bytes());
+            let header = format!(r#"{{"alg":"{algorithm}","enc":"{encryption}","iv":"{noise}","tag":"AAAA"}}"#);
+            let parts = parts.map(|part| base64(&URL, &part)).join(".");
+            let token = format!("{}.{parts}", base64(&URL, header.as_bytes()));
+            prop_assert_eq!(decrypt(token.as_bytes(), &Key::Shared(secret)), None);
+            prop_assert_eq!(decrypt(noise.as_bytes(), &Key::Shared(Vec::new())), None);
+        }
     }
 }

@@ -57,15 +57,9 @@ pub(crate) enum Left {
     Unasked(After),
 }
 
-/// Serves a client's connection until it ends, or until its client has been silent for a while: then it is given
-/// back.
-pub(crate) async fn serve(story: &mut Story<'_>, conn: Conn) -> Option<Conn> {
-    let beginning = story.begin();
-    serve_from(story, conn, beginning).await
-}
-
-/// Serves a connection on which other rules found that requests come, in the stream that they were run in.
-pub(crate) async fn upgraded(story: &mut Story<'_>, mut conn: Conn) -> Option<Conn> {
+/// Takes over a connection on which other rules found that requests come, in the stream that they were run in; none
+/// is left of a client that has gone.
+pub(crate) fn upgrade(story: &mut Story<'_>, mut conn: Conn) -> Option<(Conn, Beginning)> {
     let exchanges = story.frontend.counters.h1.here();
     conn.meter = Some(Meter::new(exchanges));
     story.live.upgrade(exchanges);
@@ -76,10 +70,12 @@ pub(crate) async fn upgraded(story: &mut Story<'_>, mut conn: Conn) -> Option<Co
         finish::deserted(story);
         return None;
     }
-    serve_from(story, conn, Beginning::Upgraded).await
+    Some((conn, Beginning::Upgraded))
 }
 
-async fn serve_from(story: &mut Story<'_>, conn: Conn, mut beginning: Beginning) -> Option<Conn> {
+/// Serves a client's connection until it ends, or until its client has been silent for a while: then it is given
+/// back.
+pub(crate) async fn serve(story: &mut Story<'_>, conn: Conn, mut beginning: Beginning) -> Option<Conn> {
     let mut client = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Request);
     if story.frontend.common.messages.adjust_for_client.is_on() {
         client.adjust_names(&story.site.cases);

@@ -182,7 +182,11 @@ pub(super) fn check_list(
 }
 
 /// Whether something was signed with the key of `issuer`.
-fn check(signed: &Signed<'_>, issuer: &Cert<'_>, algorithms: &WebPkiSupportedAlgorithms) -> Signature {
+pub(crate) fn check(
+    signed: &Signed<'_>,
+    issuer: &Cert<'_>,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Signature {
     if WEAK.iter().any(|weak| signed.algorithm.starts_with(weak)) {
         return Signature::Weak;
     }

@@ -40,6 +40,16 @@ impl<'d> Reader<'d> {
         Some(Element { tag, content: &whole[header..], whole })
     }
 
+    /// Whether nothing is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The next element if it has this tag; otherwise nothing is read.
+    pub(crate) fn optional(&mut self, tag: u8) -> Option<Element<'d>> {
+        if self.0.first() == Some(&tag) { self.next() } else { None }
+    }
+
     /// The next element, which must have this tag.
     pub(crate) fn expect(&mut self, tag: u8) -> Option<Element<'d>> {
         self.next().filter(|e| e.tag == tag)

@@ -5,6 +5,7 @@ use config::directive::Switch;
 use super::{Listener, Name, Refused, State, Store, list_name};
 use crate::directory::Strictness;
 use crate::line::{self, Line, Standing};
+use crate::ocsp::now;
 
 /// A line of a list that a command is about.
 struct Chosen {
@@ -73,11 +74,13 @@ impl State {
             listener.uses.push(placed.clone());
         }
         self.refresh(list);
+        self.link(&placed.name, now());
+        self.schedule(now());
         Ok(format!("{begun}{}\nSuccess!\n", ".".repeat(dots)))
     }
 
     /// Reads a line as it was sent, with the certificate that it means.
-    fn read_line(&self, text: &str) -> Result<(Name, Line), String> {
+    fn read_line(&mut self, text: &str) -> Result<(Name, Line), String> {
         let text = text.trim_end();
         if text.contains('\n') {
             return Err("only one line of payload is supported!".to_owned());
@@ -102,7 +105,10 @@ impl State {
         match self.entries.get(&name).map(|e| &e.content) {
             None => Err(format!("certificate '{name}' does not exist!")),
             Some(super::Content::Empty) => Err(format!("certificate '{name}' is empty!")),
-            Some(_) => Ok((name, line)),
+            Some(_) => {
+                self.agree(&name, &line.told()).map_err(|why| format!("'{name}' {why}"))?;
+                Ok((name, line))
+            }
         }
     }
 
@@ -112,11 +118,11 @@ impl State {
         }
         let chosen = self.choose(list, written)?;
         let from = (Name::from(list), chosen.id);
-        // Where nobody gets a certificate without asking for it, none is missed.
+        // Where nobody gets a certificate without asking for it, none is missed; nor is another one than the first.
         let lenient = self.listeners.iter().filter(|l| l.acceptor.terms().strictness == Strictness::Lenient);
         let defaults = lenient.filter(|l| {
-            let is = |standing| move |p: &super::Placed| p.meaning.default == standing;
-            l.uses.iter().filter(|p| p.from.as_ref() == Some(&from)).any(is(Standing::Default))
+            let mut all = l.uses.iter().filter(|p| p.meaning.default == Standing::Default);
+            all.next().is_some_and(|first| first.from.as_ref() == Some(&from))
         });
         let places: Vec<String> = defaults.map(|l| format!("\t- {}\n", l.place)).collect();
         if !places.is_empty() {
@@ -125,6 +131,7 @@ impl State {
         }
         self.forget(list, chosen.id);
         self.refresh(list);
+        self.schedule(now());
         Ok(format!("Entry '{}' deleted in crtlist '{list}'!\n", chosen.name))
     }
 

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use config::directive::Switch;
 use lang::converters::jwe::wrapped;
 
-use super::{Content, Listener, Placed, Refused, State, Store, list_name};
+use super::{Content, Listener, Placed, Refused, State, Store, list_name, staples};
 use crate::certificate::{Certificate, KeyKind, Parts};
 use crate::line::Standing;
-use crate::x509::{self, Read, Whose};
+use crate::x509::{self, Read, Whose, write_pem};
 
 /// Which lines `show ssl sni` shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,17 +54,8 @@ impl Store {
     /// When it is not there.
     pub fn show(&self, written: &str) -> Result<String, Refused> {
         let state = self.state();
-        let (name, status, parts) = match state.chosen(written) {
-            Some(chosen) => chosen,
-            // A response is shown as nothing as long as there is none.
-            None if written
-                .strip_suffix(".ocsp")
-                .and_then(|n| state.chosen(n))
-                .is_some_and(|c| c.2.ocsp.is_none()) =>
-            {
-                return Ok(String::new());
-            }
-            None => return Err(NOT_FOUND.to_owned()),
+        let Some((name, status, parts)) = state.chosen(written) else {
+            return state.response_of(written).ok_or_else(|| NOT_FOUND.to_owned());
         };
         let used = state.entries.get(name).is_some_and(|entry| entry.tokens == Switch::On);
         let tokens = if used { "on" } else { "off" };
@@ -75,7 +64,8 @@ impl Store {
         for (kind, file) in state.entries.get(name).iter().flat_map(|e| &e.origin.0) {
             let _ = writeln!(text, "{kind} filename: {file}");
         }
-        let _ = writeln!(text, "Option: ocsp-update off\nOption: jwt {tokens}\nStatus: {status}");
+        let updates = state.updates(name).name();
+        let _ = writeln!(text, "Option: ocsp-update {updates}\nOption: jwt {tokens}\nStatus: {status}");
         if let Some(file) = &parts.completed_from {
             let _ = writeln!(text, "Chain Filename: {file}");
         }
@@ -83,7 +73,7 @@ impl Store {
             describe(&mut text, &read);
             describe_chain(&mut text, &parts);
         }
-        let key = parts.ocsp_key().unwrap_or_default();
+        let key = state.stapled_id(name).map(|id| x509::hex(id)).unwrap_or_default();
         let _ = writeln!(text, "OCSP Response Key: {key}");
         Ok(text)
     }
@@ -99,13 +89,13 @@ impl Store {
         if let Some(key) = &parts.key {
             use rustls::pki_types::PrivateKeyDer as Key;
             match &**key {
-                Key::Pkcs1(der) => pem(&mut text, "PRIVATE KEY", &wrapped(der.secret_pkcs1_der())),
-                Key::Sec1(der) => pem(&mut text, "EC PRIVATE KEY", der.secret_sec1_der()),
-                other => pem(&mut text, "PRIVATE KEY", other.secret_der()),
+                Key::Pkcs1(der) => write_pem(&mut text, "PRIVATE KEY", &wrapped(der.secret_pkcs1_der())),
+                Key::Sec1(der) => write_pem(&mut text, "EC PRIVATE KEY", der.secret_sec1_der()),
+                other => write_pem(&mut text, "PRIVATE KEY", other.secret_der()),
             }
         }
         for certificate in &parts.chain {
-            pem(&mut text, "CERTIFICATE", certificate);
+            write_pem(&mut text, "CERTIFICATE", certificate);
         }
         Ok(text)
     }
@@ -182,6 +172,12 @@ impl State {
         Some((name, status, self.parts(name)))
     }
 
+    /// The response on a certificate, or on what it is to become, by the certificate's name with an ending.
+    fn response_of(&self, written: &str) -> Option<String> {
+        let (name, _, parts) = self.chosen(written.strip_suffix(".ocsp")?)?;
+        Some(if written.starts_with('*') { staples::describe(&parts) } else { self.shown_response(name) })
+    }
+
     fn sni_of(&self, listener: &Listener, expired: Expired, text: &mut String) {
         let mut lines: BTreeMap<Shown<'_>, Vec<(&Placed, &Certificate)>> = BTreeMap::new();
         for placed in &listener.uses {
@@ -252,22 +248,4 @@ fn describe_chain(text: &mut String, parts: &Parts) {
         let (subject, issuer) = (read.one_line(Whose::Subject), read.one_line(Whose::Issuer));
         let _ = writeln!(text, "Chain Subject: {subject}\nChain Issuer: {issuer}");
     }
-}
-
-impl Parts {
-    /// What its issuer's answers are known by.
-    fn ocsp_key(&self) -> Option<String> {
-        self.ocsp.as_ref()?;
-        let issuer = self.chain.get(1).or(self.issuer.as_ref())?;
-        Read::new(self.chain.first()?)?.ocsp_key(&Read::new(issuer)?)
-    }
-}
-
-fn pem(text: &mut String, kind: &str, der: &[u8]) {
-    let _ = writeln!(text, "-----BEGIN {kind}-----");
-    let encoded = STANDARD.encode(der);
-    for line in encoded.as_bytes().chunks(64) {
-        let _ = writeln!(text, "{}", String::from_utf8_lossy(line));
-    }
-    let _ = writeln!(text, "-----END {kind}-----");
 }

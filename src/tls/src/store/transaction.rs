@@ -6,8 +6,11 @@ use std::sync::Arc;
 use base64::Engine as _;
 use config::directive::Switch;
 
+use super::staples::Trouble;
 use super::{Content, Entry, Name, Origin, Refused, State, Store, Transaction, file, stem};
 use crate::certificate::{self, ExtraNames, Flaw, Parts};
+use crate::ocsp::now;
+use crate::told::Told;
 
 /// What else belongs to a certificate, by the ending under which it is set.
 const PARTS: &[&str] = &["key", "ocsp", "issuer"];
@@ -23,7 +26,7 @@ impl Store {
             return Err(format!("Certificate '{name}' already exists!\n"));
         }
         let (content, origin, tokens) = (Content::Empty, Origin::default(), Switch::Off);
-        let entry = Entry { content, origin, tokens };
+        let entry = Entry { content, origin, told: Told::default(), tokens };
         state.entries.insert(name.into(), entry);
         Ok(format!("New empty certificate store '{name}'!\n"))
     }
@@ -63,7 +66,8 @@ impl Store {
             }
         };
         state.replace(&name, content);
-        Ok(format!("Committing {name}{}\nSuccess!\n", ".".repeat(uses)))
+        let trouble = state.restaple(&name).map(|text| format!("{text}\n")).unwrap_or_default();
+        Ok(format!("Committing {name}{}\n{trouble}Success!\n", ".".repeat(uses)))
     }
 
     /// `abort ssl cert`: forgets what was set.
@@ -106,6 +110,7 @@ impl Store {
             return refused(format!("certificate '{name}' in use, can't be deleted!"));
         }
         state.entries.remove(name);
+        state.schedule(now());
         Ok(format!("Certificate '{name}' deleted!\n"))
     }
 }
@@ -166,6 +171,16 @@ impl State {
             )),
             Some(_) => Ok(()),
         }
+    }
+
+    /// Begins anew with the responses on a certificate that was replaced; tells what is wrong with the one that came
+    /// with it.
+    fn restaple(&mut self, name: &str) -> Option<String> {
+        let trouble = if self.is_listened(name) { self.link(name, now()) } else { None };
+        self.schedule(now());
+        Some(match trouble? {
+            Trouble::OfLine(text) | Trouble::OfResponse(text) => text,
+        })
     }
 
     /// Puts a certificate in the place of the one of its name.
