@@ -47,6 +47,8 @@ pub static ACL_KEYWORDS: &[AclKeyword] = family! {
     "req_ssl_ver" => "req.ssl_ver" by Int,
     "req_ver" => "req.ver" by Str,
     "resp_ver" => "res.ver" by Str,
+    "ssl_fc_sni_end" => "ssl_fc_sni" by End,
+    "ssl_fc_sni_reg" => "ssl_fc_sni" by Reg,
 };
 
 const fn predefined(name: &'static str, words: &'static [&'static str]) -> PredefinedAcl {

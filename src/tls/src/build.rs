@@ -16,6 +16,7 @@ use crate::crt_store::Loads;
 use crate::forge::{Authority, Forge, Made};
 use crate::issuers::Issuers;
 use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
+use crate::passphrase::PASSPHRASES;
 use crate::profile;
 use crate::records::RECORDS;
 use crate::session::secrets::Keeping;
@@ -63,6 +64,7 @@ struct Gathered {
 
 fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnostics) {
     let (defaults, room): (Defaults, EarlyRoom) = (defaults_of(draft, registry), draft.global());
+    PASSPHRASES.settle(&defaults.passphrase);
     let store = draft.global.get_mut::<Shared>().0.clone();
     let (certificates, authorities) = (defaults.certificates.clone(), defaults.authorities.clone());
     let bases = Bases { certificates, authorities };

@@ -17,6 +17,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::ocsp;
 use crate::ocsp::check::Valid;
 use crate::ocsp::id::Id;
+use crate::passphrase::PASSPHRASES;
 use crate::pki::certificate::Cert;
 
 /// A certificate with its chain and its key, ready to be presented.
@@ -193,6 +194,9 @@ impl Parts {
         let file = &files.crt;
         let text = fs::read(file).map_err(|e| LoadError::io(file, &e))?;
         let mut parts = Self::of_pem(file, &text)?;
+        if parts.key.is_none() {
+            parts.key = opened(file, &text)?.map(Arc::new);
+        }
         match &files.beside {
             Beside::Sought(extras) => parts.seek(file, *extras)?,
             Beside::Told { key, ocsp, issuer } => {
@@ -426,8 +430,14 @@ fn key(file: &Path, text: &[u8]) -> Result<Option<PrivateKeyDer<'static>>, LoadE
     }
 }
 
+/// The key of a PEM text that is behind a passphrase, if there is one.
+fn opened(file: &Path, text: &[u8]) -> Result<Option<PrivateKeyDer<'static>>, LoadError> {
+    PASSPHRASES.open(file, text).map_err(|why| LoadError::new(file, why))
+}
+
 pub(crate) fn key_of(file: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, LoadError> {
-    key(file, text)?.ok_or_else(|| LoadError::new(file, "unable to load private key from file"))
+    let none = || LoadError::new(file, "unable to load private key from file");
+    key(file, text)?.map_or_else(|| opened(file, text)?.ok_or_else(none), Ok)
 }
 
 /// The names that a certificate is for: those of its extension, and the common name.

@@ -20,6 +20,7 @@ mod line;
 mod memory;
 mod names;
 mod ocsp;
+mod passphrase;
 mod pki;
 mod profile;
 mod records;

@@ -234,6 +234,7 @@ impl Line {
                 "crt" => self.certificate = value()?.into(),
                 "ocsp-update" => self.update = Some(update_mode(value()?)?),
                 "jwt" => self.tokens = switch(name, value()?)?,
+                "ktls" => is_switch(value()?).map_err(|why| format!("'ktls' {why}"))?,
                 _ => options.read(name, &mut value, base)?,
             }
         }
@@ -301,6 +302,14 @@ impl Options {
         self.written.retain(|(n, _)| n != name && *n != other);
         self.written.push((name, shown.unwrap_or_else(|| written.into())));
         Ok(())
+    }
+}
+
+/// Whether a word switches something on or off.
+pub(crate) fn is_switch(word: &str) -> Result<(), String> {
+    match word {
+        "on" | "off" => Ok(()),
+        other => Err(format!("expects \"on\" or \"off\" as an argument, got '{other}'")),
     }
 }
 
@@ -380,6 +389,7 @@ mod tests {
         assert!(wrong("c.pem [verify never]").contains("'never'"));
         assert!(wrong("c.pem [ssl-min-ver TLSv9]").contains("TLSv9"));
         assert!(wrong("c.pem [ocsp-update maybe]").contains("'maybe'"));
+        assert!(wrong("c.pem [ktls maybe]").contains("'ktls' expects"));
     }
 
     #[test]

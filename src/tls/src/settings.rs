@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use config::directive::{Arity, Switch};
+use config::global::Exposure;
 use config::options::ServerOption;
 use config::{BindOption, Directive, LineOption, OptionCx, Prefix, Refusal, Section, Setting, Statement};
 
@@ -176,6 +177,8 @@ pub(crate) struct Defaults {
     pub(crate) secrets: Keeping,
     /// How much stands in a record at most: in any, and in those of slow content.
     pub(crate) records: (usize, usize),
+    /// `ssl-passphrase-cmd`, with its arguments.
+    pub(crate) passphrase: Vec<String>,
     /// How many certificates that were made are kept (`tune.ssl.ssl-ctx-cache-size`).
     pub(crate) made: Option<usize>,
 }
@@ -283,6 +286,7 @@ pub static BIND_OPTIONS: &[BindOption] = &[
     bind("force-tlsv12", 0, |cx| force::<BindSettings>(cx, Version::Tls12)),
     bind("force-tlsv13", 0, |cx| force::<BindSettings>(cx, Version::Tls13)),
     bind("generate-certificates", 0, set!(BindSettings, generate = Use::Yes)),
+    bind("ktls", 1, kernel),
     bind("no-alpn", 0, no_protocols::<BindSettings>),
     bind("no-ca-names", 0, set!(BindSettings, names = CaNames::Kept)),
     bind("no-sslv3", 0, |cx| ban::<BindSettings>(cx, Version::Ssl3)),
@@ -357,6 +361,7 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
     server("force-tlsv11", 0, |cx| force::<ServerSettings>(cx, Version::Tls11)),
     server("force-tlsv12", 0, |cx| force::<ServerSettings>(cx, Version::Tls12)),
     server("force-tlsv13", 0, |cx| force::<ServerSettings>(cx, Version::Tls13)),
+    server("ktls", 1, kernel),
     server("no-check-sni-auto", 0, set!(ServerSettings, check_naming = Naming::Off)),
     server("no-check-ssl", 0, set!(ServerSettings, checks = CheckUse::Never)),
     // There is no renegotiation.
@@ -446,6 +451,16 @@ fn signatures<T: Side>(
     let schemes = Schemes::parse(&list).map_err(|why| cx.refuse(format!(": {why}")))?;
     *field(cx.slot::<T>().profile()) = Some(schemes);
     Ok(())
+}
+
+/// Whether the kernel may encrypt, where it can. What is said of each record but content, such as tickets that come
+/// later, goes past the library then: the process encrypts itself, as it does where the kernel cannot.
+fn kernel(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
+    let word = cx.take()?.into_owned();
+    line::is_switch(&word).map_err(|why| cx.refuse(why))?;
+    Exposure::experimental(cx.statement).map_err(|_| {
+        cx.refuse("is experimental: it must be allowed by a global 'expose-experimental-directives'")
+    })
 }
 
 fn force<T: Side>(cx: &mut OptionCx<'_, '_>, version: Version) -> Result<(), Refusal> {
@@ -564,6 +579,11 @@ pub static DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
     global("ssl-load-extra-files", Arity::AtLeast(1), extra_files),
+    global("ssl-passphrase-cmd", Arity::AtLeast(1), |s| {
+        let words = (0..s.args()).map(|at| s.arg(at).into_owned()).collect();
+        s.slot::<Defaults>().passphrase = words;
+        Ok(())
+    }),
     global("ssl-server-verify", Arity::Exactly(1), |s| {
         let verify = server_verify(&s.arg(0))
             .ok_or_else(|| s.refuse(0, "'ssl-server-verify' expects 'none' or 'required' as argument."))?;
@@ -571,6 +591,14 @@ pub static DIRECTIVES: &[Directive] = &[
         Ok(())
     }),
     global("tune.ssl.capture-buffer-size", Arity::Exactly(1), |s| {
+        let size = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Defaults>().capture = size as usize;
+        Ok(())
+    }),
+    global("tune.ssl.capture-cipherlist-size", Arity::Exactly(1), |s| {
+        s.warn(
+            "'tune.ssl.capture-cipherlist-size' is the old name of 'tune.ssl.capture-buffer-size' and will go.",
+        );
         let size = s.integer(0, 0..=i64::from(i32::MAX))?;
         s.slot::<Defaults>().capture = size as usize;
         Ok(())
