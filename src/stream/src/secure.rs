@@ -21,71 +21,67 @@ use crate::story::{Failure, Story};
 #[derive(Debug)]
 pub(crate) struct Turnstile {
     open: Semaphore,
-    waiting: Cell<usize>,
+    /// Handshakes that have begun.
+    under_way: Cell<usize>,
 }
 
 impl Default for Turnstile {
     fn default() -> Self {
-        Self { open: Semaphore::new(1), waiting: Cell::new(0) }
+        Self { open: Semaphore::new(1), under_way: Cell::new(0) }
     }
 }
 
-/// Counts one that waits.
-struct Waits<'w>(&'w Cell<usize>);
+/// Counts a handshake as long as it goes on.
+struct UnderWay<'w>(&'w Cell<usize>);
 
-impl<'w> Waits<'w> {
+impl<'w> UnderWay<'w> {
     fn new(count: &'w Cell<usize>) -> Self {
         count.set(count.get() + 1);
         Self(count)
     }
 }
 
-impl Drop for Waits<'_> {
+impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }
 }
 
 impl Turnstile {
-    /// Waits for a turn. While others wait, the thread looks after everything else that is ready before each turn.
+    /// Waits for a turn. While there are other handshakes, the thread asks the system for events before each turn, and
+    /// looks after everything else that they wake: a turn is kept meanwhile, so that there is one each time.
     async fn turn(&self, deadline: &mut Deadline) -> Result<SemaphorePermit<'_>, Fault> {
-        let waits = Waits::new(&self.waiting);
         let mut turn = pin!(self.open.acquire());
         let turn = poll_fn(|cx| match turn.as_mut().poll(cx) {
             Poll::Ready(permit) => Poll::Ready(permit.map_err(|_| Fault::aborted())),
             Poll::Pending => late(cx, deadline),
         })
         .await?;
-        drop(waits);
-        if self.waiting.get() > 0 {
+        if self.under_way.get() > 1 {
             tokio::task::yield_now().await;
         }
         Ok(turn)
     }
 
-    /// Brings a handshake to its end, each step in a turn.
+    /// Brings a handshake to its end. The first step, which has the signature in it, is done in a turn.
     async fn shake(
         &self,
         session: &mut Session,
         socket: &Socket,
         deadline: &mut Deadline,
     ) -> Result<(), Fault> {
-        loop {
-            let turn = self.turn(deadline).await?;
-            let step = poll_fn(|cx| Poll::Ready(session.poll_handshake(cx, socket))).await;
-            drop(turn);
-            if let Poll::Ready(done) = step {
-                return done;
-            }
-            // The step has said what wakes this task.
-            let mut asleep = false;
-            poll_fn(|cx| match deadline.poll_expired(cx) {
-                Poll::Ready(()) => Poll::Ready(Err(Fault::late())),
-                Poll::Pending if std::mem::replace(&mut asleep, true) => Poll::Ready(Ok(())),
-                Poll::Pending => Poll::Pending,
-            })
-            .await?;
+        let _under_way = UnderWay::new(&self.under_way);
+        let turn = self.turn(deadline).await?;
+        let step = poll_fn(|cx| Poll::Ready(session.poll_handshake(cx, socket))).await;
+        drop(turn);
+        if let Poll::Ready(done) = step {
+            return done;
         }
+        poll_fn(|cx| match session.poll_handshake(cx, socket) {
+            Poll::Ready(done) => Poll::Ready(done),
+            Poll::Pending => late(cx, deadline),
+        })
+        .await
     }
 }
 
@@ -279,4 +275,46 @@ pub(crate) async fn confirmed(story: &mut Story<'_>, conn: &mut Conn) -> Result<
     }
     story.facts.timers.request = story.now();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::clock::Clock;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::UnixStream;
+
+    #[test]
+    fn what_a_turn_makes_ready_goes_before_the_next_one() {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().build_local(tokio::runtime::LocalOptions::default()).unwrap();
+        let (turnstile, order) = (Rc::new(Turnstile::default()), Rc::new(RefCell::new(Vec::new())));
+        runtime.block_on(async {
+            let (near, mut far) = UnixStream::pair().unwrap();
+            let near = Rc::new(near);
+            let _others = UnderWay::new(&turnstile.under_way);
+            let _more = UnderWay::new(&turnstile.under_way);
+            let served = order.clone();
+            let mut tasks = vec![tokio::task::spawn_local(async move {
+                far.read_u8().await.unwrap();
+                served.borrow_mut().push("served");
+            })];
+            for name in ["first", "second", "third"] {
+                let (turnstile, order, near) = (turnstile.clone(), order.clone(), near.clone());
+                tasks.push(tokio::task::spawn_local(async move {
+                    let turn = turnstile.turn(&mut Deadline::new(Clock::system())).await.unwrap();
+                    order.borrow_mut().push(name);
+                    // The reader has gone after the first byte.
+                    let _ = near.try_write(b"x");
+                    drop(turn);
+                }));
+            }
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+        assert_eq!(*order.borrow(), ["first", "served", "second", "third"]);
+    }
 }
