@@ -84,7 +84,7 @@ const fn option(
     args: usize,
     parse: fn(&mut OptionCx<'_, '_>) -> Result<(), Refusal>,
 ) -> ServerOption {
-    ServerOption(LineOption { name, args, manual: "5.2", parse })
+    ServerOption(LineOption { name, group: "", args, manual: "5.2", parse })
 }
 
 macro_rules! set {

@@ -36,7 +36,7 @@ const fn option(
     args: usize,
     parse: fn(&mut OptionCx<'_, '_>) -> Result<(), Refusal>,
 ) -> ServerOption {
-    ServerOption(LineOption { name, args, manual: "5.2", parse })
+    ServerOption(LineOption { name, group: "", args, manual: "5.2", parse })
 }
 
 /// The server options of this room.

@@ -18,6 +18,8 @@ pub struct ServerOption(pub LineOption);
 pub struct LineOption {
     /// Its name.
     pub name: &'static str,
+    /// The word that it is listed behind, with a blank; mostly none.
+    pub group: &'static str,
     /// How many words follow it at least.
     pub args: usize,
     /// The section of the configuration manual that describes it.

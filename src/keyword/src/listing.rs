@@ -187,7 +187,7 @@ fn options<T: OptionEntry + Send>(registry: &Registry, line: &str, out: &mut Str
     for entry in sorted::<T>(registry) {
         let option = entry.option();
         let arguments = if option.args > 0 { format!(" +{}", option.args) } else { String::new() };
-        let _ = writeln!(out, "\t{line} {}{arguments}", option.name);
+        let _ = writeln!(out, "\t{line} {}{}{arguments}", option.group, option.name);
     }
 }
 

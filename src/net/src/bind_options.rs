@@ -92,7 +92,7 @@ const fn option(
     args: usize,
     parse: fn(&mut OptionCx<'_, '_>) -> Result<(), Refusal>,
 ) -> BindOption {
-    BindOption(LineOption { name, args, manual: "5.1", parse })
+    BindOption(LineOption { name, group: "", args, manual: "5.1", parse })
 }
 
 macro_rules! set {

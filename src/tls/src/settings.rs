@@ -219,11 +219,11 @@ impl Side for ServerSettings {
 type Parse = fn(&mut OptionCx<'_, '_>) -> Result<(), Refusal>;
 
 const fn bind(name: &'static str, args: usize, parse: Parse) -> BindOption {
-    BindOption(LineOption { name, args, manual: "5.1", parse })
+    BindOption(LineOption { name, group: "ssl ", args, manual: "5.1", parse })
 }
 
 const fn server(name: &'static str, args: usize, parse: Parse) -> ServerOption {
-    ServerOption(LineOption { name, args, manual: "5.2", parse })
+    ServerOption(LineOption { name, group: "", args, manual: "5.2", parse })
 }
 
 macro_rules! set {
@@ -300,12 +300,18 @@ pub static BIND_OPTIONS: &[BindOption] = &[
     bind("npn", 1, |cx| cx.take().map(drop)),
     bind("prefer-client-ciphers", 0, set!(BindSettings, order = Some(Order::Clients))),
     bind("sigalgs", 1, |cx| signatures::<BindSettings>(cx, |p| &mut p.signatures)),
-    bind("ssl", 0, |cx| {
-        // What `global` says further below is for the lines behind it.
-        let defaults = cx.statement.draft.global::<Defaults>().bind;
-        let settings = cx.slot::<BindSettings>();
-        (settings.ssl, settings.defaults) = (Use::Yes, Some(defaults));
-        Ok(())
+    BindOption(LineOption {
+        name: "ssl",
+        group: "",
+        args: 0,
+        manual: "5.1",
+        parse: |cx| {
+            // What `global` says further below is for the lines behind it.
+            let defaults = cx.statement.draft.global::<Defaults>().bind;
+            let settings = cx.slot::<BindSettings>();
+            (settings.ssl, settings.defaults) = (Use::Yes, Some(defaults));
+            Ok(())
+        },
     }),
     bind("ssl-max-ver", 1, |cx| limit::<BindSettings>(cx, |p| &mut p.max)),
     bind("ssl-min-ver", 1, |cx| limit::<BindSettings>(cx, |p| &mut p.min)),
