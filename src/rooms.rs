@@ -71,6 +71,7 @@ pub(crate) const ROOMS: &[Tables] = &[
         directives: tls::DIRECTIVES,
         bind_options: tls::BIND_OPTIONS,
         server_options: tls::SERVER_OPTIONS,
+        list_options: tls::LIST_OPTIONS,
         fetches: tls::FETCHES,
         checks: tls::CHECKS,
         ..Tables::NONE

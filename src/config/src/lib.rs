@@ -15,6 +15,6 @@ pub use diagnostic::{Diagnostics, Place, Severity};
 pub use directive::{Check, Directive, Lookup, Prefix, Refusal, Section, Sections, Sense, Statement};
 pub use draft::{Draft, Mode, PlacedReference, ProxyDraft, ProxyKind, Readings};
 pub use environment::Environment;
-pub use options::{BindOption, LineOption, OptionCx, ServerOption};
+pub use options::{BindOption, LineOption, ListOption, OptionCx, ServerOption};
 pub use reader::{Naming, Reader, SectionKind, Watcher};
 pub use slot::{Setting, Slots};

@@ -14,7 +14,15 @@ pub struct BindOption(pub LineOption);
 /// An option of a `server` or `default-server` line.
 pub struct ServerOption(pub LineOption);
 
-/// What the two have in common.
+/// An option of a line of a `crt-list`.
+pub struct ListOption {
+    /// Its name.
+    pub name: &'static str,
+    /// How many words follow it.
+    pub args: usize,
+}
+
+/// What the first two have in common.
 pub struct LineOption {
     /// Its name.
     pub name: &'static str,
@@ -45,6 +53,12 @@ impl Entry for BindOption {
 impl Entry for ServerOption {
     fn name(&self) -> &'static str {
         self.0.name
+    }
+}
+
+impl Entry for ListOption {
+    fn name(&self) -> &'static str {
+        self.name
     }
 }
 

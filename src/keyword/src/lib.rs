@@ -4,7 +4,7 @@ pub mod command;
 pub mod listing;
 
 use base::registry::Registry;
-use config::{BindOption, Check, Directive, Lookup, SectionKind, ServerOption};
+use config::{BindOption, Check, Directive, ListOption, Lookup, SectionKind, ServerOption};
 use lang::expr::Finish;
 use lang::{Alias, Converter, Fetch};
 use rule::Action;
@@ -35,6 +35,8 @@ pub struct Tables {
     pub bind_options: &'static [BindOption],
     /// `server` options.
     pub server_options: &'static [ServerOption],
+    /// Options of lines of `crt-list` files.
+    pub list_options: &'static [ListOption],
     /// Sections.
     pub sections: &'static [SectionKind],
     /// Who knows what names in expressions mean.
@@ -58,6 +60,7 @@ impl Tables {
         directives: &[],
         bind_options: &[],
         server_options: &[],
+        list_options: &[],
         sections: &[],
         lookups: &[],
         checks: &[],
@@ -79,6 +82,7 @@ pub fn registry(rooms: &[Tables]) -> Registry {
         registry.add(room.directives);
         registry.add(room.bind_options);
         registry.add(room.server_options);
+        registry.add(room.list_options);
         registry.add(room.sections);
         registry.add(room.lookups);
         registry.add(room.checks);

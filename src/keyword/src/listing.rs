@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use base::registry::{Entry, Registry};
 use config::directive::{Section, Sections};
 use config::options::OptionEntry;
-use config::{BindOption, Directive, ProxyKind, SectionKind, ServerOption};
+use config::{BindOption, Directive, ListOption, ProxyKind, SectionKind, ServerOption};
 use lang::{Converter, Fetch};
 use rule::Action;
 use rule::acl::AclKeyword;
@@ -162,6 +162,10 @@ fn configuration(registry: &Registry, out: &mut String) {
     options::<ServerOption>(registry, "server <name> <addr>", out);
     proxy_options(registry, out);
     rules(registry, out);
+    let _ = writeln!(out, "crt-list");
+    for option in sorted::<ListOption>(registry) {
+        let _ = writeln!(out, "\t{}{}", option.name, words(option.args));
+    }
     for kind in sorted::<SectionKind>(registry) {
         section(out, kind.name, &names(registry, |s| s == Section::Other(kind.name), |name| name));
     }
@@ -186,9 +190,13 @@ fn section(out: &mut String, title: &str, names: &BTreeSet<&str>) {
 fn options<T: OptionEntry + Send>(registry: &Registry, line: &str, out: &mut String) {
     for entry in sorted::<T>(registry) {
         let option = entry.option();
-        let arguments = if option.args > 0 { format!(" +{}", option.args) } else { String::new() };
-        let _ = writeln!(out, "\t{line} {}{}{arguments}", option.group, option.name);
+        let _ = writeln!(out, "\t{line} {}{}{}", option.group, option.name, words(option.args));
     }
+}
+
+/// How many words follow an option.
+fn words(count: usize) -> String {
+    if count > 0 { format!(" +{count}") } else { String::new() }
 }
 
 /// Options that only mean something in HTTP mode.

@@ -13,6 +13,8 @@ use crate::x509::{Read, Whose};
 
 pub(crate) const CLIENT: Contexts = Contexts::of(".YYYYYYYYYYYYYYYYYY...");
 pub(crate) const SERVER: Contexts = Contexts::of("...........YYYYYYYYY..");
+/// Those on the server's certificate may be asked anywhere; before there is a server, they have nothing to say.
+const PEER: Contexts = CLIENT;
 
 pub(crate) const fn fetch(name: &'static str, out: Type, contexts: Contexts, eval: FetchFn) -> Fetch {
     Fetch { name, args: Signature::NONE, out, contexts, manual: "7.3.4", values: Values::One, eval }
@@ -112,7 +114,7 @@ pub static OWN_FETCHES: &[Fetch] = &certificate!(CLIENT own:
     "ssl_f_sig_alg" "ssl_f_version");
 
 /// The fetches on the server's certificate.
-pub static SERVER_FETCHES: &[Fetch] = &certificate!(SERVER servers:
+pub static SERVER_FETCHES: &[Fetch] = &certificate!(PEER servers:
     "ssl_s_i_dn" "ssl_s_key_alg" "ssl_s_notafter" "ssl_s_notbefore" "ssl_s_s_dn" "ssl_s_serial" "ssl_s_sha1"
     "ssl_s_sig_alg" "ssl_s_version");
 
@@ -237,8 +239,8 @@ pub static FETCHES: &[Fetch] = &[
     fetch("ssl_fc_sni", Type::Str, CLIENT, |s, _, c| of(client(s), c, name)),
     offered("ssl_fc_supported_versions_bin", Type::Bin, |s, a, c| list(s, a, c, |o| &o.versions)),
     fetch("ssl_fc_use_keysize", Type::Int, CLIENT, |s, _, c| of(client(s), c, key_bits)),
-    fetch("ssl_s_chain_der", Type::Bin, SERVER, |s, _, c| of(server(s), c, |t| ders(&t.peer))),
-    fetch("ssl_s_der", Type::Bin, SERVER, |s, _, c| of(server(s), c, peer)),
+    fetch("ssl_s_chain_der", Type::Bin, PEER, |s, _, c| of(server(s), c, |t| ders(&t.peer))),
+    fetch("ssl_s_der", Type::Bin, PEER, |s, _, c| of(server(s), c, peer)),
 ];
 
 pub(crate) fn client<'a>(scene: &Scene<'a>) -> Option<&'a TlsFacts> {

@@ -46,6 +46,7 @@ pub use fault::Fault;
 pub use fetches::{CLIENT_FETCHES, FETCHES, OWN_FETCHES, ROOT_FETCHES, SERVER_FETCHES};
 pub use figures::{Figures, figures};
 pub use hello::{Hello, Opening};
+pub use line::LIST_OPTIONS;
 pub use names::Version;
 pub use ocsp::directives::UPDATE_DIRECTIVES;
 pub use ocsp::text::describe as describe_response;

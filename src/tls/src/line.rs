@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use config::ListOption;
 use config::directive::Switch;
 
 use crate::names::Version;
@@ -116,25 +117,31 @@ impl Line {
     }
 }
 
-/// The order in which options are shown.
-const SHOWN: &[&str] = &[
-    "npn",
-    "no-alpn",
-    "alpn",
-    "verify",
-    "no-ca-names",
-    "allow-0rtt",
-    "ca-file",
-    "ca-verify-file",
-    "crl-file",
-    "ciphers",
-    "ciphersuites",
-    "curves",
-    "ecdhe",
-    "client-sigalgs",
-    "sigalgs",
-    "ssl-min-ver",
-    "ssl-max-ver",
+const fn option(name: &'static str, args: usize) -> ListOption {
+    ListOption { name, args }
+}
+
+/// The options of lines, in the order in which they are shown.
+pub static LIST_OPTIONS: &[ListOption] = &[
+    option("npn", 1),
+    option("no-alpn", 0),
+    option("alpn", 1),
+    option("verify", 1),
+    option("no-ca-names", 0),
+    option("allow-0rtt", 0),
+    option("ca-file", 1),
+    option("ca-verify-file", 1),
+    option("crl-file", 1),
+    option("ciphers", 1),
+    option("ciphersuites", 1),
+    option("curves", 1),
+    option("ecdhe", 1),
+    option("client-sigalgs", 1),
+    option("sigalgs", 1),
+    option("ssl-min-ver", 1),
+    option("ssl-max-ver", 1),
+    // Kept nowhere: there is nothing that it changes.
+    option("ktls", 1),
 ];
 
 impl Options {
@@ -159,7 +166,13 @@ impl Options {
             _ => format!("{name} {value}"),
         };
         let update = update.map(|mode| format!("ocsp-update {}", mode.name()));
-        let all: Vec<_> = SHOWN.iter().filter_map(written).map(one).chain(update).collect();
+        let all: Vec<_> = LIST_OPTIONS
+            .iter()
+            .map(|option| &option.name)
+            .filter_map(written)
+            .map(one)
+            .chain(update)
+            .collect();
         if all.is_empty() { String::new() } else { format!(" [{}]", all.join(" ")) }
     }
 }
@@ -267,13 +280,13 @@ impl Options {
         value: &mut impl FnMut() -> Result<&'v str, String>,
         base: Option<&Path>,
     ) -> Result<(), String> {
-        let Some(name) = SHOWN.iter().find(|n| **n == name) else {
+        let Some(name) = LIST_OPTIONS.iter().map(|option| option.name).find(|n| *n == name) else {
             return Err(format!("unknown ssl keyword {name}"));
         };
         let (mut written, mut shown) = ("", None);
         let about = |why: String| format!("'{name}' : {why}");
         let mut take = || value().inspect(|value| written = value);
-        match *name {
+        match name {
             "alpn" => self.profile.protocols = Some(profile::protocols(take()?).map_err(about)?),
             "no-alpn" => self.profile.protocols = Some(Vec::new()),
             "ca-file" => self.authorities = Some(file(take()?, base, &mut shown)),
@@ -294,12 +307,12 @@ impl Options {
             // Extensions of old.
             _ => drop(take()?),
         }
-        let other = match *name {
+        let other = match name {
             "alpn" => "no-alpn",
             "no-alpn" => "alpn",
             _ => name,
         };
-        self.written.retain(|(n, _)| n != name && *n != other);
+        self.written.retain(|(n, _)| *n != name && *n != other);
         self.written.push((name, shown.unwrap_or_else(|| written.into())));
         Ok(())
     }
@@ -377,6 +390,23 @@ mod tests {
         assert_eq!(line("c.pem [] a").rest(), " a");
         assert_eq!(line("c.pem [alpn a no-alpn]").rest(), " [no-alpn ]");
         assert_eq!(line("c.pem [key k.pem]").key.as_deref(), Some("k.pem"));
+    }
+
+    #[test]
+    fn each_option_takes_as_many_words_as_it_says() {
+        for option in LIST_OPTIONS {
+            let value = match option.name {
+                "verify" => "none",
+                "ssl-min-ver" | "ssl-max-ver" => "TLSv1.3",
+                "sigalgs" | "client-sigalgs" => "ECDSA+SHA256",
+                "ktls" => "on",
+                _ => "x",
+            };
+            let words = [option.name, value];
+            let text = |count: usize| format!("c.pem [{}]", words[..count].join(" "));
+            assert!(parse(&text(1 + option.args), None).is_ok(), "{}", option.name);
+            assert!(option.args == 0 || parse(&text(1), None).is_err(), "{}", option.name);
+        }
     }
 
     #[test]
