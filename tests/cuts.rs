@@ -27,6 +27,10 @@ const READ_FIRST: Duration = Duration::from_millis(30);
 const THREADS: usize = 2;
 /// The proxy's timeouts, in milliseconds. Much longer than anything that does not wait for them.
 const TIMEOUT: u64 = 1000;
+/// How often a case that came out otherwise than it should is played again.
+const REPLAYS: usize = 3;
+/// More than these cannot have been disturbed by chance.
+const MOST_DISTURBED: usize = 50;
 
 /// What a peer does after so many bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -270,11 +274,31 @@ fn play_all(cases: Vec<(usize, Case)>, at_once: usize, proxy: u16) {
     }
 }
 
+/// What was told of each case, by the number under which it was played last.
+fn told(numbers: &[usize], lines: &Lines) -> Vec<String> {
+    let lines = lines.lock().unwrap();
+    let told = |number: &usize| lines.get(&address(*number)).map_or("none".to_owned(), |l| l.join(", "));
+    numbers.iter().map(told).collect()
+}
+
+/// What the table says of a case.
+fn wanted<'t>(table: &'t str, case: Case) -> Option<&'t str> {
+    let Exchange { side, name, .. } = case.facts();
+    let row =
+        table.lines().find_map(|row| row.strip_prefix(&format!("{side:?} {name} {:?} | ", case.way)))?;
+    let runs = row.split(" | ").filter_map(|run| run.split_once(": "));
+    let mut until = runs.take_while(|(from, _)| from.parse().is_ok_and(|from: usize| from <= case.after));
+    let mut last = until.next()?;
+    for run in until {
+        last = run;
+    }
+    Some(last.1)
+}
+
 /// The table: where each line begins.
-fn table(cases: &[Case], lines: &HashMap<String, Vec<String>>) -> String {
+fn table(cases: &[Case], told: Vec<String>) -> String {
     let mut rows: BTreeMap<(usize, Way), Vec<(usize, String)>> = BTreeMap::new();
-    for (number, case) in cases.iter().enumerate() {
-        let told = lines.get(&address(number)).map_or_else(|| "none".to_owned(), |l| l.join(", "));
+    for (case, told) in cases.iter().zip(told) {
         let row = rows.entry((case.exchange, case.way)).or_default();
         if row.last().is_none_or(|(_, last)| *last != told) {
             row.push((case.after, told));
@@ -324,12 +348,25 @@ fn every_cut_ends_its_stream_and_is_told() {
     // Each thread opens a socket for its first log line.
     wait_for("all descriptors to be closed", || updates || proxy.descriptors() <= before + THREADS);
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cuts.txt");
-    let got = table(&cases, &lines.lock().unwrap());
+    let mut numbers: Vec<usize> = (0..cases.len()).collect();
     if updates {
-        std::fs::write(file, got).unwrap();
+        std::fs::write(file, table(&cases, told(&numbers, &lines))).unwrap();
         return;
     }
     let text = std::fs::read_to_string(file).unwrap();
+    // What a busy machine has held up is played again, with nothing else going on.
+    for _ in 0..REPLAYS {
+        let told = told(&numbers, &lines);
+        let mut disturbed: Vec<usize> = (0..cases.len()).collect();
+        disturbed.retain(|i| wanted(&text, cases[*i]) != Some(&told[*i]));
+        if disturbed.len() > MOST_DISTURBED {
+            break;
+        }
+        disturbed.iter().for_each(|i| numbers[*i] += cases.len());
+        play_all(disturbed.into_iter().map(|i| (numbers[i], cases[i])).collect(), 1, proxy.port);
+        wait_for("all streams to end", || proxy.busy() == 0);
+    }
+    let got = table(&cases, told(&numbers, &lines));
     for (got, wanted) in got.lines().zip(text.lines()) {
         assert_eq!(got, wanted);
     }
