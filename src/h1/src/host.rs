@@ -134,7 +134,10 @@ fn same_authority(authority: &Authority<'_>, host: &[u8], scheme: &[u8]) -> bool
     if !authority.host.eq_ignore_ascii_case(host.host) {
         return false;
     }
-    authority.port == host.port || (authority.has_default_port(scheme) && host.has_default_port(scheme))
+    let named = |port: Option<&[u8]>| port.is_some_and(|port| !port.is_empty());
+    let both_named = named(authority.port) && named(host.port);
+    let implied = authority.has_default_port(scheme) && host.has_default_port(scheme);
+    authority.port == host.port || !both_named && implied
 }
 
 /// The port of the target goes, since the scheme implies it.
@@ -307,6 +310,7 @@ mod tests {
         assert_eq!(strict("CONNECT h:443", "h:443"), left("h:443", "h"));
         assert_eq!(strict("CONNECT h:80", "h"), left("h:80", "h"));
         assert_eq!(strict("CONNECT h:80", "h:"), left("h:80", "h:"));
+        assert_eq!(strict("CONNECT h:80", "h:443"), Err(ErrorKind::Authority));
         assert_eq!(strict("CONNECT h:8080", "h:8080"), left("h:8080", "h:8080"));
         assert_eq!(strict("CONNECT u@h:443", "h:443"), left("u@h:443", "h"));
         assert_eq!(strict("CONNECT [::1]:443", "[::1]"), left("[::1]:443", "[::1]"));
