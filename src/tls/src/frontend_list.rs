@@ -30,6 +30,9 @@ pub static FRONTEND_DIRECTIVES: &[Directive] = &[Directive {
 fn add(s: &mut Statement<'_>) -> Result<(), Refusal> {
     let words: Vec<String> = (0..s.args()).map(|at| s.arg(at).into_owned()).collect();
     let base = s.draft.global::<Defaults>().authorities;
+    if words.iter().skip_while(|word| *word != "crt").skip(2).any(|word| word == "crt") {
+        return Err(Refusal::new("'crt' already specified, aborting."));
+    }
     let line = Line::of_options(words.iter().map(String::as_str), base.as_deref());
     let line = line.map_err(|why| match why.strip_prefix("ssl args out of '[]' for ") {
         Some(name) => s.refuse(0, format!("'ssl-f-use' : '{name}' expects a value.")),
