@@ -76,6 +76,7 @@ pub(crate) const ROOMS: &[Tables] = &[
         checks: tls::CHECKS,
         ..Tables::NONE
     },
+    Tables { directives: tls::FRONTEND_DIRECTIVES, ..Tables::NONE },
     Tables { directives: tls::UPDATE_DIRECTIVES, ..Tables::NONE },
     Tables { directives: tls::STORE_DIRECTIVES, sections: tls::SECTIONS, ..Tables::NONE },
     Tables { fetches: tls::CLIENT_FETCHES, ..Tables::NONE },

@@ -282,7 +282,7 @@ fn told(numbers: &[usize], lines: &Lines) -> Vec<String> {
 }
 
 /// What the table says of a case.
-fn wanted<'t>(table: &'t str, case: Case) -> Option<&'t str> {
+fn wanted(table: &str, case: Case) -> Option<&str> {
     let Exchange { side, name, .. } = case.facts();
     let row =
         table.lines().find_map(|row| row.strip_prefix(&format!("{side:?} {name} {:?} | ", case.way)))?;
@@ -362,7 +362,9 @@ fn every_cut_ends_its_stream_and_is_told() {
         if disturbed.len() > MOST_DISTURBED {
             break;
         }
-        disturbed.iter().for_each(|i| numbers[*i] += cases.len());
+        for i in &disturbed {
+            numbers[*i] += cases.len();
+        }
         play_all(disturbed.into_iter().map(|i| (numbers[i], cases[i])).collect(), 1, proxy.port);
         wait_for("all streams to end", || proxy.busy() == 0);
     }

@@ -378,6 +378,7 @@ pub(crate) const PROXY: &[Words] = &[
     words("description", "x", ""),
     here("dispatch", "127.0.0.1:2", "127.0.0.1:x"),
     late("error-log-format", "%ci", "%zz"),
+    words("ssl-f-use", "crt @FOLDER@/pem", "crt @FOLDER@/pem verify never"),
     words("errorfile", "503 @FOLDER@/503", "503 @FOLDER@/none"),
     words("errorfiles", "he", NOTHING),
     words("errorloc", "503 /x", "x /x"),

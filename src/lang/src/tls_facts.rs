@@ -23,6 +23,8 @@ pub struct TlsFacts {
     pub peer: Arc<[Box<[u8]>]>,
     /// The certificate that was presented to the peer, in DER.
     pub own: Option<Arc<[u8]>>,
+    /// The name that it is known by in the process: its file's, or an alias.
+    pub own_name: Option<Arc<str>>,
     /// Whether something was sent before the handshake was over.
     pub early: EarlyData,
     /// Its secrets, where somebody asks for them.

@@ -133,7 +133,7 @@ impl Resolver {
         schemes: &[SignatureScheme],
     ) -> Option<Arc<Presented>> {
         let certificate = forge.certificate(name, &directory.for_others(schemes)?.certificate)?;
-        Some(Arc::new(Presented { certificate, configs: None }))
+        Some(Arc::new(Presented { certificate, name: None, configs: None }))
     }
 }
 
@@ -187,9 +187,8 @@ impl Acceptor {
         let own = presented.as_ref().and_then(|p| p.configs.as_deref());
         let configs = own.unwrap_or(&common);
         let offer = (self.terms.capture > 0).then(|| hello.offer(self.terms.capture));
-        let certificate = presented.as_ref().map(|p| p.certificate.clone());
         let config = configs.config_for(&hello).clone();
-        let mut begun = Session::accept(config, came, hello.server_name.clone(), certificate);
+        let mut begun = Session::accept(config, came, hello.server_name.clone(), presented.clone());
         if let Ok(session) = &mut begun {
             session.keep(offer, configs.again.as_ref());
             configs.expect_early(session, &hello);

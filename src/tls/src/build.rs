@@ -14,6 +14,7 @@ use crate::certificate::{Beside, Certificate, Files};
 use crate::connector::{self, Connector};
 use crate::crt_store::Loads;
 use crate::forge::{Authority, Forge, Made};
+use crate::frontend_list::{self, FrontendList};
 use crate::issuers::Issuers;
 use crate::line::{self, Line, Meaning, Names, Standing, path_of, resolved};
 use crate::passphrase::PASSPHRASES;
@@ -93,7 +94,8 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
             let Some(settings) = bind.slots.get::<BindSettings>().filter(|s| s.ssl == Use::Yes) else {
                 continue;
             };
-            match gather(settings, &defaults, &store) {
+            let own = proxy.slots.get::<FrontendList>().map(|list| (&*proxy.name, list));
+            match gather(settings, own, &defaults, &store) {
                 Ok(gathered) => lines.push((p, b, settings.clone(), gathered)),
                 Err(why) => diagnostics.alert_at(&bind.place, title(&bind.written, &why)),
             }
@@ -203,7 +205,12 @@ fn title(written: &str, why: &str) -> String {
 }
 
 /// What a line wants to be loaded, and what it presents.
-fn gather(settings: &BindSettings, defaults: &Defaults, store: &Store) -> Result<Gathered, String> {
+fn gather(
+    settings: &BindSettings,
+    own: Option<(&str, &FrontendList)>,
+    defaults: &Defaults,
+    store: &Store,
+) -> Result<Gathered, String> {
     let mut all = Gathered::default();
     for source in &settings.sources {
         // The first is for those too who ask for nothing that is here: all of a bundle, or the first line of a list.
@@ -216,6 +223,14 @@ fn gather(settings: &BindSettings, defaults: &Defaults, store: &Store) -> Result
         }
         if !begun {
             all.uses.iter_mut().take(first).for_each(|placed| placed.meaning.default = Standing::Default);
+        }
+    }
+    if let Some((frontend, list)) = own {
+        let begun = !all.uses.is_empty();
+        let lines = list.0.iter().map(|line| (0, line.clone())).collect();
+        all.add_lines(&frontend_list::name_of(frontend), lines, defaults, store)?;
+        if !begun {
+            all.uses.iter_mut().take(1).for_each(|placed| placed.meaning.default = Standing::Default);
         }
     }
     if all.uses.is_empty() {
@@ -287,6 +302,17 @@ impl Gathered {
         let list = list_name(&named.written);
         let about = |why: String| format!("'crt-list' : {why}");
         let read = line::read(Path::new(&*named.written), defaults.authorities.as_deref()).map_err(about)?;
+        self.add_lines(list, read, defaults, store)
+    }
+
+    fn add_lines(
+        &mut self,
+        list: &str,
+        read: Vec<(usize, Line)>,
+        defaults: &Defaults,
+        store: &Store,
+    ) -> Result<(), String> {
+        let about = |why: String| format!("'crt-list' : {why}");
         let mut lines = Vec::new();
         for (number, line) in read {
             for (option, which) in line.options.files() {

@@ -22,6 +22,8 @@ pub enum Strictness {
 #[derive(Debug)]
 pub(crate) struct Presented {
     pub(crate) certificate: Arc<Certificate>,
+    /// The name that it is known by; none where it was made for a client.
+    pub(crate) name: Option<Arc<str>>,
     /// Those of its line; the listener's when there are none.
     pub(crate) configs: Option<Arc<Configs>>,
 }

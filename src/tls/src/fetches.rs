@@ -209,6 +209,9 @@ pub static FETCHES: &[Fetch] = &[
     fetch("ssl_fc_cipherlist_xxh", Type::Int, CLIENT, |s, _, c| {
         of_offer(s, c, |o| Some(Sample::Int(o.suites_hash.cast_signed())))
     }),
+    fetch("ssl_fc_crtname", Type::Str, CLIENT, |s, _, c| {
+        of(client(s), c, |t| t.own_name.as_deref().map(|name| Sample::text(name.as_bytes())))
+    }),
     fetch("ssl_fc_curve", Type::Str, CLIENT, |s, _, c| of(client(s), c, |t| text(t.group))),
     fetch("ssl_fc_ecformats_bin", Type::Str, CLIENT, |s, _, c| of_offer(s, c, |o| Some(bytes(&o.formats)))),
     offered("ssl_fc_eclist_bin", Type::Str, |s, a, c| list(s, a, c, |o| &o.groups)),

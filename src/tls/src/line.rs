@@ -204,21 +204,12 @@ pub(crate) fn parse(text: &str, base: Option<&Path>) -> Result<Option<Line>, Str
     let mut words = front.split_ascii_whitespace();
     let Some(certificate) = words.next() else { return Ok(None) };
     let before: Vec<&str> = words.collect();
-    let mut line = Line {
-        certificate: certificate.into(),
-        options: Arc::default(),
-        key: None,
-        ocsp: None,
-        issuer: None,
-        update: None,
-        tokens: Switch::Off,
-        filters: Vec::new(),
-    };
+    let mut line = Line::new(certificate);
     if let Some(options) = options {
         if !before.is_empty() {
             return Err("options between brackets belong directly behind the certificate".to_owned());
         }
-        line.read_options(options, base)?;
+        line.read_options(options.split_ascii_whitespace(), base)?;
     }
     let names = before.into_iter().chain(names.split_ascii_whitespace());
     line.filters = names.take_while(|w| !w.starts_with('#')).map(Into::into).collect();
@@ -235,9 +226,35 @@ fn parts(text: &str) -> Result<(&str, Option<&str>, &str), String> {
 }
 
 impl Line {
-    fn read_options(&mut self, text: &str, base: Option<&Path>) -> Result<(), String> {
+    fn new(certificate: &str) -> Self {
+        Self {
+            certificate: certificate.into(),
+            options: Arc::default(),
+            key: None,
+            ocsp: None,
+            issuer: None,
+            update: None,
+            tokens: Switch::Off,
+            filters: Vec::new(),
+        }
+    }
+
+    /// A line that says with options alone which certificate it is about.
+    pub(crate) fn of_options<'w>(
+        words: impl Iterator<Item = &'w str>,
+        base: Option<&Path>,
+    ) -> Result<Self, String> {
+        let mut line = Self::new("");
+        line.read_options(words, base)?;
+        Ok(line)
+    }
+
+    fn read_options<'w>(
+        &mut self,
+        mut words: impl Iterator<Item = &'w str>,
+        base: Option<&Path>,
+    ) -> Result<(), String> {
         let mut options = Options::default();
-        let mut words = text.split_ascii_whitespace();
         while let Some(name) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("ssl args out of '[]' for {name}"));
             match name {
@@ -407,6 +424,16 @@ mod tests {
             assert!(parse(&text(1 + option.args), None).is_ok(), "{}", option.name);
             assert!(option.args == 0 || parse(&text(1), None).is_err(), "{}", option.name);
         }
+    }
+
+    #[test]
+    fn options_alone_name_a_certificate() {
+        let of = |words: &str| Line::of_options(words.split(' '), None);
+        let one = of("alpn http/1.1 crt c.pem key k.pem").unwrap();
+        assert_eq!((&*one.certificate, one.key.as_deref()), ("c.pem", Some("k.pem")));
+        assert_eq!((one.rest().as_str(), one.meaning().names), (" [alpn http/1.1 ]", Names::Own));
+        assert_eq!(of("verify none").unwrap().certificate, "".into());
+        assert_eq!(of("crt c.pem zork"), Err("unknown ssl keyword zork".to_owned()));
     }
 
     #[test]

@@ -17,7 +17,8 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{ClientConfig, CommonState, HandshakeKind, ServerConfig};
 
-use crate::certificate::{Certificate, Stapling};
+use crate::certificate::Stapling;
+use crate::directory::Presented;
 use crate::fault::Fault;
 use crate::figures::Counted;
 use crate::names::{self, Version};
@@ -58,7 +59,7 @@ struct Inner {
     /// What few sessions need.
     known: Option<Box<Known>>,
     /// The certificate that was presented.
-    own: Option<Arc<Certificate>>,
+    own: Option<Arc<Presented>>,
     staple: Staple,
     _counted: Counted,
 }
@@ -140,7 +141,7 @@ impl Session {
         config: Arc<ServerConfig>,
         came: &[u8],
         name: Option<Box<str>>,
-        own: Option<Arc<Certificate>>,
+        own: Option<Arc<Presented>>,
     ) -> Result<Self, Fault> {
         let core = UnbufferedServerConnection::new(config).map_err(|e| Fault::of(&e))?;
         let mut session = Self::new(Core::Server(core), name, own);
@@ -169,7 +170,7 @@ impl Session {
     /// What the client was told of how good the certificate is.
     pub fn stapling(&self) -> Stapling {
         match &self.0.own {
-            Some(own) if self.0.staple == Staple::Asked => own.stapling(),
+            Some(own) if self.0.staple == Staple::Asked => own.certificate.stapling(),
             _ => Stapling::None,
         }
     }
@@ -189,7 +190,7 @@ impl Session {
         secrets::take_logged(secrets);
     }
 
-    fn new(core: Core, name: Option<Box<str>>, own: Option<Arc<Certificate>>) -> Self {
+    fn new(core: Core, name: Option<Box<str>>, own: Option<Arc<Presented>>) -> Self {
         let (incoming, plain, outgoing) = (Buffer::new(), Buffer::new(), Buffer::new());
         let (facts, fault) = (OnceCell::new(), None);
         Self(Box::new(Inner {
@@ -371,7 +372,8 @@ impl Inner {
             error: None,
             offer: self.known.as_ref().and_then(|k| k.offer.clone()).map(Box::new),
             verification: self.verification(resumed),
-            own: self.own.as_ref().map(|certificate| certificate.der().into()),
+            own: self.own.as_ref().map(|own| own.certificate.der().into()),
+            own_name: self.own.as_ref().and_then(|own| own.name.clone()),
         }
     }
 

@@ -326,7 +326,8 @@ impl State {
         for placed in &listener.uses {
             let Some(certificate) = self.ready(&placed.name) else { continue };
             let configs = placed.options.as_ref().and_then(|options| listener.configs(options));
-            let presented = Arc::new(Presented { certificate: certificate.clone(), configs });
+            let name = Some((*placed.name).into());
+            let presented = Arc::new(Presented { certificate: certificate.clone(), name, configs });
             directory.add(&presented, placed.names(certificate), &placed.meaning.except);
             if placed.meaning.default == Standing::Default {
                 directory.add_default(&presented);

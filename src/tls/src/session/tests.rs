@@ -7,6 +7,7 @@ use lang::tls_facts::EarlyData;
 
 use super::*;
 use crate::acceptor::{self, Acceptor, Order};
+use crate::certificate::Certificate;
 use crate::certificate::{Beside, Extras, Files, LoadError, Parts};
 use crate::connector::{self, Connector, SessionReuse};
 use crate::directory::{Directory, Presented, Strictness};
@@ -80,7 +81,8 @@ fn terms(profile: Profile, strictness: Strictness) -> acceptor::Terms {
 fn acceptor_of(terms: acceptor::Terms, certificates: &[Arc<Certificate>]) -> Acceptor {
     let mut directory = Directory::default();
     for certificate in certificates {
-        let presented = Arc::new(Presented { certificate: certificate.clone(), configs: None });
+        let name = Some("some.pem".into());
+        let presented = Arc::new(Presented { certificate: certificate.clone(), name, configs: None });
         directory.add(&presented, &certificate.names, &[]);
         directory.add_default(&presented);
     }
@@ -167,6 +169,7 @@ fn both_sides_agree_and_exchange_content() {
         assert_eq!((client.version, client.protocol.as_deref()), ("TLSv1.3", Some(&b"http/1.1"[..])));
         assert_eq!((server.version, server.name.as_deref()), ("TLSv1.3", Some("a.example.com")));
         assert_eq!(client.peer.first().map(|c| &**c), server.own.as_deref());
+        assert_eq!((client.own_name.as_deref(), server.own_name.as_deref()), (None, Some("some.pem")));
         // More than a socket's buffers hold, so that both have to take turns.
         let content: Vec<u8> = (0..3_000_000u32).map(|n| (n % 251) as u8).collect();
         let (mut at, mut got) = (0, Vec::new());
