@@ -2,6 +2,7 @@
 
 pub mod arg;
 pub mod converters;
+pub mod der;
 pub mod expr;
 pub mod facts;
 pub mod fetches;

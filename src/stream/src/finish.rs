@@ -106,9 +106,14 @@ fn elsewhere<'s>(story: &Story<'s>) -> Option<&'s BackendSide> {
     story.backend.filter(|backend| backend.common.facts.id != story.frontend.common.facts.id)
 }
 
+/// Counts what a rule has rejected: for the frontend alone, whoever's rule it was.
+pub(crate) fn rejected(story: &Story<'_>) {
+    story.count(|front| front.denied_requests.inc());
+}
+
 /// Counts a request that a rule has refused.
 pub(crate) fn denied(story: &Story<'_>) {
-    story.count(|front| front.denied_requests.inc());
+    rejected(story);
     if let Some(backend) = elsewhere(story) {
         backend.core.counters.events.here().denied_requests.inc();
     }

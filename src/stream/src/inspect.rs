@@ -297,7 +297,7 @@ pub(crate) fn denied_response(story: &Story<'_>, backend: &BackendSide, server: 
 pub(crate) fn refused(story: &mut Story<'_>, stop: &Stop) -> Failure {
     let (cause, phase) = match stop {
         Stop::Rule(_) => {
-            finish::denied(story);
+            finish::rejected(story);
             (Cause::Proxy, Phase::Request)
         }
         Stop::Fault => {

@@ -14,6 +14,7 @@ use aws_lc_rs::{constant_time, digest, hmac, key_wrap, rand};
 use super::aes::{open_cbc, open_gcm};
 use super::base64::{URL, decode};
 use super::json::member_text;
+use crate::der;
 
 /// The ways in which the key of the content comes, in the order of their bits.
 const ALGORITHMS: &[&str] = &[
@@ -175,27 +176,12 @@ pub fn wrapped(key: &[u8]) -> Vec<u8> {
     encode(0x30, &[&[0x02, 0x01, 0x00][..], RSA, &encode(0x04, key)].concat())
 }
 
-/// A value of DER.
+/// An element of DER; a number has no zeros in front but the one that keeps it positive.
 fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
-    let mut content = content;
-    // A number has no zeros in front but the one that keeps it positive.
-    if let (0x02, [0, next, ..]) = (tag, content)
-        && *next < 0x80
-    {
-        content = &content[1..];
+    match (tag, content) {
+        (0x02, [0, rest @ ..]) if rest.first().is_some_and(|next| *next < 0x80) => der::encode(tag, rest),
+        _ => der::encode(tag, content),
     }
-    let length = content.len().to_be_bytes();
-    let length: Vec<u8> = length.into_iter().skip_while(|b| *b == 0).collect();
-    let mut out = vec![tag];
-    match u8::try_from(content.len()) {
-        Ok(short) if short < 0x80 => out.push(short),
-        _ => {
-            out.push(0x80 | u8::try_from(length.len()).unwrap_or(8));
-            out.extend(length);
-        }
-    }
-    out.extend_from_slice(content);
-    out
 }
 
 /// The content of an encrypted token.

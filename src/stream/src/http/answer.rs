@@ -73,8 +73,12 @@ pub(super) async fn stop(
         }
         // Rules on requests have no server to close.
         Stop::Rule(Ending::Reject | Ending::SilentDrop | Ending::CloseServer | Ending::Http)
+        | Stop::Rejected
         | Stop::Unasked => {
-            finish::denied(story);
+            match stop {
+                Stop::Rejected | Stop::Unasked => finish::rejected(story),
+                _ => finish::denied(story),
+            }
             story.facts.timers.request = Tick::NEVER;
             story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
             After::Abandon

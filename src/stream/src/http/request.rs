@@ -37,6 +37,8 @@ pub(super) enum Stop {
     Client(Failure),
     /// It asks how the proxy is, and is told with this status.
     Monitored(u16),
+    /// A rule on content rejected it.
+    Rejected,
     /// Content rules of the frontend ended it, before it counted as a request.
     Unasked,
 }
@@ -50,6 +52,7 @@ impl From<Failure> for Stop {
 impl From<inspect::Stop> for Stop {
     fn from(stop: inspect::Stop) -> Self {
         match stop {
+            inspect::Stop::Rule(Ending::Reject) => Self::Rejected,
             inspect::Stop::Rule(ending) => Self::Rule(ending),
             inspect::Stop::Fault => Self::Fault,
             inspect::Stop::Silence => {
@@ -72,7 +75,9 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
         // The rules that said that requests come have been run on the first of them.
         if frontend.common.mode == Mode::Http || story.served > 0 {
             let inspected = inspect(story, client, &frontend.common).await;
-            inspected.map_err(|stop| if matches!(stop, Stop::Rule(_)) { Stop::Unasked } else { stop })?;
+            inspected.map_err(|stop| {
+                if matches!(stop, Stop::Rule(_) | Stop::Rejected) { Stop::Unasked } else { stop }
+            })?;
         }
         // The request is there for the rest of the story from here on.
         story.facts.timers.request = story.now();

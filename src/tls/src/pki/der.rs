@@ -1,5 +1,7 @@
 //! The outermost layers of DER: elements with their tags and contents.
 
+pub(crate) use lang::der::encode;
+
 pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const SEQUENCE: u8 = 0x30;
 
@@ -54,22 +56,6 @@ impl<'d> Reader<'d> {
     pub(crate) fn expect(&mut self, tag: u8) -> Option<Element<'d>> {
         self.next().filter(|e| e.tag == tag)
     }
-}
-
-/// An element with this content.
-pub(crate) fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len().to_be_bytes();
-    let length: Vec<u8> = length.into_iter().skip_while(|b| *b == 0).collect();
-    let mut out = vec![tag];
-    match u8::try_from(content.len()) {
-        Ok(short) if short < 0x80 => out.push(short),
-        _ => {
-            out.push(0x80 | u8::try_from(length.len()).unwrap_or(8));
-            out.extend(length);
-        }
-    }
-    out.extend_from_slice(content);
-    out
 }
 
 /// What stands around everything that is signed: the signed part, the contents of the algorithm's identifier, and the
