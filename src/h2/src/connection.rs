@@ -94,6 +94,7 @@ pub struct Connection {
     settings: Settings,
     peer: Peer,
     phase: Phase,
+    lost: Lost,
     /// Whether the peer has said what it wants.
     acquainted: Acquainted,
     /// The window that streams begin with as the peer knows it: its own, until it has seen the settings.
@@ -128,6 +129,14 @@ pub struct Connection {
     counts: Counts,
 }
 
+/// Whether there is still a peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Lost {
+    #[default]
+    No,
+    Yes,
+}
+
 /// Whether the first `SETTINGS` have come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Acquainted {
@@ -155,6 +164,7 @@ impl Connection {
             settings,
             peer: Peer::default(),
             phase: Phase::default(),
+            lost: Lost::default(),
             acquainted: Acquainted::default(),
             window: CONNECTION_WINDOW,
             parsing: if role == Role::Server { Parsing::Preface(0) } else { Parsing::Header },
@@ -202,6 +212,11 @@ impl Connection {
     /// Whether the peer has broken the protocol beyond repair.
     pub fn is_failed(&self) -> bool {
         self.phase == Phase::Failed
+    }
+
+    /// Whether the connection to the peer was lost.
+    pub fn is_lost(&self) -> bool {
+        self.lost == Lost::Yes
     }
 
     /// Whether another stream may be opened on it by this side.
@@ -375,6 +390,7 @@ impl Connection {
     /// The connection to the peer is lost: no stream goes on.
     pub fn lose(&mut self) {
         self.phase = Phase::Failed;
+        self.lost = Lost::Yes;
         self.output.clear();
         self.break_streams();
     }
@@ -418,8 +434,13 @@ impl Connection {
         Key { slot: place as u32, id }
     }
 
-    /// There is something to do for the driver.
-    fn stir(&mut self) {
+    /// The driver is here, and need not be woken.
+    pub fn calm(&mut self) {
+        self.driver = None;
+    }
+
+    /// Wakes the driver: there is something for it to do.
+    pub fn stir(&mut self) {
         if let Some(driver) = self.driver.take() {
             driver.wake();
         }
