@@ -65,7 +65,7 @@ impl Connection {
         }
     }
 
-    /// Lets the peer send more on a stream, once it is worth a frame.
+    /// Lets the peer send more on a stream: as much as was read, and more while few streams receive.
     pub(super) fn credit(&mut self, key: Key) {
         let window = i64::from(self.settings.window);
         let receiving = self.streams.iter().zip(&self.ids);
@@ -78,7 +78,7 @@ impl Connection {
             return;
         }
         let wanted = share - stream.body.len() as i64 - stream.receive_window;
-        if stream.receive_window > window / 2 && wanted < share / 2 || wanted <= 0 {
+        if wanted <= 0 {
             return;
         }
         stream.receive_window += wanted;
