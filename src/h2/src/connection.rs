@@ -125,7 +125,11 @@ pub struct Connection {
     /// Streams that wait for room to send.
     line: VecDeque<Key>,
     newcomers: VecDeque<Key>,
+    /// New streams whose windows have not been widened yet.
+    to_credit: Vec<Key>,
     driver: Option<Waker>,
+    /// Who waits to know what the peer wants.
+    curious: Option<Waker>,
     counts: Counts,
 }
 
@@ -142,6 +146,8 @@ enum Lost {
 enum Acquainted {
     #[default]
     No,
+    /// Their frame has begun.
+    Begun,
     Yes,
 }
 
@@ -184,7 +190,9 @@ impl Connection {
             last_data: None,
             line: VecDeque::new(),
             newcomers: VecDeque::new(),
+            to_credit: Vec::new(),
             driver: None,
+            curious: None,
             counts: Counts::default(),
         }
     }
@@ -245,6 +253,15 @@ impl Connection {
     /// Whether tunnels for other protocols may be asked for (RFC 8441).
     pub fn offers_extended_connect(&self) -> bool {
         self.peer.extended_connect.is_offered()
+    }
+
+    /// The same, once the peer has said what it wants.
+    pub fn poll_offers_extended_connect(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.acquainted == Acquainted::Yes || self.phase == Phase::Failed {
+            return Poll::Ready(self.offers_extended_connect());
+        }
+        keep(&mut self.curious, cx);
+        Poll::Pending
     }
 
     /// Waits until there is something to send.
@@ -401,6 +418,9 @@ impl Connection {
     }
 
     fn break_streams(&mut self) {
+        if let Some(curious) = self.curious.take() {
+            curious.wake();
+        }
         for stream in &mut self.streams {
             stream.state = stream.state.reset(Closed::Lost);
             stream.wake_all();

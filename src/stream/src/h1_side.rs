@@ -164,10 +164,24 @@ impl H1Side {
     /// whoever waits for the response.
     pub(crate) fn open_stream(&mut self, head: &RequestHead, about: (&[u8], BodyLength, Protocol)) {
         let Line::Trunk(trunk) = &self.conn.line else { return };
+        if self.conn.receiving == Receiving::Ended {
+            return;
+        }
         match carrier::open(trunk, head, about) {
             Some(carrier) => self.conn.line = Line::Stream(carrier),
             None => self.conn.receiving = Receiving::Ended,
         }
+    }
+
+    /// Waits until it is known whether tunnels for other protocols may be asked for on streams.
+    pub(crate) fn poll_offers_extended_connect(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Line::Trunk(trunk) = &self.conn.line else { return Poll::Ready(true) };
+        carrier::lock(trunk).h2.poll_offers_extended_connect(cx)
+    }
+
+    /// No request goes over it.
+    pub(crate) fn give_up(&mut self) {
+        self.conn.receiving = Receiving::Ended;
     }
 
     /// Whether requests are sent by opening streams.

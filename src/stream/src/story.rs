@@ -12,7 +12,7 @@ use lang::Wishes;
 use lang::facts::{Buffered, Hope, Outgoing, Payload, Scene, SessionFacts, StreamFacts, Timers};
 use lang::logformat::Needs;
 use net::Deadline;
-use rule::Txn;
+use rule::{Requests, Txn};
 use stats::ListenerCounters;
 use stats::counters::FrontendEvents;
 
@@ -65,6 +65,8 @@ pub(crate) struct Story<'s> {
     pub(crate) events: Option<Events>,
     /// How much of the response the client wants.
     pub(crate) wants: Answer,
+    /// What requests come in.
+    pub(crate) requests: Requests,
     /// The server that rules have chosen.
     pub(crate) assigned: Option<Arc<Server>>,
 }
@@ -197,6 +199,10 @@ impl<'s> Story<'s> {
             logged: Logged::No,
             sent: 0,
             wants: Answer::Whole,
+            requests: match listener.protocol {
+                Some(net::Protocol::Http1) => Requests::Http1,
+                _ => Requests::Any,
+            },
             assigned: None,
             listener: listener.counters.as_deref(),
             live: if frontend.common.facts.http {

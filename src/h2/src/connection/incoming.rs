@@ -82,6 +82,13 @@ impl Connection {
         Intake { consumed: input.len(), appetite: Appetite::Done }
     }
 
+    /// All that came at once was taken: streams that go on may get more at a time than they begin with.
+    pub fn welcome(&mut self) {
+        while let Some(key) = self.to_credit.pop() {
+            self.credit(key, 0);
+        }
+    }
+
     /// The peer has broken the protocol: it is told, and nothing goes on.
     pub fn fail(&mut self, code: Code) {
         self.counts.connection_errors += 1;
@@ -199,7 +206,7 @@ impl Connection {
             if header.kind != frame::SETTINGS || header.has(frame::ACK) || header.stream != 0 {
                 return Err(connection(Code::PROTOCOL_ERROR));
             }
-            self.acquainted = Acquainted::Yes;
+            self.acquainted = Acquainted::Begun;
         }
         self.check_length(header)?;
         let Header { kind, stream, length, .. } = header;
@@ -289,6 +296,7 @@ impl Connection {
 
     fn settings_received(&mut self, payload: &[u8]) -> Checked {
         self.counts.settings += 1;
+        self.acquainted = Acquainted::Yes;
         let (window, table) = (self.peer.window, self.peer.table);
         self.peer.update(payload).map_err(connection)?;
         if self.peer.table < table {
@@ -307,6 +315,9 @@ impl Connection {
                     waker.wake();
                 }
             }
+        }
+        if let Some(curious) = self.curious.take() {
+            curious.wake();
         }
         self.push(frame::SETTINGS, frame::ACK, 0, &[]);
         Ok(())
@@ -572,6 +583,8 @@ impl Connection {
         stream.rest = length.map_or(Rest::Unknown, Rest::Bytes);
         if end {
             self.end_received(key);
+        } else {
+            self.to_credit.push(key);
         }
         self.newcomers.push_back(key);
         let total = self.settings.total_streams;

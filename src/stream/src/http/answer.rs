@@ -73,7 +73,7 @@ pub(super) async fn stop(
             message(story, client, info, answer, Termination::new(Cause::Proxy, Phase::Tarpit)).await
         }
         // Rules on requests have no server to close.
-        Stop::Rule(Ending::Reject | Ending::SilentDrop | Ending::CloseServer | Ending::Http)
+        Stop::Rule(Ending::Reject | Ending::SilentDrop | Ending::CloseServer | Ending::Http(_))
         | Stop::Rejected
         | Stop::Unasked => {
             match stop {
