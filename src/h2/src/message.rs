@@ -2,7 +2,7 @@
 
 use http::{BodyLength, Headers, Method, RequestHead, ResponseHead, Status, TargetSource, Version};
 
-use http::uri::Authority;
+use http::uri::{Authority, Form};
 
 use crate::hpack::Encoder;
 use crate::settings::{ExtendedConnect, Strictness};
@@ -366,19 +366,23 @@ pub(crate) fn push_request(
 ) {
     let parts = head.parts();
     let tunnel = head.method == Method::Connect;
+    let mut told = tunnel;
     let method = if protocol == Protocol::None { head.method.as_bytes() } else { b"CONNECT" };
     Encoder::method(method, out);
-    let host = head.headers.find(b"host").unwrap_or(parts.authority);
     if tunnel {
         Encoder::authority(&head.target, out);
     } else {
-        let scheme = if parts.scheme.is_empty() { scheme } else { parts.scheme };
-        Encoder::scheme(scheme, out);
-        if !host.is_empty() {
-            Encoder::authority(host, out);
+        let whole = parts.form == Form::Absolute;
+        Encoder::scheme(if whole { parts.scheme } else { scheme }, out);
+        // Only who was told an authority tells one; others pass on the field.
+        let host = head.headers.find(b"host").unwrap_or(parts.authority);
+        let authority = if protocol != Protocol::None || whole { host } else { b"" };
+        if !authority.is_empty() {
+            Encoder::authority(authority, out);
         }
+        told = !authority.is_empty();
         let path: &[u8] = match parts.path_and_query {
-            b"" if head.target == b"*" => b"*",
+            b"" if head.target == b"*" || whole && head.method == Method::Options => b"*",
             b"" => b"/",
             path => path,
         };
@@ -387,9 +391,7 @@ pub(crate) fn push_request(
     if protocol != Protocol::None {
         Encoder::field(b":protocol", head.headers.find(b"upgrade").unwrap_or(b"websocket"), out);
     }
-    let key = protocol == Protocol::WebSocket;
-    let skips = |name: &[u8]| name == b"host" || key && name == b"sec-websocket-key";
-    push_fields(&head.headers, Length::of_request(body), skips, out);
+    push_fields(&head.headers, Length::of_request(body), |name| told && name == b"host", out);
 }
 
 /// Appends the fields of a response.

@@ -88,6 +88,8 @@ pub(crate) enum Framing {
     Chunked,
     /// There is no body on this side: what comes of it goes no further.
     LeftOut,
+    /// What follows is another protocol's, which alone knows where it ends.
+    Unending,
 }
 
 /// Whether what is sent may wait for more that makes a full packet of it.
@@ -478,7 +480,9 @@ impl Sink for H1Side {
         let none = Headers::new();
         let trailers = if self.sent_trailers == Trailers::Dropped { &none } else { trailers };
         if let Line::Stream(carrier) = &mut self.conn.line {
-            carrier.finish(trailers);
+            if self.outgoing != Framing::Unending {
+                carrier.finish(trailers);
+            }
         } else if self.outgoing == Framing::Chunked {
             h1::chunk::push_last(trailers, self.names.case(), self.conn.output.tail());
         }

@@ -81,7 +81,7 @@ fn a_request_and_its_response() {
     let mut head = RequestHead::default();
     let info = s.take_request(ours, &mut head).unwrap();
     assert_eq!((info.body, s.reading(ours)), (BodyLength::None, Reading::Ended));
-    assert_eq!(head.target, b"http://h.example/a?b");
+    assert_eq!(head.target, b"/a?b");
     assert_eq!(fields(&head.headers), "host=h.example cookie=x=1; y=2");
     let mut early = ResponseHead::default();
     early.set_status(Status(103));
@@ -443,7 +443,7 @@ fn what_websockets_need() {
     let mut head = RequestHead::default();
     let info = s.take_request(ours, &mut head).unwrap();
     assert_eq!((info.protocol, &head.method), (Protocol::WebSocket, &Method::Get));
-    assert_eq!(fields(&head.headers), "upgrade=websocket connection=upgrade host=h.example sec-websocket-version=13");
+    assert_eq!(fields(&head.headers), "upgrade=websocket connection=upgrade host=h.example sec-websocket-key=x sec-websocket-version=13");
     let mut answer = ResponseHead::default();
     answer.set_status(Status(101));
     answer.headers.push(b"sec-websocket-accept", b"y");

@@ -299,14 +299,15 @@ impl Connected<'_> {
         let urgent = both.iter().any(|options| options.no_delay.is_on());
         side.deliver(if urgent { Delivery::AtOnce } else { Delivery::Packed });
         if side.opens_streams() {
-            let scheme: &[u8] = if story.facts.server_tls.tls().is_some() { b"https" } else { b"http" };
             let protocol = match self.info.upgrade {
                 h1::Upgrade::WebSocket | h1::Upgrade::WebSocketWithoutKey => h2::Protocol::WebSocket,
                 h1::Upgrade::Other => h2::Protocol::Other,
                 h1::Upgrade::None => h2::Protocol::None,
             };
-            side.open_stream(request, (scheme, self.info.body, protocol));
-            return side.send_body(Framing::Plain);
+            // Nobody said what the client came by: what servers of HTTP/2 expect is assumed.
+            side.open_stream(request, (b"https", self.info.body, protocol));
+            let tunnel = protocol != h2::Protocol::None || request.method == Method::Connect;
+            return side.send_body(if tunnel { Framing::Unending } else { Framing::Plain });
         }
         if self.info.upgrade == h1::Upgrade::WebSocketWithoutKey {
             self.proof = Some(websocket::add_key(&mut story.request));
