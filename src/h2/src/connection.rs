@@ -127,6 +127,7 @@ pub struct Connection {
     newcomers: VecDeque<Key>,
     /// New streams whose windows have not been widened yet.
     to_credit: Vec<Key>,
+    hesitated: Hesitated,
     driver: Option<Waker>,
     /// Who waits to know what the peer wants.
     curious: Option<Waker>,
@@ -136,6 +137,14 @@ pub struct Connection {
 /// Whether there is still a peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Lost {
+    #[default]
+    No,
+    Yes,
+}
+
+/// Whether there was some time for what new streams send right away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Hesitated {
     #[default]
     No,
     Yes,
@@ -191,6 +200,7 @@ impl Connection {
             line: VecDeque::new(),
             newcomers: VecDeque::new(),
             to_credit: Vec::new(),
+            hesitated: Hesitated::default(),
             driver: None,
             curious: None,
             counts: Counts::default(),

@@ -237,7 +237,8 @@ fn settle_request(
     if !seen.has(needed) || seen.has(Seen::PROTOCOL) && head.method != Method::Connect {
         return Err(Malformed);
     }
-    if seen.has(Seen::PROTOCOL) && !http::token::is_token(protocol) {
+    let itself = protocol.eq_ignore_ascii_case(b"h2c") || protocol.eq_ignore_ascii_case(b"h2");
+    if seen.has(Seen::PROTOCOL) && (itself || !http::token::is_token(protocol)) {
         return Err(Malformed);
     }
     if !is_authority(authority) || !tunnel && !is_path(path, strictness) {

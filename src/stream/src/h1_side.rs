@@ -5,7 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use h1::{BodyDecoder, BodyEvent, CaseMap, ConnectionLine, Cursor, Decoded, NameCase, Options, ParseError, Side};
+use h1::{
+    BodyDecoder, BodyEvent, CaseMap, ConnectionLine, Cursor, Decoded, NameCase, Options, ParseError, Side,
+};
 use h2::{End, Protocol};
 use http::{BodyLength, Headers, RequestHead, ResponseHead, Status};
 use net::{More, Socket};
@@ -183,6 +185,9 @@ impl H1Side {
 
     /// No request goes over it.
     pub(crate) fn give_up(&mut self) {
+        if let Line::Trunk(trunk) = &self.conn.line {
+            carrier::lock(trunk).h2.skip();
+        }
         self.conn.receiving = Receiving::Ended;
     }
 
@@ -400,7 +405,8 @@ fn poll_behind(
     more: More,
 ) -> Poll<Result<usize, SinkError>> {
     // A head and the beginning of its body go into one record.
-    let together = if conn.output.is_empty() || conn.tls().is_none() { 0 } else { data.len().min(conn.output.room()) };
+    let together =
+        if conn.output.is_empty() || conn.tls().is_none() { 0 } else { data.len().min(conn.output.room()) };
     if together > 0 {
         conn.output.extend(&data[..together]);
         let _ = conn.poll_flush(cx, more).map_err(|_| SinkError)?;

@@ -126,7 +126,9 @@ impl Trunk {
             }
             match self.conn.poll_fill(cx, self.limit) {
                 Poll::Pending => {
-                    self.h2.welcome();
+                    if !self.h2.welcome() {
+                        cx.waker().wake_by_ref();
+                    }
                     return Ok(turn);
                 }
                 Poll::Ready(Ok(Filled::Bytes(_))) => {}

@@ -2,7 +2,7 @@
 
 use http::{BodyLength, Method, RequestHead, ResponseHead, Status};
 
-use super::{Acquainted, Appetite, Connection, Intake, Phase, Role};
+use super::{Acquainted, Appetite, Connection, Hesitated, Intake, Phase, Role};
 use crate::frame::{self, Header};
 use crate::hpack::Corrupt;
 use crate::message::{self, Limits, Malformed, Protocol};
@@ -83,10 +83,22 @@ impl Connection {
     }
 
     /// All that came at once was taken: streams that go on may get more at a time than they begin with.
-    pub fn welcome(&mut self) {
+    ///
+    /// What they send may be on its way together with their heads: they are told only when it has not come by the second
+    /// time; false says that there is a second time to come.
+    pub fn welcome(&mut self) -> bool {
+        if self.to_credit.is_empty() {
+            return true;
+        }
+        if self.hesitated == Hesitated::No {
+            self.hesitated = Hesitated::Yes;
+            return false;
+        }
+        self.hesitated = Hesitated::No;
         while let Some(key) = self.to_credit.pop() {
             self.credit(key, 0);
         }
+        true
     }
 
     /// The peer has broken the protocol: it is told, and nothing goes on.

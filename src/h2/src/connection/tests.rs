@@ -443,7 +443,10 @@ fn what_websockets_need() {
     let mut head = RequestHead::default();
     let info = s.take_request(ours, &mut head).unwrap();
     assert_eq!((info.protocol, &head.method), (Protocol::WebSocket, &Method::Get));
-    assert_eq!(fields(&head.headers), "upgrade=websocket connection=upgrade host=h.example sec-websocket-key=x sec-websocket-version=13");
+    assert_eq!(
+        fields(&head.headers),
+        "upgrade=websocket connection=upgrade host=h.example sec-websocket-key=x sec-websocket-version=13"
+    );
     let mut answer = ResponseHead::default();
     answer.set_status(Status(101));
     answer.headers.push(b"sec-websocket-accept", b"y");

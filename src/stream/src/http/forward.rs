@@ -60,6 +60,7 @@ pub(super) async fn forward(
         story.facts.status = 400;
         return Err((Failure::silent(Termination::new(Cause::ClientAbort, Phase::Request)), None));
     }
+    story.upgrade = info.upgrade;
     let mut lease = lease(story, &mut client.conn, backend, reuse, None).await?;
     let mut body = Upload::prepare(story, backend, client).await;
     let received = story.facts.bytes_in;
@@ -329,7 +330,8 @@ impl Connected<'_> {
             Poll::Pending => story.deadline.poll_expired(cx).map(|()| false),
         })
         .await;
-        if !offered {
+        // Nor can it take a body before it has agreed.
+        if !offered || !self.info.body.is_empty() {
             side.give_up();
         }
     }
@@ -355,7 +357,7 @@ impl Connected<'_> {
         story.expire(now, if upload { wait.server_timeout } else { wait.client_timeout });
         let outcome = poll_fn(|cx| self.poll_head(cx, story, client, side, &wait)).await;
         let info = outcome?;
-        if info.body == BodyLength::Tunnel && self.proof.as_deref().is_some_and(|p| !websocket::is_proven(&story.response, p)) {
+        if info.body == BodyLength::Tunnel && self.is_premature(story) {
             return Err(Failure::new(502, Termination::new(Cause::Proxy, Phase::Headers)));
         }
         story.facts.timers.response = story.now();
@@ -366,6 +368,15 @@ impl Connected<'_> {
         story.capture_response();
         story.body.clear();
         Ok(Head { info })
+    }
+
+    /// Whether a server switches protocols without having proven that it knows to which, or before it can have read the
+    /// whole request.
+    fn is_premature(&self, story: &Story<'_>) -> bool {
+        let unproven =
+            self.proof.as_deref().is_some_and(|proof| !websocket::is_proven(&story.response, proof));
+        let switches = story.response.status == Status(101);
+        unproven || switches && !self.upload.is_done() && !self.info.body.is_empty()
     }
 
     fn poll_head(

@@ -9,8 +9,8 @@ use base::termination::{Cause, Phase, Termination};
 use h1::{Expectation, Persistence, Progress, RequestInfo, Side, Strictness, Upgrade};
 use http::{BodyLength, Method};
 use lang::Wishes;
-use rule::Requests;
 use lang::logformat::Needs;
+use rule::Requests;
 
 use crate::captures::{self, Fault};
 use crate::conn::Filled;
