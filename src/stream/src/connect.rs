@@ -163,6 +163,9 @@ fn departure(
     if http && !backend.common.http.abort_on_close.is_on() {
         return Poll::Pending;
     }
+    if let Some(carrier) = client.carrier() {
+        return carrier.poll_gone(cx).map(|_| Departure::Ended);
+    }
     while client.input.len() < limit {
         let departure = match ready!(client.poll_fill(cx, limit)) {
             Ok(Filled::Bytes(_)) => continue,
@@ -198,7 +201,7 @@ async fn acquire(
         {
             held.0.counters.common.events.here().reuses.inc();
             story.facts.timers.connected = story.facts.timers.queued;
-            story.live.connect(side.conn.socket.number());
+            story.live.connect(side.conn.number());
             story.facts.server_connection = ServerConnection::Reused;
             story.note_server(&side.conn, None);
             held.2 = exchange(backend);
@@ -207,7 +210,7 @@ async fn acquire(
         match connect(story, backend, &held.0, traits).await {
             Ok(side) => {
                 story.facts.timers.connected = story.now();
-                story.live.connect(side.conn.socket.number());
+                story.live.connect(side.conn.number());
                 held.2 = exchange(backend);
                 return Ok(Lease { side, held, origin: Origin::New });
             }

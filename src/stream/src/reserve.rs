@@ -243,7 +243,7 @@ impl Worker {
         loop {
             let (mut used, from) = reserve.pool.take(&search, |side| is_alike(side, traits))?;
             if from != thread {
-                used.conn.socket.move_here();
+                used.conn.move_here();
             }
             if used.conn.is_quiet() {
                 used.conn.reuses = used.conn.reuses.saturating_add(1);
@@ -381,7 +381,7 @@ fn is_waiting(side: &mut H1Side, watch: &Arc<Watch>) -> bool {
     let mut cx = Context::from_waker(&waker);
     // An event that was known before need not mean anything: looking at the connection clears it.
     for _ in 0..2 {
-        match side.conn.socket.poll_readable(&mut cx) {
+        match side.conn.poll_readable(&mut cx) {
             Poll::Pending => return true,
             Poll::Ready(Ok(())) if side.conn.is_quiet() => {}
             Poll::Ready(_) => return false,

@@ -8,6 +8,7 @@ use backend::{RetryOn, Server};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Asked, ConnectionLine, Persistence, Progress, RequestInfo, ResponseInfo, Side};
+use h2::End;
 use http::{BodyLength, CookieSide, ResponseHead, Status};
 use lang::facts::Replay;
 use net::More;
@@ -500,13 +501,11 @@ impl Connected<'_> {
                 .unless_upgrading(info.upgrade),
         };
         story.facts.status = story.response.status.0;
-        let before = client.conn.output.len();
-        client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-        let names = client.names();
-        h1::write_response(&story.response, length, line, names.case(), client.conn.output.tail());
-        story.sent += (client.conn.output.len() - before) as u64;
         // Rules may have changed the method for the server, or the status for the client.
         let bodyless = story.wants == Answer::HeadOnly || story.response.status.forbids_body();
+        let end = if bodyless || length.is_empty() { End::Yes } else { End::No };
+        let room = story.site.tuning.buffer_size;
+        story.sent += client.write_response(&story.response, (length, line), end, room);
         let urgent = lease.side.delivery();
         client.deliver(urgent);
         client.send_body(if bodyless { Framing::LeftOut } else { framing });
@@ -634,6 +633,10 @@ fn challenges_connection(response: &ResponseHead) -> bool {
 /// Whether the client ended its side while nothing is left to be read from it. What it sends meanwhile is its next
 /// request, kept as far as there is room.
 fn client_ended(cx: &mut Context<'_>, client: &mut H1Side) -> Option<Failure> {
+    let ended = Failure::new(400, Termination::new(Cause::ClientAbort, Phase::Headers));
+    if let Some(carrier) = client.conn.carrier() {
+        return carrier.poll_gone(cx).is_ready().then_some(ended);
+    }
     loop {
         if client.is_full() {
             return None;
@@ -641,9 +644,7 @@ fn client_ended(cx: &mut Context<'_>, client: &mut H1Side) -> Option<Failure> {
         match client.poll_fill(cx) {
             Poll::Pending => return None,
             Poll::Ready(Ok(Filled::Bytes(_))) => {}
-            Poll::Ready(_) => {
-                return Some(Failure::new(400, Termination::new(Cause::ClientAbort, Phase::Headers)));
-            }
+            Poll::Ready(_) => return Some(ended),
         }
     }
 }
@@ -714,12 +715,9 @@ fn keep_faults(
 /// Interim responses mean nothing to clients of HTTP/1.0.
 fn forward_interim(story: &mut Story<'_>, client: &mut H1Side) {
     if story.request.version.is_at_least_11() {
-        let before = client.conn.output.len();
-        client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-        let names = client.names();
-        let (none, out) = (ConnectionLine::Nothing, client.conn.output.tail());
-        h1::write_response(&story.response, BodyLength::None, none, names.case(), out);
-        story.sent += (client.conn.output.len() - before) as u64;
+        let framing = (BodyLength::None, ConnectionLine::Nothing);
+        let room = story.site.tuning.buffer_size;
+        story.sent += client.write_response(&story.response, framing, End::No, room);
     }
 }
 
