@@ -99,6 +99,8 @@ pub(crate) enum Shown {
 /// A proxy's page of statistics.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PageSettings {
+    /// Whose it is.
+    pub(crate) origin: Origin,
     /// Whether there is one.
     pub(crate) enabled: Shown,
     pub(crate) uri: Option<Arc<str>>,
@@ -130,11 +132,29 @@ pub(crate) enum Node {
     Named(Arc<str>),
 }
 
-impl Setting for PageSettings {}
+/// Whose page it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The section's own.
+    #[default]
+    Own,
+    /// That of its `defaults` section.
+    Inherited,
+}
 
-/// The page that the statement is about; any of them enables it.
+impl Setting for PageSettings {
+    fn inherited(&self) -> Option<Self> {
+        Some(Self { origin: Origin::Inherited, ..self.clone() })
+    }
+}
+
+/// The page that the statement is about; any of them enables it. A section that says anything of its own page has
+/// nothing of the one of its defaults: what was meant for others must not leak into it, users among them.
 fn page<'s>(s: &'s mut Statement<'_>) -> &'s mut PageSettings {
     let page: &mut PageSettings = s.slot();
+    if page.origin == Origin::Inherited {
+        *page = PageSettings::default();
+    }
     page.enabled = Shown::Yes;
     page
 }

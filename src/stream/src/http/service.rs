@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use base::termination::{Cause, Phase, Termination};
 use h1::{ConnectionLine, Persistence, RequestInfo};
+use h2::End;
 use http::{BodyLength, CookieSide, Headers, Method, Status};
 use net::{More, Socket};
 use rule::service::{Asked, Chosen, Exchange, Piece as Given, ResponseRules};
@@ -254,12 +255,10 @@ impl Served {
         let wanted = answer::closing(story, persistence(story, info));
         let wanted = if ends { Persistence::Close } else { wanted };
         let line = ConnectionLine::for_response(story.response.version, story.request.version, wanted);
-        let before = client.conn.output.len();
-        client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-        let names = client.names();
-        h1::write_response(&story.response, length, line, names.case(), client.conn.output.tail());
-        story.sent += (client.conn.output.len() - before) as u64;
         let bodyless = story.wants == Answer::HeadOnly || story.response.status.forbids_body();
+        let end = if bodyless || length.is_empty() { End::Yes } else { End::No };
+        let room = story.site.tuning.buffer_size;
+        story.sent += client.write_response(&story.response, (length, line), end, room);
         client.send_body(if bodyless { Framing::LeftOut } else { framing });
         wanted
     }
