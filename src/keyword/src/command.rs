@@ -332,13 +332,4 @@ mod tests {
         assert_eq!(Level::by_name("admin"), Some(Level::Admin));
         assert_eq!(Level::by_name("root"), None);
     }
-
-    #[test]
-    fn the_world_is_found_by_type() {
-        let mut world = World::default();
-        world.put(Arc::new(5_u32));
-        world.put(Arc::new("x".to_owned()));
-        assert_eq!(world.get::<u32>().as_deref(), Some(&5));
-        assert!(world.get::<u64>().is_none());
-    }
 }

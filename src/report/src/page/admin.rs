@@ -21,10 +21,14 @@ pub(super) enum Action {
     Ready,
     Drain,
     Maintenance,
-    /// Out of maintenance, and nothing else.
+    /// Out of maintenance, if the server is there.
     Enable,
-    /// Out of draining, and nothing else.
+    /// Into maintenance, if it is not.
+    Disable,
+    /// Out of draining, if the server does.
     Start,
+    /// Into draining, if it does not.
+    Stop,
     DisableHealth,
     EnableHealth,
     HealthUp,
@@ -56,10 +60,12 @@ impl Action {
     fn by_word(word: &[u8]) -> Option<Self> {
         Some(match word {
             b"ready" => Self::Ready,
-            b"drain" | b"stop" => Self::Drain,
-            b"maint" | b"disable" => Self::Maintenance,
+            b"drain" => Self::Drain,
+            b"maint" => Self::Maintenance,
             b"enable" => Self::Enable,
+            b"disable" => Self::Disable,
             b"start" => Self::Start,
+            b"stop" => Self::Stop,
             b"dhlth" => Self::DisableHealth,
             b"ehlth" => Self::EnableHealth,
             b"hrunn" => Self::HealthUp,
@@ -171,9 +177,17 @@ fn change(
         true
     };
     match action {
-        Action::Ready => admin(Admin::Ready),
-        Action::Drain => admin(Admin::Drain),
-        Action::Maintenance => admin(Admin::Maintenance),
+        // A state that is asked for by name is reached, even if it was before.
+        Action::Ready | Action::Drain | Action::Maintenance => {
+            admin(match action {
+                Action::Ready => Admin::Ready,
+                Action::Drain => Admin::Drain,
+                _ => Admin::Maintenance,
+            });
+            true
+        }
+        Action::Disable => admin(Admin::Maintenance),
+        Action::Stop => admin(Admin::Drain),
         Action::Enable => server.admin() == Admin::Maintenance && admin(Admin::Ready),
         Action::Start => server.admin() == Admin::Drain && admin(Admin::Ready),
         Action::DisableHealth | Action::EnableHealth | Action::HealthDown | Action::HealthStopping

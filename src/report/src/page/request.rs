@@ -254,7 +254,12 @@ pub(super) struct Tour {
 
 impl Tour {
     pub(super) fn new(page: Arc<Page>, survey: &Survey, view: &View) -> Self {
-        Self { page, scope: view.scope.clone(), sides: sides(&survey.site).into_iter(), side: None }
+        Self {
+            page,
+            scope: view.scope.to_ascii_lowercase(),
+            sides: sides(&survey.site).into_iter(),
+            side: None,
+        }
     }
 
     /// The next step: the side that it is on, and what it finds there.
@@ -263,7 +268,7 @@ impl Tour {
             let (side, at) = self.side.or_else(|| self.sides.next().map(|side| (side, 0)))?;
             let common = side.common(&survey.site);
             if !self.page.covers(&common.facts.name)
-                || !common.facts.name.contains(&*self.scope)
+                || !common.facts.name.to_ascii_lowercase().contains(&*self.scope)
                 || common.notes.state == config::State::Disabled
             {
                 self.side = None;
