@@ -122,7 +122,12 @@ pub(super) fn apply(request: &Request, page: &Page, survey: &Survey, crew: Optio
     }
     let (Some(backend), Some(action)) = (&request.backend, &request.action) else { return Outcome::Nothing };
     let Some(action) = Action::by_word(action) else { return Outcome::Invalid };
-    let Some(backend) = find(survey, &String::from_utf8_lossy(backend)) else { return Outcome::Invalid };
+    let name = String::from_utf8_lossy(backend);
+    let Some(backend) = find(survey, &name) else {
+        // Whether there is such a backend is nobody's business who may not see it.
+        let hidden = !name.starts_with('#') && !page.covers(&name);
+        return if hidden { Outcome::Denied } else { Outcome::Invalid };
+    };
     if !page.covers(&backend.common.facts.name) {
         return Outcome::Denied;
     }
