@@ -221,12 +221,17 @@ impl Connection {
 
     /// Whether another stream may be opened on it by this side.
     pub fn has_room(&self) -> bool {
+        self.has_room_for(self.taken)
+    }
+
+    /// Whether another stream may be opened beside so many.
+    pub fn has_room_for(&self, others: usize) -> bool {
         let most = match self.settings.max_streams {
             0 => self.peer.max_streams,
             own => own.min(self.peer.max_streams),
         };
         let exhausted = self.next > 0x7fff_0000;
-        self.phase == Phase::Open && !exhausted && (self.taken as u64) < u64::from(most)
+        self.phase == Phase::Open && !exhausted && (others as u64) < u64::from(most)
     }
 
     /// Whether an idle connection can be handed over: nothing is half-read, nothing waits to be sent.
@@ -340,7 +345,7 @@ impl Connection {
         let Some(stream) = self.stream(key) else { return };
         stream.body.consume(n);
         stream.body.release_if_empty();
-        self.credit(key);
+        self.credit(key, n);
     }
 
     /// Whether the stream has been given up by the peer, or with the connection.

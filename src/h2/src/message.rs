@@ -121,12 +121,18 @@ impl<'g> Gathering<'g> {
             return Err(Malformed);
         }
         if name == b"content-length" {
-            let length = http::token::decimal(value).ok_or(Malformed)?;
-            match self.length.replace(length) {
-                None => {}
-                Some(before) if before == length => return Ok(()),
-                Some(_) => return Err(Malformed),
+            let said = self.length.is_some();
+            for length in http::values(value) {
+                let length = http::token::decimal(length).ok_or(Malformed)?;
+                if self.length.is_some_and(|before| before != length) {
+                    return Err(Malformed);
+                }
+                self.length = Some(length);
             }
+            if let Some(length) = self.length.filter(|_| !said) {
+                self.headers.push(name, itoa::Buffer::new().format(length).as_bytes());
+            }
+            return Ok(());
         }
         self.headers.push(name, value);
         Ok(())

@@ -11,7 +11,7 @@ use base::ration::{self, Claim};
 use http::Headers;
 use net::{More, Socket, Switch};
 
-use crate::carrier::Carrier;
+use crate::carrier::{Carrier, SharedTrunk, lock};
 use crate::dial::Traits;
 use crate::meter::Meter;
 use crate::reserve::Watch;
@@ -51,6 +51,8 @@ pub(crate) enum Line {
     Socket(Socket, Option<tls::Session>),
     /// One stream of a connection that has many.
     Stream(Carrier),
+    /// A whole connection for many streams, of which none has been opened yet.
+    Trunk(SharedTrunk),
 }
 
 /// How a connection is closed.
@@ -128,7 +130,7 @@ impl Conn {
     pub(crate) fn socket(&self) -> Option<&Socket> {
         match &self.line {
             Line::Socket(socket, _) => Some(socket),
-            Line::Stream(_) => None,
+            Line::Stream(_) | Line::Trunk(_) => None,
         }
     }
 
@@ -137,6 +139,7 @@ impl Conn {
         match &self.line {
             Line::Socket(socket, _) => socket.number(),
             Line::Stream(carrier) => carrier.number(),
+            Line::Trunk(trunk) => lock(trunk).conn.number(),
         }
     }
 
@@ -144,7 +147,7 @@ impl Conn {
     pub(crate) fn tls(&self) -> Option<&tls::Session> {
         match &self.line {
             Line::Socket(_, tls) => tls.as_ref(),
-            Line::Stream(_) => None,
+            Line::Stream(_) | Line::Trunk(_) => None,
         }
     }
 
@@ -152,7 +155,7 @@ impl Conn {
     pub(crate) fn tls_mut(&mut self) -> Option<(&mut tls::Session, &Socket)> {
         match &mut self.line {
             Line::Socket(socket, tls) => Some((tls.as_mut()?, socket)),
-            Line::Stream(_) => None,
+            Line::Stream(_) | Line::Trunk(_) => None,
         }
     }
 
@@ -166,15 +169,17 @@ impl Conn {
     /// The stream of a connection with many that it is.
     pub(crate) fn carrier(&mut self) -> Option<&mut Carrier> {
         match &mut self.line {
-            Line::Socket(..) => None,
+            Line::Socket(..) | Line::Trunk(_) => None,
             Line::Stream(carrier) => Some(carrier),
         }
     }
 
     /// Another thread polls it from here on.
     pub(crate) fn move_here(&mut self) {
-        if let Line::Socket(socket, _) = &mut self.line {
-            socket.move_here();
+        match &mut self.line {
+            Line::Socket(socket, _) => socket.move_here(),
+            Line::Trunk(trunk) => lock(trunk).conn.move_here(),
+            Line::Stream(_) => {}
         }
     }
 
@@ -183,6 +188,7 @@ impl Conn {
         match &self.line {
             Line::Socket(socket, _) => socket.poll_readable(cx),
             Line::Stream(carrier) => carrier.poll_news(cx).map(Ok),
+            Line::Trunk(trunk) => lock(trunk).conn.poll_readable(cx),
         }
     }
 
@@ -191,6 +197,7 @@ impl Conn {
         match &self.line {
             Line::Socket(socket, _) => (socket.peer_addr().ok(), socket.local_addr().ok()),
             Line::Stream(carrier) => carrier.ends(),
+            Line::Trunk(trunk) => lock(trunk).conn.ends(),
         }
     }
 
@@ -206,6 +213,7 @@ impl Conn {
             Line::Socket(socket, None) => socket.poll_recv_up_to(cx, &mut self.input, limit),
             Line::Socket(socket, Some(tls)) => tls.poll_recv_up_to(cx, socket, &mut self.input, limit),
             Line::Stream(carrier) => carrier.poll_read(cx, &mut self.input, limit),
+            Line::Trunk(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         };
         match received {
             Poll::Pending => {
@@ -299,6 +307,7 @@ impl Conn {
                 carrier.finish(&Headers::new());
                 Ok(())
             }
+            Line::Trunk(_) => Ok(()),
         }
     }
 
@@ -308,6 +317,7 @@ impl Conn {
             Line::Socket(_, Some(tls)) if tls.holds_input() => Poll::Ready(()),
             Line::Socket(socket, _) => socket.poll_readable(cx).map(drop),
             Line::Stream(carrier) => carrier.poll_news(cx),
+            Line::Trunk(_) => Poll::Ready(()),
         }
     }
 
@@ -315,7 +325,7 @@ impl Conn {
     pub(crate) fn plain(&self) -> Option<&Socket> {
         match &self.line {
             Line::Socket(socket, None) => Some(socket),
-            Line::Socket(_, Some(_)) | Line::Stream(_) => None,
+            Line::Socket(_, Some(_)) | Line::Stream(_) | Line::Trunk(_) => None,
         }
     }
 
@@ -327,6 +337,7 @@ impl Conn {
                 Line::Socket(socket, None) => socket.is_quiet(),
                 Line::Socket(socket, Some(tls)) => tls.is_quiet(socket),
                 Line::Stream(_) => false,
+                Line::Trunk(trunk) => lock(trunk).is_quiet(),
             }
     }
 }
@@ -338,6 +349,7 @@ impl Line {
             Self::Socket(socket, None) => socket.poll_send(cx, data, more),
             Self::Socket(socket, Some(tls)) => tls.poll_send(cx, socket, data, more),
             Self::Stream(carrier) => carrier.poll_write(cx, data),
+            Self::Trunk(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 }

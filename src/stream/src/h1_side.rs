@@ -5,14 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use h1::{
-    BodyDecoder, BodyEvent, CaseMap, ConnectionLine, Cursor, Decoded, NameCase, Options, ParseError, Side,
-};
-use h2::End;
-use http::{BodyLength, Headers, ResponseHead, Status};
+use h1::{BodyDecoder, BodyEvent, CaseMap, ConnectionLine, Cursor, Decoded, NameCase, Options, ParseError, Side};
+use h2::{End, Protocol};
+use http::{BodyLength, Headers, RequestHead, ResponseHead, Status};
 use net::{More, Socket};
 
 use crate::captures::Fault;
+use crate::carrier;
 use crate::conn::{Conn, Filled, Line, Receiving};
 use crate::exchange::{Piece, Sink, SinkError, Source, SourceError};
 
@@ -161,6 +160,21 @@ impl H1Side {
         crate::size::of_response(head)
     }
 
+    /// Opens a stream with a request, where that is how requests are sent. One that cannot be opened is found out by
+    /// whoever waits for the response.
+    pub(crate) fn open_stream(&mut self, head: &RequestHead, about: (&[u8], BodyLength, Protocol)) {
+        let Line::Trunk(trunk) = &self.conn.line else { return };
+        match carrier::open(trunk, head, about) {
+            Some(carrier) => self.conn.line = Line::Stream(carrier),
+            None => self.conn.receiving = Receiving::Ended,
+        }
+    }
+
+    /// Whether requests are sent by opening streams.
+    pub(crate) fn opens_streams(&self) -> bool {
+        matches!(self.conn.line, Line::Trunk(_))
+    }
+
     /// Lets the client send its body; tells how many bytes that took.
     pub(crate) fn send_continue(&mut self) -> u64 {
         let Line::Stream(carrier) = &mut self.conn.line else {
@@ -183,7 +197,7 @@ impl H1Side {
     /// Whether the message that came is complete.
     pub(crate) fn has_all(&self) -> bool {
         match &self.conn.line {
-            Line::Socket(..) => self.incoming.is_done(),
+            Line::Socket(..) | Line::Trunk(_) => self.incoming.is_done(),
             Line::Stream(carrier) => self.conn.input.is_empty() && carrier.has_ended(),
         }
     }
@@ -370,8 +384,7 @@ fn poll_behind(
     more: More,
 ) -> Poll<Result<usize, SinkError>> {
     // A head and the beginning of its body go into one record.
-    let together =
-        if conn.output.is_empty() || conn.tls().is_none() { 0 } else { data.len().min(conn.output.room()) };
+    let together = if conn.output.is_empty() || conn.tls().is_none() { 0 } else { data.len().min(conn.output.room()) };
     if together > 0 {
         conn.output.extend(&data[..together]);
         let _ = conn.poll_flush(cx, more).map_err(|_| SinkError)?;

@@ -43,6 +43,7 @@ mod splice;
 mod story;
 pub mod switching;
 mod tcp;
+mod tenancy;
 mod told;
 mod trunk;
 mod worker;

@@ -14,6 +14,7 @@ use stats::counters::HandshakeCounters;
 use tls::{Acceptor, Connector, Fault, Session, Stapling};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::carrier::lock;
 use crate::conn::{Conn, Filled, Line};
 use crate::story::{Failure, Story};
 
@@ -211,6 +212,7 @@ pub(crate) async fn with_server(
 pub(crate) fn facts(conn: &Conn) -> Encryption {
     match &conn.line {
         Line::Stream(carrier) => carrier.encryption(),
+        Line::Trunk(trunk) => facts(&lock(trunk).conn),
         Line::Socket(_, None) => Encryption::Clear,
         Line::Socket(_, Some(session)) => Encryption::Tls(session.facts()),
     }
@@ -261,7 +263,7 @@ pub(crate) fn catch_up(encryption: &mut Encryption, conn: &mut Conn) {
 
 fn poll_confirm(cx: &mut Context<'_>, conn: &mut Conn) -> Poll<io::Result<()>> {
     match &mut conn.line {
-        Line::Socket(_, None) => Poll::Ready(Ok(())),
+        Line::Socket(_, None) | Line::Trunk(_) => Poll::Ready(Ok(())),
         Line::Socket(socket, Some(session)) => session.poll_confirm(cx, socket),
         Line::Stream(carrier) => carrier.poll_confirm(cx),
     }

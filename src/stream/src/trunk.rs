@@ -1,6 +1,6 @@
 //! HTTP/2 connections: what comes on their sockets goes to their streams, and the other way around.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use h2::{Appetite, Connection};
 use net::More;
@@ -73,6 +73,12 @@ impl Trunk {
         }
         self.h2.call_when_needed(cx);
         turn
+    }
+
+    /// Whether a connection that waits for its next use is still there, once what has come was dealt with.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.turn(&mut cx) != Turn::Over && self.h2.is_at_rest()
     }
 
     fn lose(&mut self) -> Turn {

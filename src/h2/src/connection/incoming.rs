@@ -1,11 +1,11 @@
 //! What comes from the peer.
 
-use http::{BodyLength, RequestHead, ResponseHead, Status};
+use http::{BodyLength, Method, RequestHead, ResponseHead, Status};
 
 use super::{Acquainted, Appetite, Connection, Intake, Phase, Role};
 use crate::frame::{self, Header};
 use crate::hpack::Corrupt;
-use crate::message::{self, Limits, Malformed};
+use crate::message::{self, Limits, Malformed, Protocol};
 use crate::settings::LARGEST_WINDOW;
 use crate::state::Closed;
 use crate::stream::{HeadState, Key, Rest, Soundness};
@@ -325,12 +325,12 @@ impl Connection {
 
     fn go_away_received(&mut self, payload: &[u8]) {
         self.counts.go_aways += 1;
-        if self.role == Role::Server {
-            // It opens no more of its own accord; whatever it does open is served.
-            return;
-        }
         if self.phase == Phase::Open {
             self.phase = Phase::Leaving;
+        }
+        if self.role == Role::Server {
+            // It need not open more; what it opens all the same is served.
+            return;
         }
         let last = frame::number(payload);
         for (stream, id) in self.streams.iter_mut().zip(&self.ids) {
@@ -558,7 +558,9 @@ impl Connection {
             return Ok(Err(Code::PROTOCOL_ERROR));
         }
         head.1 = info;
+        let tunnel = head.0.method == Method::Connect || info.protocol != Protocol::None;
         head.1.body = match (end, length) {
+            _ if tunnel => BodyLength::None,
             (true, _) if length.is_none() => BodyLength::None,
             (_, Some(length)) => BodyLength::Length(length),
             _ => BodyLength::Chunked,

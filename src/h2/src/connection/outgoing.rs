@@ -65,8 +65,8 @@ impl Connection {
         }
     }
 
-    /// Lets the peer send more on a stream, once it is worth a frame.
-    pub(super) fn credit(&mut self, key: Key) {
+    /// Lets the peer send more on a stream: as much as was read, and more while few streams receive.
+    pub(super) fn credit(&mut self, key: Key, read: usize) {
         let window = i64::from(self.settings.window);
         let receiving = self.streams.iter().zip(&self.ids);
         let receiving = receiving.filter(|(s, id)| **id != 0 && s.state.receives()).count().max(1);
@@ -75,10 +75,14 @@ impl Connection {
         let share = share.max(window);
         let Some(stream) = self.stream(key) else { return };
         if !stream.state.receives() {
+            // Nothing more comes; some peers wait for the credit all the same.
+            if stream.state.closed().is_none() && read > 0 {
+                self.push(frame::WINDOW_UPDATE, 0, key.id, &(read as u32).to_be_bytes());
+            }
             return;
         }
         let wanted = share - stream.body.len() as i64 - stream.receive_window;
-        if stream.receive_window > window / 2 && wanted < share / 2 || wanted <= 0 {
+        if wanted <= 0 {
             return;
         }
         stream.receive_window += wanted;

@@ -250,6 +250,7 @@ pub(super) fn of_stream(story: &mut Story<'_>, client: &mut H1Side) -> Result<Re
     keep_request_line(story);
     story.facts.http_version = 20;
     story.facts.timers.request = now;
+    // The stream itself says where the body ends.
     let comes = if info.body == BodyLength::None { BodyLength::None } else { BodyLength::UntilClose };
     client.expect_body(comes, Side::Request, options);
     story.facts.bytes_in = size::of_request(&story.request);
