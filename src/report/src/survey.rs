@@ -216,10 +216,18 @@ fn requests(frontend: &Frontend, column: C) -> Option<Value> {
     let h1_sessions = || if http { sum(|e| e.sessions.get()) } else { sum(|e| e.upgrades.get()) };
     Some(Value::U64(match column {
         C::ReqTot | C::H1req => sum(|e| e.requests.get()),
-        C::CompIn | C::CompOut | C::CompByp | C::CompRsp => 0,
         C::SessOther => sum(|e| e.sessions.get()).saturating_sub(h1_sessions()),
         C::H1sess => h1_sessions(),
-        C::H2sess | C::H3sess | C::ReqOther | C::H2req | C::H3req => 0,
+        // There is nothing that could count these.
+        C::CompIn
+        | C::CompOut
+        | C::CompByp
+        | C::CompRsp
+        | C::H2sess
+        | C::H3sess
+        | C::ReqOther
+        | C::H2req
+        | C::H3req => 0,
         C::Intercepted if http => sum(|e| e.intercepted.get()),
         C::CacheLookups | C::CacheHits | C::CacheHintHits if http => 0,
         other => {

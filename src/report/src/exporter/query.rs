@@ -60,14 +60,11 @@ enum Others {
 impl Names {
     fn add(&mut self, list: &[u8]) {
         for name in list.split(|b| *b == b',').filter(|name| !name.is_empty()) {
-            match name.strip_prefix(b"-") {
-                Some(name) => {
-                    self.said.insert(name.into(), Wanted::No);
-                }
-                None => {
-                    self.others = Others::LeftOut;
-                    self.said.insert(name.into(), Wanted::Yes);
-                }
+            if let Some(name) = name.strip_prefix(b"-") {
+                self.said.insert(name.into(), Wanted::No);
+            } else {
+                self.others = Others::LeftOut;
+                self.said.insert(name.into(), Wanted::Yes);
             }
         }
     }
@@ -166,6 +163,8 @@ fn scope(name: &[u8]) -> Option<Scope> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn scopes(text: &str) -> Option<u8> {
@@ -201,6 +200,23 @@ mod tests {
         assert!(wants("metrics=a,b", "b") && !wants("metrics=a,b", "c") && !wants("metrics=a,-a", "a"));
         assert!(wants("metrics=-a&metrics=a", "a") && !wants("metrics=-a&metrics=a", "b"));
         assert!(wants("metrics=%61%2Cb", "b"));
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read_or_refused(text in "[ -~]{0,80}", noise in proptest::collection::vec(any::<u8>(), 0..80)) {
+            if let Ok(query) = Query::parse(text.as_bytes()) {
+                prop_assert!(query.scopes <= Scope::ALL);
+            }
+            let _ = Query::parse(&noise);
+        }
+
+        #[test]
+        fn what_is_asked_for_alone_is_all_there_is(name in "[a-z_]{1,20}", other in "[a-z_]{1,20}") {
+            let query = Query::parse(format!("metrics={name}").as_bytes()).unwrap();
+            prop_assert!(query.wants(&name));
+            prop_assert_eq!(query.wants(&other), name == other);
+        }
     }
 
     #[test]

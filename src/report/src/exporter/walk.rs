@@ -293,12 +293,11 @@ impl Walk {
         let codes = [C::Hrsp1xx, C::Hrsp2xx, C::Hrsp3xx, C::Hrsp4xx, C::Hrsp5xx, C::HrspOther];
         match of {
             Of::Http(_) | Of::Responses if !is_http(common) => Lines::Nothing,
-            Of::Http(column) => Lines::One(figure(column)),
             // Figures of protocols that an object does not have are no matter of it.
             Of::Column(column) if column.is_of_protocol() => {
                 figure(column).map_or(Lines::Nothing, |value| Lines::One(Some(value)))
             }
-            Of::Column(column) => Lines::One(figure(column)),
+            Of::Column(column) | Of::Http(column) => Lines::One(figure(column)),
             Of::Seconds(column) => Lines::Seconds(figure(column)),
             Of::Responses => Lines::Code(states::CODES[self.at.part], figure(codes[self.at.part])),
             Of::Status | Of::CheckStatus | Of::CheckCode | Of::CheckDuration | Of::Servers | Of::Checks => {

@@ -240,6 +240,8 @@ pub(super) fn is_from_here(request: &RequestHead) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -253,6 +255,21 @@ mod tests {
         assert_eq!(Request::parse(b"b=%233&action=maint&s=a&s=b&"), request);
         assert_eq!(Request::parse(b""), Request::default());
         assert!(Request::parse(b"s&action").faulty.is_some() && Request::parse(b"s=%zz").faulty.is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn a_form_is_read_as_it_was_written(names in proptest::collection::vec("[ -~]{1,12}", 0..5), noise in any::<Vec<u8>>()) {
+            let mut body = Vec::new();
+            for name in &names {
+                body.extend_from_slice(b"s=");
+                http::uri::url_encode(name.as_bytes(), &mut body);
+                body.push(b'&');
+            }
+            let expected: Vec<_> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+            prop_assert_eq!(Request::parse(&body).servers, expected);
+            let _ = Request::parse(&noise);
+        }
     }
 
     #[test]

@@ -121,8 +121,7 @@ impl Page {
         }
         let (name, id) = (facts.name.clone(), facts.id);
         self.close(out);
-        let site = &self.survey.site;
-        let backend = site.backends.iter().find(|backend| backend.common.facts.id == id);
+        let backend = self.survey.site.backends.iter().find(|backend| backend.common.facts.id == id);
         let has_servers = backend.is_some_and(|backend| !backend.core.servers.load().is_empty());
         let choice = match self.access {
             Access::ReadOnly => Choice::No,

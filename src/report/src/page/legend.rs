@@ -181,11 +181,11 @@ fn links(out: &mut String, page: &Page, view: &View) {
     let scope = Escaped(&scope);
     let words = |servers, refreshing| View::words(servers, refreshing);
     let (servers, refreshing) = (view.servers, view.refreshing);
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<td align=\"left\" valign=\"top\" nowrap width=\"1%\"><b>Display:</b><ul>\
          <li><form method=\"GET\">Scope: <input value=\"{}\" name=\"scope\" size=\"8\" maxlength=\"20\" \
-         tabindex=\"1\"></form>\n",
+         tabindex=\"1\"></form>",
         Escaped(&view.scope)
     );
     let mut link = |words: &str, text: &str| {

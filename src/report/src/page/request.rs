@@ -98,7 +98,7 @@ const LABEL: &str = "<STATS>";
 impl Serve for StatsPage {
     fn begin(&self, asked: &Asked<'_>) -> Box<dyn Exchange> {
         let (Some(survey), Some(request)) = (Survey::of(asked.world), asked.scene.request) else {
-            return Box::new(Answer::redirect(String::new()));
+            return Box::new(Answer::redirect(""));
         };
         let rest = self.0.rest(request).unwrap_or_default();
         let view = View::parse(&String::from_utf8_lossy(rest));
@@ -121,7 +121,7 @@ impl Serve for StatsPage {
                 body: Body::Coming,
                 trailers: Headers::new(),
             }),
-            _ => Box::new(Answer::show(&self.0, survey, view, access, &request.method)),
+            _ => Box::new(Answer::show(&self.0, survey, &view, access, &request.method)),
         }
     }
 }
@@ -160,7 +160,7 @@ impl Answer {
     }
 
     /// An answer to a form: where to go on.
-    fn redirect(location: String) -> Self {
+    fn redirect(location: &str) -> Self {
         let mut answer = Self::new(Source::Nothing);
         answer.head.set_status(Status(303));
         answer.head.headers.push(b"content-type", b"text/plain");
@@ -169,7 +169,7 @@ impl Answer {
         answer
     }
 
-    fn show(page: &Arc<Page>, survey: Survey, view: View, access: Access, method: &Method) -> Self {
+    fn show(page: &Arc<Page>, survey: Survey, view: &View, access: Access, method: &Method) -> Self {
         let kind: &[u8] = match view.form {
             Form::Html => b"text/html",
             Form::Csv | Form::Typed => b"text/plain",
@@ -180,9 +180,9 @@ impl Answer {
             _ if *method == Method::Head => Source::Nothing,
             Form::Html => Source::Html(Box::new(Html::new(page.clone(), survey, view.clone(), access))),
             Form::Schema => Source::Nothing,
-            Form::Csv => Source::Rows(Rows::new(page.clone(), survey, view.clone(), stats::Form::Plain)),
-            Form::Typed => Source::Rows(Rows::new(page.clone(), survey, view.clone(), stats::Form::Typed)),
-            Form::Json => Source::Rows(Rows::new(page.clone(), survey, view.clone(), stats::Form::Json)),
+            Form::Csv => Source::Rows(Rows::new(page.clone(), survey, view, stats::Form::Plain)),
+            Form::Typed => Source::Rows(Rows::new(page.clone(), survey, view, stats::Form::Typed)),
+            Form::Json => Source::Rows(Rows::new(page.clone(), survey, view, stats::Form::Json)),
         };
         let mut answer = Self::new(source);
         if view.form == Form::Schema && *method != Method::Head {
@@ -299,9 +299,9 @@ enum Ended {
 }
 
 impl Rows {
-    fn new(page: Arc<Page>, survey: Survey, view: View, form: stats::Form) -> Self {
+    fn new(page: Arc<Page>, survey: Survey, view: &View, form: stats::Form) -> Self {
         let query = Query { servers: view.servers, detail: detail(&page), ..Query::default() };
-        let tour = Tour::new(page, &survey, &view);
+        let tour = Tour::new(page, &survey, view);
         Self { survey, tour, query, form, begun: First::Yes, first: First::Yes, ended: Ended::No }
     }
 
@@ -383,7 +383,7 @@ impl Exchange for Post {
         };
         let words = View::words(self.view.servers, self.view.refreshing);
         let location = format!("{};st={}{words}{}", self.page.uri(), outcome.code(), self.view.scope_end());
-        Answer::redirect(location).poll_head(cx, head)
+        Answer::redirect(&location).poll_head(cx, head)
     }
 
     fn poll_piece(&mut self, _: &mut Context<'_>) -> Poll<Result<Piece<'_>, Broken>> {

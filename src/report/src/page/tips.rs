@@ -39,9 +39,8 @@ pub(super) fn legend(cells: &Cells<'_>) -> String {
     let kind = if address.starts_with('[') { "IPv6" } else { "IPv4" };
     let mut parts = Vec::new();
     match cells.row.object() {
-        Object::Frontend => {}
         Object::Backend if !algorithm.is_empty() => parts.push(format!("balancing: {algorithm}")),
-        Object::Backend => {}
+        Object::Frontend | Object::Backend => {}
         Object::Server | Object::Listener if address == "unix" => parts.push(address),
         Object::Server | Object::Listener => parts.push(format!("{kind}: {}", Escaped(&address))),
     }

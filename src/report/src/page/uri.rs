@@ -121,6 +121,8 @@ impl View {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -145,6 +147,17 @@ mod tests {
             View { scope: "be".into(), form: Form::Csv, ..View::default() }
         );
         assert_eq!(View::parse(&format!("?scope={}", "x".repeat(50))).scope.len(), LONGEST_SCOPE);
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_page_links_to_is_shown_the_same_way(rest in "[;?&a-z=-]{0,40}") {
+            let view = View::parse(&rest);
+            let link = format!("{}{}", View::words(view.servers, view.refreshing), view.scope_end());
+            let again = View::parse(&link);
+            prop_assert_eq!((again.servers, again.refreshing), (view.servers, view.refreshing));
+            prop_assert_eq!(again.scope, view.scope);
+        }
     }
 
     #[test]

@@ -192,7 +192,7 @@ impl Served {
     ) -> After {
         story.facts.status = story.response.status.0;
         story.capture_cookie(CookieSide::Response);
-        let wanted = self.write_head(story, client, info, length);
+        let wanted = write_head(story, client, info, length);
         let now = story.now();
         story.expire(now, story.client_timeout());
         let mut download = Pump::default();
@@ -227,41 +227,40 @@ impl Served {
             Ok(()) => After::Close,
         }
     }
+}
 
-    /// Writes the head; tells whether the connection may go on.
-    fn write_head(
-        &mut self,
-        story: &mut Story<'_>,
-        client: &mut H1Side,
-        info: &RequestInfo,
-        length: BodyLength,
-    ) -> Persistence {
-        let old_client = !story.request.version.is_at_least_11();
-        let (length, framing) = match length {
-            BodyLength::Chunked if old_client && story.wants == Answer::Whole => {
-                (BodyLength::UntilClose, Framing::Plain)
-            }
-            BodyLength::Chunked => (BodyLength::Chunked, Framing::Chunked),
-            other => (other, Framing::Plain),
-        };
-        // A status that a rule chose may have no body; the coding of the one that came goes with it.
-        let uncoded = length == BodyLength::Chunked && story.response.status == Status(204);
-        if uncoded {
-            story.response.headers.remove(b"transfer-encoding");
+/// Writes the head; tells whether the connection may go on.
+fn write_head(
+    story: &mut Story<'_>,
+    client: &mut H1Side,
+    info: &RequestInfo,
+    length: BodyLength,
+) -> Persistence {
+    let old_client = !story.request.version.is_at_least_11();
+    let (length, framing) = match length {
+        BodyLength::Chunked if old_client && story.wants == Answer::Whole => {
+            (BodyLength::UntilClose, Framing::Plain)
         }
-        let length = if uncoded { BodyLength::None } else { length };
-        let tunnel = story.request.method == Method::Connect && matches!(story.response.status.0, 200..300);
-        let ends = length == BodyLength::UntilClose || uncoded || tunnel;
-        let wanted = answer::closing(story, persistence(story, info));
-        let wanted = if ends { Persistence::Close } else { wanted };
-        let line = ConnectionLine::for_response(story.response.version, story.request.version, wanted);
-        let bodyless = story.wants == Answer::HeadOnly || story.response.status.forbids_body();
-        let end = if bodyless || length.is_empty() { End::Yes } else { End::No };
-        let room = story.site.tuning.buffer_size;
-        story.sent += client.write_response(&story.response, (length, line), end, room);
-        client.send_body(if bodyless { Framing::LeftOut } else { framing });
-        wanted
+        BodyLength::Chunked => (BodyLength::Chunked, Framing::Chunked),
+        other => (other, Framing::Plain),
+    };
+    // A status that a rule chose may have no body; the coding of the one that came goes with it.
+    let uncoded = length == BodyLength::Chunked && story.response.status == Status(204);
+    if uncoded {
+        story.response.headers.remove(b"transfer-encoding");
     }
+    let length = if uncoded { BodyLength::None } else { length };
+    let tunnel = story.request.method == Method::Connect && matches!(story.response.status.0, 200..300);
+    let ends = length == BodyLength::UntilClose || uncoded || tunnel;
+    let wanted = answer::closing(story, persistence(story, info));
+    let wanted = if ends { Persistence::Close } else { wanted };
+    let line = ConnectionLine::for_response(story.response.version, story.request.version, wanted);
+    let bodyless = story.wants == Answer::HeadOnly || story.response.status.forbids_body();
+    let end = if bodyless || length.is_empty() { End::Yes } else { End::No };
+    let room = story.site.tuning.buffer_size;
+    story.sent += client.write_response(&story.response, (length, line), end, room);
+    client.send_body(if bodyless { Framing::LeftOut } else { framing });
+    wanted
 }
 
 /// A service as what takes a request's body.
