@@ -124,6 +124,8 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { directives: stream::H2_DIRECTIVES, ..Tables::NONE },
     Tables { directives: stream::SWITCHING_DIRECTIVES, ..Tables::NONE },
     Tables { actions: rule::STREAM_ACTIONS, ..Tables::NONE },
+    Tables { actions: rule::SERVICE_ACTIONS, services: report::EXPORTER, ..Tables::NONE },
+    Tables { directives: report::PAGE_DIRECTIVES, checks: report::PAGE_CHECKS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { directives: client::DIRECTIVES, checks: client::CHECKS, ..Tables::NONE },
     Tables { directives: renew::DIRECTIVES, ..Tables::NONE },

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::reply::Message;
+use crate::service::Chosen;
 
 /// What happens after an action.
 #[derive(Debug)]
@@ -28,8 +29,10 @@ pub enum Verdict {
 /// How a rule ends a story.
 #[derive(Debug)]
 pub enum Ending {
-    /// `return`, `redirect`, a service: the proxy answers as the configuration wants.
+    /// `return`, `redirect`: the proxy answers as the configuration wants.
     Answer(Message),
+    /// `use-service`: a service answers.
+    Serve(Chosen),
     /// `deny`.
     Deny(Message),
     /// `tarpit`: as `deny`, after the tarpit delay.

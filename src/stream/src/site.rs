@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use backend::server::Admin;
 use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
 use base::addr::Addr;
 use base::clock::Clock;
 use base::worker::PerWorker;
+use base::world::World;
 use check::ProxyChecks;
 use config::diagnostic::Message;
 use config::directive::Switch;
@@ -84,6 +85,7 @@ pub struct Site {
     backends_by_name: HashMap<Arc<str>, usize>,
     sessions: AtomicU64,
     streams: AtomicU32,
+    world: OnceLock<World>,
 }
 
 /// What every proxy has.
@@ -111,6 +113,8 @@ pub struct Common {
     pub captures: Captures,
     /// What of its traffic is spliced.
     pub splice: SpliceOptions,
+    /// Its description, and whether it is put to work.
+    pub notes: config::Notes,
 }
 
 impl Common {
@@ -291,6 +295,7 @@ impl Site {
             backends_by_name,
             sessions: AtomicU64::new(0),
             streams: AtomicU32::new(0),
+            world: OnceLock::new(),
             process,
         };
         for server in site.backends.iter().flat_map(|b| b.core.servers.load_full().to_vec()) {
@@ -332,6 +337,18 @@ impl Site {
                 backend.core.set_full((total + anywhere).div_ceil(10).max(1));
             }
         }
+    }
+
+    /// Says what services work on; only the first word counts.
+    pub fn furnish(&self, world: World) {
+        let _ = self.world.set(world);
+    }
+
+    /// What services work on.
+    pub(crate) fn world(&self) -> &World {
+        // Whoever asks before the house is furnished finds nothing, and must not keep it so.
+        static EMPTY: LazyLock<World> = LazyLock::new(World::default);
+        self.world.get().unwrap_or(&EMPTY)
     }
 
     /// A number for a new session.
@@ -408,6 +425,7 @@ fn common(proxy: &ProxyDraft) -> Common {
         error_pages: proxy.slots.get_or_default(),
         captures: Captures::default(),
         splice: proxy.slots.get_or_default(),
+        notes: proxy.slots.get_or_default(),
     }
 }
 

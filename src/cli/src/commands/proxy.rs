@@ -14,7 +14,7 @@ use stream::site::BackendSide;
 use stream::switching::Visibility;
 
 use super::find;
-use crate::traffic::{Door, Traffic};
+use report::{Door, Traffic};
 
 pub(super) fn backends(cx: &mut CommandCx<'_>) -> Answer {
     let mut text = "# name\n".to_owned();
@@ -108,7 +108,7 @@ struct CheckState {
 }
 
 fn check_state(server: &Server) -> CheckState {
-    if !super::stat::is_checked(server) {
+    if !report::is_checked(server) {
         return CheckState { outcome: "1 0 0".to_owned(), bits: 0 };
     }
     let ((last, _), (level, _, _)) = (server.health.last(), server.health.level());

@@ -14,7 +14,7 @@ use rule::set::Outcome;
 use rule::{Ending, Message, Page, Reply, Verdict};
 
 use super::request::Stop;
-use super::{After, persistence};
+use super::{After, persistence, service};
 use crate::finish;
 use crate::h1_side::H1Side;
 use crate::story::{Answer, Failure, Logged, Stage, Story};
@@ -58,6 +58,7 @@ pub(super) async fn stop(
             finish::intercepted(story);
             message(story, client, info, answer, Termination::new(Cause::Local, Phase::Request)).await
         }
+        Stop::Rule(Ending::Serve(chosen)) => Box::pin(service::serve(story, client, info, chosen)).await,
         Stop::Rule(Ending::Deny(answer)) => {
             story.capture_cookie(CookieSide::Request);
             finish::denied(story);
@@ -379,7 +380,7 @@ async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, b
 const SWITCHING: Status = Status(101);
 
 /// An answer of the configuration may say itself that the connection ends with it.
-fn closing(story: &mut Story<'_>, wanted: Persistence) -> Persistence {
+pub(super) fn closing(story: &mut Story<'_>, wanted: Persistence) -> Persistence {
     let headers = &mut story.response.headers;
     let closes = headers.has_value(b"connection", b"close");
     if story.response.status != SWITCHING {

@@ -127,7 +127,7 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
 /// Whether a proxy wants to see requests before they go on.
 fn looks_at_requests(proxy: &Common) -> bool {
     let rules = &proxy.rules;
-    proxy.http.buffer_request.is_on() || !rules.http_request.is_empty() || !rules.redirects.is_empty()
+    proxy.http.buffer_request.is_on() || rules.answers()
 }
 
 /// Runs the content rules of a proxy on the request.
@@ -150,9 +150,9 @@ async fn buffer(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> R
     Ok(())
 }
 
-/// Runs the rules of a proxy on the request, and then its redirections.
+/// Runs the rules of a proxy on the request, what answers by itself, and then its redirections.
 async fn run_all(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> Result<(), Stop> {
-    for rules in [&proxy.rules.http_request, &proxy.rules.redirects] {
+    for rules in [&proxy.rules.http_request, &proxy.rules.services, &proxy.rules.redirects] {
         if !rules.is_empty() {
             run(story, client, rules).await?;
         }
