@@ -65,8 +65,10 @@ pub(crate) struct Story<'s> {
     pub(crate) events: Option<Events>,
     /// How much of the response the client wants.
     pub(crate) wants: Answer,
-    /// The server that rules have chosen.
+    /// The server that rules or a cookie have chosen.
     pub(crate) assigned: Option<Arc<Server>>,
+    /// The dates of the client's cookie.
+    pub(crate) presented: crate::http::Dates,
 }
 
 /// Whether a server asked the client to prove who it is.
@@ -180,6 +182,7 @@ impl<'s> Story<'s> {
             sent: 0,
             wants: Answer::Whole,
             assigned: None,
+            presented: crate::http::Dates::default(),
             listener: listener.counters.as_deref(),
             live: if frontend.common.facts.http {
                 Seat::take(&site.live).counting(frontend.counters.h1.here())
@@ -207,6 +210,7 @@ impl<'s> Story<'s> {
             self.facts.overrides = self.facts.overrides.elsewhere();
         }
         self.backend = Some(backend);
+        self.facts.cookies = crate::http::letters(backend);
         self.occupies = Some(Occupies::new(backend));
         self.live.route(backend.common.facts.id);
     }
@@ -254,11 +258,13 @@ impl<'s> Story<'s> {
         self.sent = 0;
         self.wants = Answer::Whole;
         self.assigned = None;
+        self.presented = crate::http::Dates::default();
         self.logged = Logged::No;
         self.facts = StreamFacts {
             id: awaited.map_or_else(|| self.site.next_stream_id(), |a| a.id),
             earlier_requests: self.served,
             request_line,
+            cookies: self.frontend.letters,
             timers: Timers { begin, begin_date, request_date: begin_date, handshake, ..Timers::default() },
             ..StreamFacts::default()
         };

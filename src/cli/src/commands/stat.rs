@@ -288,6 +288,9 @@ impl StatDump {
             row.counters(&[C::CacheLookups, C::CacheHits, C::CacheHintHits].map(|column| (column, 0)));
         }
         if self.level >= Level::Operator {
+            if let Some(cookie) = &backend.core.settings.cookies.cookie {
+                row.set(C::Cookie, Value::Text(String::from_utf8_lossy(&cookie.name).into_owned().into()));
+            }
             row.words(&[(C::Algo, algorithm(backend.core.settings.algorithm))]);
         }
         self.common(&mut row, c, backend.common.mode);
@@ -332,6 +335,9 @@ impl StatDump {
         }
         if self.level >= Level::Operator {
             row.set(C::Addr, Value::Text(with_port(&server.address.load()).into()));
+            if let Some(cookie) = server.cookie() {
+                row.set(C::Cookie, Value::Text(String::from_utf8_lossy(&cookie).into_owned().into()));
+            }
         }
         self.common(&mut row, &c.common, backend.common.mode);
         if backend.common.mode == Mode::Http {

@@ -8,7 +8,7 @@ use backend::{RetryOn, Server};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Asked, ConnectionLine, Persistence, Progress, RequestInfo, ResponseInfo, Side};
-use http::{BodyLength, CookieSide, ResponseHead, Status};
+use http::{BodyLength, ResponseHead, Status};
 use lang::facts::Replay;
 use net::More;
 use rule::set::Outcome;
@@ -16,7 +16,7 @@ use rule::{Ending, Message, RuleSets, Verdict, Wait};
 
 use super::replay::{self, Upload};
 use super::request::Routed;
-use super::{After, answer, body, edits, persistence, receive};
+use super::{After, answer, body, edits, persistence, receive, sticky};
 use crate::captures::{self, Fault};
 use crate::conn::{Filled, Receiving};
 use crate::connect::{self, Failed as FailedServer, Lease, Origin, Reuse, lease};
@@ -196,7 +196,6 @@ impl Connected<'_> {
         let after = match outcome {
             Ok(()) => {
                 story.facts.status = story.response.status.0;
-                story.capture_cookie(CookieSide::Response);
                 finish::step(story, Some(&*server), Stage::Response, Step::Response);
                 self.relay_response(story, client, &mut lease, head.info).await
             }
@@ -435,7 +434,11 @@ impl Connected<'_> {
         for rules in proxies.into_iter().flatten().map(|r| &r.http_response).filter(|r| !r.is_empty()) {
             let mut at = 0;
             loop {
-                match rules.run(at, &mut story.txn(Stage::Response, Some(server))) {
+                match rules.run_some(
+                    at,
+                    story.site.tuning.rules_at_once,
+                    &mut story.txn(Stage::Response, Some(server)),
+                ) {
                     Outcome::Stopped(Verdict::End(ending), _) => return Err(Refused::Rule(ending)),
                     Outcome::Stopped(..) => return Err(Refused::Fault),
                     Outcome::Waiting(Wait::Body(wait), next) => {
@@ -446,10 +449,15 @@ impl Connected<'_> {
                         story.pause_for(time).await;
                         at = next;
                     }
+                    Outcome::Waiting(Wait::Turn, next) => {
+                        tokio::task::yield_now().await;
+                        at = next;
+                    }
                     Outcome::Done | Outcome::Waiting(Wait::Data | Wait::Handshake, _) => break,
                 }
             }
         }
+        sticky::of_response(story, self.backend, server);
         let checks = self.backend.common.messages.check_cache.is_on();
         if checks && edits::leaks_cookie(&story.request.method, &story.response) {
             edits::report_cookie(story, self.backend, server);

@@ -18,8 +18,10 @@ mod forward;
 mod receive;
 mod replay;
 mod request;
+mod sticky;
 
 pub(crate) use receive::options;
+pub(crate) use sticky::{Dates, letters};
 
 use std::pin::pin;
 
