@@ -121,6 +121,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     },
     Tables { directives: stream::MESSAGE_DIRECTIVES, ..Tables::NONE },
     Tables { directives: stream::FORWARDED_DIRECTIVES, ..Tables::NONE },
+    Tables { directives: stream::H2_DIRECTIVES, ..Tables::NONE },
     Tables { directives: stream::SWITCHING_DIRECTIVES, ..Tables::NONE },
     Tables { actions: rule::STREAM_ACTIONS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base::addr::Addr;
 use config::Setting;
 use lang::{Expr, LogFormat};
-use net::Transport;
+use net::{Protocol, Transport};
 use sys::namespace::Namespace;
 use sys::options::Switch;
 
@@ -35,6 +35,8 @@ pub struct DialSettings {
     pub socks4: Option<Addr>,
     /// `send-proxy` and its like.
     pub header: HeaderSettings,
+    /// `proto`: what is spoken on connections, whatever was agreed on.
+    pub protocol: Option<Protocol>,
     /// `pool-conn-name`: connections with different names do not stand in for each other.
     pub name: Option<Arc<Expr>>,
 }

@@ -211,7 +211,7 @@ pub struct SessionFacts {
     /// What it carries.
     pub course: Course,
     /// `sess.` variables.
-    pub variables: crate::vars::Variables,
+    pub variables: crate::vars::SessionVariables,
 }
 
 /// What a connection carries.
@@ -233,6 +233,28 @@ pub trait Entrance: std::fmt::Debug + Send + Sync {
 }
 
 impl SessionFacts {
+    /// What one of the streams knows of a session that has several at a time; they share its variables.
+    #[must_use]
+    pub fn branch(&mut self) -> Self {
+        Self {
+            id: self.id,
+            source: self.source.clone(),
+            peer: self.peer.clone(),
+            destination: self.destination.clone(),
+            own_destination: self.own_destination.clone(),
+            socket: self.socket,
+            expected: self.expected,
+            introduction: self.introduction.clone(),
+            fault: self.fault.clone(),
+            entrance: self.entrance.clone(),
+            listener_id: self.listener_id,
+            accepted: self.accepted,
+            tls: self.tls.clone(),
+            course: self.course,
+            variables: self.variables.share(),
+        }
+    }
+
     /// The name of the listener, if it has one.
     pub fn listener_name(&self) -> Option<&Arc<str>> {
         self.entrance.as_ref()?.name()
@@ -407,7 +429,7 @@ impl Encryption {
 }
 
 /// The local address of a connection, asked of the system only when somebody wants it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LocalAddr {
     known: OnceCell<Option<Addr>>,
     socket: Option<(i32, AskAddr)>,

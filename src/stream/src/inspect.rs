@@ -194,7 +194,8 @@ impl Arriving<'_> {
     fn has_news(&self) -> bool {
         match self {
             Self::Session(conn) if conn.input.is_empty() && conn.receiving == Receiving::Open => {
-                conn.tls.as_ref().is_some_and(tls::Session::holds_input) || conn.socket.peek(&mut [0]).is_ok()
+                conn.tls().is_some_and(tls::Session::holds_input)
+                    || conn.socket().is_some_and(|socket| socket.peek(&mut [0]).is_ok())
             }
             Self::Session(_) | Self::Body(_) => false,
         }

@@ -22,8 +22,10 @@ use crate::continuous;
 use crate::events::Events;
 use crate::finish;
 use crate::inspect::{self, Arriving, Head, Inspection, Stop};
+use crate::http::Served;
 use crate::introduction;
 use crate::live::unless_condemned;
+use crate::many;
 use crate::meter::Meter;
 use crate::reserve::OwnConnections;
 use crate::rest::Rest;
@@ -73,7 +75,11 @@ pub(crate) fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted) -> i
         loop {
             let Some(conn) = held.take() else { return };
             // What a request needs is in a future of its own, so that a silent connection does not hold it.
-            held = Box::pin(busy(&mut session, conn, start)).await;
+            held = match Box::pin(busy(&mut session, conn, start)).await {
+                Served::Over => return,
+                Served::Silent(conn) => Some(conn),
+                Served::Http2(conn) => return Box::pin(many::serve(&mut session, conn)).await,
+            };
             let Some(silent) = &held else { return };
             Rest::new(&mut session, silent).await;
             start = Start::Woken;
@@ -90,8 +96,8 @@ enum Start {
     Woken,
 }
 
-/// Serves a connection until it ends, or until it falls silent: then it is given back.
-async fn busy(session: &mut Session, conn: Conn, start: Start) -> Option<Conn> {
+/// Serves a connection until it ends, falls silent, or goes on in another way.
+async fn busy(session: &mut Session, conn: Conn, start: Start) -> Served {
     let worker = session.worker.clone();
     let mut work = pin!(serve_streams(session, conn, start));
     poll_fn(|cx| {
@@ -101,15 +107,15 @@ async fn busy(session: &mut Session, conn: Conn, start: Start) -> Option<Conn> {
     .await
 }
 
-async fn serve_streams(session: &mut Session, mut conn: Conn, start: Start) -> Option<Conn> {
+async fn serve_streams(session: &mut Session, mut conn: Conn, start: Start) -> Served {
     let mut story = Story::new(session);
     let frontend = story.frontend;
     if let Start::Accepted(listener) = &start
         && !begin(&mut story, &mut conn, listener).await
     {
-        return None;
+        return Served::Over;
     }
-    story.live.open(frontend.common.facts.id, story.session, conn.socket.number());
+    story.live.open(frontend.common.facts.id, story.session, conn.number());
     if let Start::Accepted(_) = start {
         count(&story);
     }
@@ -117,8 +123,14 @@ async fn serve_streams(session: &mut Session, mut conn: Conn, start: Start) -> O
     let (conn, beginning) = if let Start::Accepted(listener) = &start
         && frontend.common.mode != Mode::Http
     {
-        let conn = tcp(&mut story, conn, listener.upgrading).await?;
-        crate::http::upgrade(&mut story, conn)?
+        let Some(conn) = tcp(&mut story, conn, listener.upgrading).await else { return Served::Over };
+        let Some(upgraded) = crate::http::upgrade(&mut story, conn) else { return Served::Over };
+        upgraded
+    } else if let Start::Accepted(listener) = &start
+        && many::begins(listener, story.session)
+    {
+        session.progress = story.pause();
+        return Served::Http2(conn);
     } else {
         let beginning = story.begin();
         (conn, beginning)
@@ -159,7 +171,7 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, listener: &ListenerFacts)
         finish::embryo(story, fault.conn);
         return false;
     }
-    if frontend.common.facts.http && conn.tls.is_some() {
+    if frontend.common.facts.http && conn.tls().is_some() {
         conn.meter = Some(Meter::new(frontend.counters.h1.here()));
     }
     if refuses(story, &frontend.common.rules.tcp_session) {

@@ -29,6 +29,7 @@ use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 use crate::captures::{CaptureCount, Captures};
 use crate::forwarded::ForwardedOption;
 use crate::gate::Gate;
+use crate::h2_settings::{H2Options, H2Tuning};
 use crate::live::StreamCounters;
 use crate::message_options::{CaseSettings, MessageOptions};
 use crate::reserve::{IdleLimits, Inboxes, Reserve};
@@ -54,6 +55,8 @@ pub struct Site {
     pub clock: Clock,
     /// `global` tuning.
     pub tuning: Tuning,
+    /// How HTTP/2 is spoken.
+    pub h2: H2Tuning,
     /// Connections that the process serves at once, and may serve.
     pub gate: Gate,
     /// How many connections and sessions begin each second at most.
@@ -146,6 +149,8 @@ pub struct Frontend {
     pub switching: Switching,
     /// How its streams are identified.
     pub unique_id: UniqueId,
+    /// What it says of HTTP/2.
+    pub h2: H2Options,
     /// Its limits.
     pub limits: Limits,
     /// Connections that it serves at once, and may serve.
@@ -274,6 +279,7 @@ impl Site {
             captures: CaptureCount::default(),
             clock,
             tuning: draft.global::<Tuning>().settled(),
+            h2: draft.global(),
             gate: Gate::default(),
             rates: Rates::new(draft.global()),
             event_loop: draft.global(),
@@ -381,6 +387,7 @@ impl Site {
             switching: proxy.slots.get_or_default(),
             gate: Gate::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(0)),
             unique_id: proxy.slots.get_or_default(),
+            h2: proxy.slots.get_or_default(),
             limits: proxy.slots.get_or_default(),
             counters: FrontendCounters {
                 events: PerWorker::new(workers),
@@ -582,6 +589,8 @@ pub struct ListenerFacts {
     pub tls: Option<Arc<tls::Acceptor>>,
     /// Whether its bytes may turn out to be requests.
     pub upgrading: Upgrading,
+    /// What is spoken on its connections, if it says so.
+    pub protocol: Option<net::Protocol>,
 }
 
 /// Whether sessions in TCP mode may go on in HTTP mode.
@@ -620,6 +629,7 @@ impl ListenerFacts {
                 Some(net::Protocol::None) => Upgrading::Forbidden,
                 _ => Upgrading::Allowed,
             },
+            protocol: settings.protocol,
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::live::{Begun, Seat};
 use crate::reserve::OwnConnections;
 use crate::secure;
 use crate::session::{Progress, Session};
-use crate::site::{BackendSide, Frontend, Site};
+use crate::site::{BackendSide, Frontend, ListenerFacts, Site};
 use crate::switching::{self, Assigned};
 use crate::tcp::RelayTimeouts;
 use crate::worker::Worker;
@@ -69,6 +69,17 @@ pub(crate) struct Story<'s> {
     pub(crate) assigned: Option<Arc<Server>>,
     /// The dates of the client's cookie.
     pub(crate) presented: crate::http::Dates,
+}
+
+/// What a story is told of: a session with one stream after the other, or one stream of a session with many.
+pub(crate) struct Parts<'s> {
+    pub(crate) worker: &'s Worker,
+    pub(crate) listener: &'s ListenerFacts,
+    pub(crate) facts: &'s mut SessionFacts,
+    pub(crate) deadline: &'s mut Deadline,
+    pub(crate) progress: Progress,
+    pub(crate) own: &'s mut OwnConnections,
+    pub(crate) events: Option<Events>,
 }
 
 /// Whether a server asked the client to prove who it is.
@@ -160,7 +171,14 @@ impl Failure {
 impl<'s> Story<'s> {
     pub(crate) fn new(session: &'s mut Session) -> Self {
         let Session { worker, permit, facts, deadline, progress, own, events } = session;
-        let (site, listener) = (&*worker.site, &*permit.listener);
+        let (progress, events) = (*progress, *events);
+        Self::of(Parts { worker, listener: &permit.listener, facts, deadline, progress, own, events })
+    }
+
+    /// The story of what these belong to.
+    pub(crate) fn of(parts: Parts<'s>) -> Self {
+        let Parts { worker, listener, facts, deadline, progress, own, events } = parts;
+        let site = &*worker.site;
         let frontend = &site.frontends[listener.frontend];
         let (request, response) = worker.take_heads();
         Self {
@@ -191,7 +209,7 @@ impl<'s> Story<'s> {
             },
             own,
             asked: progress.asked,
-            events: *events,
+            events,
         }
     }
 
@@ -388,12 +406,13 @@ impl<'s> Story<'s> {
         self.facts.server_tls = secure::facts(conn);
         self.facts.outgoing = Outgoing::Open;
         if self.site.wishes.contains(Wishes::ROUND_TRIPS) {
-            self.facts.server_socket = Some(conn.socket.number());
+            self.facts.server_socket = Some(conn.number());
         }
         let wanted = self.site.wishes.contains(Wishes::SERVER_ADDRESSES);
         if wanted || self.frontend.log.needs().contains(Needs::SERVER_ADDRESSES) {
-            self.facts.server_addr = to.or_else(|| conn.socket.peer_addr().ok());
-            self.facts.server_source = conn.socket.local_addr().ok();
+            let (peer, own) = conn.ends();
+            self.facts.server_addr = to.or(peer);
+            self.facts.server_source = own;
         }
     }
 

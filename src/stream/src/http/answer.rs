@@ -7,6 +7,7 @@ use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::errors::AfterPage;
 use h1::{ConnectionLine, Persistence, RequestInfo};
+use h2::End;
 use http::{BodyLength, Bytes, CookieSide, Method, ResponseHead, Status};
 use lang::facts::{Hint, Joining};
 use rule::set::Outcome;
@@ -204,11 +205,9 @@ fn send_them(story: &mut Story<'_>, client: &mut H1Side) {
         for hint in group {
             head.headers.push(&hint.name, &hint.value);
         }
-        let names = client.names();
-        let before = client.conn.output.len();
-        let line = ConnectionLine::Nothing;
-        h1::write_response(&head, BodyLength::None, line, names.case(), client.conn.output.tail());
-        story.sent += (client.conn.output.len() - before) as u64;
+        let framing = (BodyLength::None, ConnectionLine::Nothing);
+        let room = story.site.tuning.buffer_size;
+        story.sent += client.write_response(&head, framing, End::No, room);
     }
 }
 
@@ -270,26 +269,36 @@ pub(super) async fn failure(
 /// for this case.
 async fn unread(story: &mut Story<'_>, client: &mut H1Side, status: u16, page: Option<&Page>) -> After {
     story.facts.status = status;
-    let names = client.names();
-    let output = &mut client.conn.output;
-    let before = output.len();
-    match page {
+    let room = story.site.tuning.buffer_size;
+    let write = |client: &mut H1Side, head: &ResponseHead, framing, body: &[u8]| {
+        let end = if body.is_empty() { End::Yes } else { End::No };
+        let written = client.write_response(head, (framing, ConnectionLine::Nothing), end, room);
+        client.conn.output.extend(body);
+        written + body.len() as u64
+    };
+    let length = match page {
         Some(Page::Nothing) => return After::Abandon,
         Some(Page::Response { head, body }) => {
-            output.ensure_capacity(story.site.tuning.buffer_size);
             // Without a length, the body's end is that of the connection.
             let has_length = head.headers.contains(b"content-length");
             let framing =
                 if has_length { BodyLength::Length(body.len() as u64) } else { BodyLength::UntilClose };
-            h1::write_response(head, framing, ConnectionLine::Nothing, names.case(), output.tail());
-            output.extend(body);
+            write(client, head, framing, body)
         }
         Some(Page::Made(_)) | None => match h1::errors::find(Status(status)).or_else(internal_error_page) {
-            Some(page) => output.extend(&page.to_bytes()),
+            Some(page) if client.conn.carrier().is_none() => {
+                let page = page.to_bytes();
+                client.conn.output.extend(&page);
+                page.len() as u64
+            }
+            Some(page) => {
+                let (mut head, body) = (ResponseHead::default(), page.body());
+                page.fill(&mut head);
+                write(client, &head, BodyLength::Length(body.len() as u64), body.as_bytes())
+            }
             None => return After::Abandon,
         },
-    }
-    let length = (client.conn.output.len() - before) as u64;
+    };
     flush(story, client, length).await
 }
 
@@ -356,13 +365,11 @@ async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, b
     } else {
         ConnectionLine::for_response(story.response.version, story.request.version, wanted)
     };
-    let before = client.conn.output.len();
-    client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-    let names = client.names();
-    h1::write_response(&story.response, framing, line, names.case(), client.conn.output.tail());
+    let end = if body.is_empty() { End::Yes } else { End::No };
+    let room = story.site.tuning.buffer_size;
+    let head = client.write_response(&story.response, (framing, line), end, room);
     client.conn.output.extend(body);
-    let length = (client.conn.output.len() - before) as u64;
-    match flush(story, client, length).await {
+    match flush(story, client, head + body.len() as u64).await {
         After::Close if wanted == Persistence::KeepAlive => After::KeepAlive,
         other => other,
     }
@@ -382,6 +389,7 @@ async fn flush(story: &mut Story<'_>, client: &mut H1Side, length: u64) -> After
     story.expire(now, story.client_timeout());
     match crate::tcp::finish_output(&mut client.conn, story.deadline).await {
         Ok(()) => {
+            client.end_message();
             story.sent += length;
             After::Close
         }

@@ -37,8 +37,7 @@ pub(super) async fn of_request(
     let is_continue = |value: &[u8]| value.eq_ignore_ascii_case(b"100-continue");
     let expects = story.request.headers.find(b"expect").is_some_and(is_continue);
     if expects && story.request.version.is_at_least_11() && !client.has_all() {
-        client.conn.output.extend(CONTINUE);
-        story.sent += CONTINUE.len() as u64;
+        story.sent += client.send_continue();
         story.request.headers.remove(b"expect");
     }
     let time = Some(wait.time).filter(|t| !t.is_zero()).or_else(|| story.client_timeout());
@@ -60,8 +59,6 @@ pub(super) async fn of_request(
     story.facts.timers.request = Tick::NEVER;
     Err(failure)
 }
-
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Keeps a copy of what has arrived of the request's body, for rules to look at.
 pub(super) fn keep(story: &mut Story<'_>, client: &H1Side) {

@@ -2,13 +2,14 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use backend::{RetryOn, Server};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Asked, ConnectionLine, Persistence, Progress, RequestInfo, ResponseInfo, Side};
-use http::{BodyLength, ResponseHead, Status};
+use h2::End;
+use http::{BodyLength, Method, ResponseHead, Status};
 use lang::facts::Replay;
 use net::More;
 use rule::set::Outcome;
@@ -18,6 +19,7 @@ use super::replay::{self, Upload};
 use super::request::Routed;
 use super::{After, answer, body, edits, persistence, receive, sticky};
 use crate::captures::{self, Fault};
+use crate::carrier::Carrier;
 use crate::conn::{Filled, Receiving};
 use crate::connect::{self, Failed as FailedServer, Lease, Origin, Reuse, lease};
 use crate::events;
@@ -25,6 +27,7 @@ use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
 use crate::finish;
 use crate::h1_side::{Delivery, Framing, H1Side, Trailers};
 use crate::inspect::{self, Arriving, Inspection};
+use crate::reserve::Owned;
 use crate::secure;
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
@@ -287,6 +290,15 @@ impl Connected<'_> {
         let both = [&story.frontend.common.http, &self.backend.common.http];
         let urgent = both.iter().any(|options| options.no_delay.is_on());
         side.deliver(if urgent { Delivery::AtOnce } else { Delivery::Packed });
+        if side.opens_streams() {
+            let scheme: &[u8] = if story.facts.server_tls.tls().is_some() { b"https" } else { b"http" };
+            let protocol = match self.info.upgrade {
+                h1::Upgrade::WebSocket | h1::Upgrade::WebSocketWithoutKey => h2::Protocol::WebSocket,
+                h1::Upgrade::None | h1::Upgrade::Other => h2::Protocol::None,
+            };
+            side.open_stream(request, (scheme, self.info.body, protocol));
+            return side.send_body(Framing::Plain);
+        }
         let names = side.names();
         h1::write_request(request, self.info.body, line, names.case(), side.conn.output.tail());
         let chunked = self.info.body == BodyLength::Chunked;
@@ -337,7 +349,18 @@ impl Connected<'_> {
                 Ok(waiting) => waiting,
                 Err(failure) => return Poll::Ready(Err(failure)),
             };
-            if !server.conn.input.is_empty() {
+            if server.conn.carrier().is_some() {
+                match poll_head_of_stream(cx, server, wait, &mut story.response) {
+                    Poll::Ready(Ok(info)) if info.is_interim(&story.response) => {
+                        story.facts.bytes_out += size::of_response(&story.response);
+                        events::answered(story);
+                        forward_interim(story, client);
+                        continue;
+                    }
+                    Poll::Ready(result) => return Poll::Ready(result),
+                    Poll::Pending => {}
+                }
+            } else if !server.conn.input.is_empty() {
                 match read_head(server, wait, &mut story.response) {
                     Ok(Some(info)) if info.is_interim(&story.response) => {
                         story.facts.bytes_out += size::of_response(&story.response);
@@ -358,7 +381,8 @@ impl Connected<'_> {
             }
             // A slow reader of interim responses must not hold up the final one.
             let _ = client.conn.poll_flush(cx, More::No);
-            match server.poll_fill(cx) {
+            let filled = if server.conn.carrier().is_some() { Poll::Pending } else { server.poll_fill(cx) };
+            match filled {
                 Poll::Ready(Ok(Filled::Bytes(_))) => {}
                 Poll::Ready(_) => {
                     // A head that breaks off is an invalid one; none at all is a server that left.
@@ -508,13 +532,11 @@ impl Connected<'_> {
                 .unless_upgrading(info.upgrade),
         };
         story.facts.status = story.response.status.0;
-        let before = client.conn.output.len();
-        client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-        let names = client.names();
-        h1::write_response(&story.response, length, line, names.case(), client.conn.output.tail());
-        story.sent += (client.conn.output.len() - before) as u64;
         // Rules may have changed the method for the server, or the status for the client.
         let bodyless = story.wants == Answer::HeadOnly || story.response.status.forbids_body();
+        let end = if bodyless || length.is_empty() { End::Yes } else { End::No };
+        let room = story.site.tuning.buffer_size;
+        story.sent += client.write_response(&story.response, (length, line), end, room);
         let urgent = lease.side.delivery();
         client.deliver(urgent);
         client.send_body(if bodyless { Framing::LeftOut } else { framing });
@@ -617,9 +639,16 @@ impl Connected<'_> {
     fn release(&self, story: &mut Story<'_>, lease: Lease) {
         let Lease { side, held, .. } = lease;
         story.part_from_server();
+        let limit = story.frontend.limits.session_connections;
+        let side = match side {
+            Owned::Stream(side, tenant) => {
+                drop(side);
+                return tenant.leave(story.own, limit);
+            }
+            other => other,
+        };
         let clean = side.has_all() && side.conn.input.is_empty() && side.conn.output.is_empty();
         if self.keep == Persistence::KeepAlive && clean {
-            let limit = story.frontend.limits.session_connections;
             story.worker.keep(&held.0, side, (&mut *story.own, limit));
         }
     }
@@ -642,6 +671,10 @@ fn challenges_connection(response: &ResponseHead) -> bool {
 /// Whether the client ended its side while nothing is left to be read from it. What it sends meanwhile is its next
 /// request, kept as far as there is room.
 fn client_ended(cx: &mut Context<'_>, client: &mut H1Side) -> Option<Failure> {
+    let ended = Failure::new(400, Termination::new(Cause::ClientAbort, Phase::Headers));
+    if let Some(carrier) = client.conn.carrier() {
+        return carrier.poll_gone(cx).is_ready().then_some(ended);
+    }
     loop {
         if client.is_full() {
             return None;
@@ -649,9 +682,7 @@ fn client_ended(cx: &mut Context<'_>, client: &mut H1Side) -> Option<Failure> {
         match client.poll_fill(cx) {
             Poll::Pending => return None,
             Poll::Ready(Ok(Filled::Bytes(_))) => {}
-            Poll::Ready(_) => {
-                return Some(Failure::new(400, Termination::new(Cause::ClientAbort, Phase::Headers)));
-            }
+            Poll::Ready(_) => return Some(ended),
         }
     }
 }
@@ -698,6 +729,58 @@ fn read_head(
     }
 }
 
+/// Waits for the head of a response on a stream.
+fn poll_head_of_stream(
+    cx: &mut Context<'_>,
+    server: &mut H1Side,
+    wait: &ResponseWait,
+    response: &mut ResponseHead,
+) -> Poll<Result<ResponseInfo, Failure>> {
+    let Some(carrier) = server.conn.carrier() else { return Poll::Pending };
+    match ready!(carrier.poll_response(cx, response)) {
+        Ok(()) => {
+            let body = body_of_stream(carrier, &wait.asked, response);
+            let comes = if body == BodyLength::None { BodyLength::None } else { BodyLength::UntilClose };
+            server.expect_body(comes, Side::Response, wait.options);
+            Poll::Ready(Ok(ResponseInfo {
+                head_len: 0,
+                body,
+                persistence: Persistence::KeepAlive,
+                upgrade: if body == BodyLength::Tunnel { wait.asked.upgrade } else { h1::Upgrade::None },
+                violations: 0,
+                first_violation: None,
+            }))
+        }
+        Err(reading) => {
+            let malformed = reading == h2::Reading::Malformed;
+            let cause = if malformed { Cause::Proxy } else { Cause::ServerAbort };
+            Poll::Ready(Err(Failure::new(502, Termination::new(cause, Phase::Headers))))
+        }
+    }
+}
+
+/// How the end of a response's body is to be told that comes on a stream.
+fn body_of_stream(carrier: &Carrier, asked: &Asked, response: &mut ResponseHead) -> BodyLength {
+    let status = response.status;
+    let accepted = matches!(status.0, 200..300);
+    if accepted && asked.upgrade.is_some() {
+        // RFC 8441, section 5: what was an upgrade is accepted by a status of success.
+        response.set_status(Status(101));
+        return BodyLength::Tunnel;
+    }
+    if accepted && asked.method == Method::Connect {
+        return BodyLength::Tunnel;
+    }
+    if status.is_interim() || status.forbids_body() || asked.method == Method::Head {
+        return BodyLength::None;
+    }
+    match response.headers.find(b"content-length").and_then(http::token::decimal) {
+        Some(length) => BodyLength::Length(length),
+        None if carrier.has_ended() => BodyLength::Length(0),
+        None => BodyLength::Chunked,
+    }
+}
+
 /// Keeps what is invalid in either side's input, to be looked at; with the bytes of bodies that came before.
 fn keep_faults(
     story: &Story<'_>,
@@ -722,12 +805,9 @@ fn keep_faults(
 /// Interim responses mean nothing to clients of HTTP/1.0.
 fn forward_interim(story: &mut Story<'_>, client: &mut H1Side) {
     if story.request.version.is_at_least_11() {
-        let before = client.conn.output.len();
-        client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-        let names = client.names();
-        let (none, out) = (ConnectionLine::Nothing, client.conn.output.tail());
-        h1::write_response(&story.response, BodyLength::None, none, names.case(), out);
-        story.sent += (client.conn.output.len() - before) as u64;
+        let framing = (BodyLength::None, ConnectionLine::Nothing);
+        let room = story.site.tuning.buffer_size;
+        story.sent += client.write_response(&story.response, framing, End::No, room);
     }
 }
 
