@@ -131,6 +131,11 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { directives: renew::DIRECTIVES, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
     Tables {
+        directives: backend::COOKIE_DIRECTIVES,
+        server_options: backend::COOKIE_OPTIONS,
+        ..Tables::NONE
+    },
+    Tables {
         directives: stream::DIRECTIVES,
         actions: stream::ACTIONS,
         checks: stream::CHECKS,

@@ -717,6 +717,8 @@ pub enum Persistence {
     Usual,
     /// It is, and no other.
     Forced,
+    /// A client's cookie chooses none (`ignore-persist`).
+    Ignored,
 }
 
 /// Whether a request that a server failed to answer may be sent again.
@@ -787,6 +789,15 @@ pub struct CookieLetters {
     pub client: u8,
     /// What was done to the server's.
     pub server: u8,
+}
+
+impl CookieLetters {
+    /// The stream goes to another server than the cookie said, which cannot be reached.
+    pub fn redispatch(&mut self) {
+        if self.client == b'V' {
+            self.client = b'D';
+        }
+    }
 }
 
 impl Default for CookieLetters {

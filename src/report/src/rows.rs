@@ -185,6 +185,7 @@ fn without_details(mut row: Row, detail: Detail) -> Row {
     if detail == Detail::Public {
         row.clear(C::Addr);
         row.clear(C::Algo);
+        row.clear(C::Cookie);
     }
     row
 }

@@ -9,7 +9,7 @@ use stats::Value;
 use stats::columns::Column as C;
 use stream::site::BackendSide;
 
-use crate::survey::{Survey, common, handshakes, is_http, with_port};
+use crate::survey::{Survey, common, handshakes, is_http, text_of, with_port};
 
 impl Survey {
     /// A server's figure.
@@ -33,6 +33,7 @@ impl Survey {
             C::Qlimit => Value::narrow(Some(server.settings.maxqueue).filter(|n| *n > 0)?),
             C::SrcIlim => Value::narrow(server.settings.pool.max?),
             C::Addr => Value::Text(with_port(&server.address.load()).into()),
+            C::Cookie => text_of(&server.cookie()?),
             // What waits for a server is known to its slots.
             C::Qcur => Value::narrow(server.slots.waiting()),
             C::Qmax => Value::narrow(server.slots.waiting_max.get()),

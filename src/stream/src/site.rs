@@ -18,7 +18,8 @@ use config::draft::{Resolution, Showing, Speech};
 use config::global::{CloseSpread, EventLoop, ProcessLimits, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, ProxyKind, Severity};
 use lang::facts::{
-    Authentication, Expected, LevelOverride, ProcessFacts, ProxyFacts, ProxyLimits, ServerFacts,
+    Authentication, CookieLetters, Expected, LevelOverride, ProcessFacts, ProxyFacts, ProxyLimits,
+    ServerFacts,
 };
 use lang::{Scene, Wishes};
 use log::Step;
@@ -38,7 +39,7 @@ use crate::settings::{
     StatsOptions, Timeouts, Tuning, UniqueId,
 };
 use crate::splice::Splicing;
-use crate::switching::{Assignment, Insistence, Switching, Visibility};
+use crate::switching::{Assignment, Insistence, RdpCookie, Switching, Visibility};
 
 /// Everything that carries traffic.
 #[derive(Debug)]
@@ -160,6 +161,8 @@ pub struct Frontend {
     pub gate: Gate,
     /// Its counters.
     pub counters: FrontendCounters,
+    /// What is logged of cookies until a stream comes to a backend.
+    pub(crate) letters: CookieLetters,
     /// Whether its listeners are counted apart.
     stats: StatsOptions,
     workers: usize,
@@ -225,6 +228,8 @@ pub struct BackendSide {
     pub assignment: Assignment,
     /// Whether servers are used that are down.
     pub insistence: Insistence,
+    /// `persist rdp-cookie`.
+    pub(crate) rdp_cookie: RdpCookie,
     /// Whether it is put to work at all.
     pub state: config::State,
     unpublished: AtomicBool,
@@ -406,6 +411,7 @@ impl Site {
                 h1: PerWorker::new(workers),
                 ..FrontendCounters::default()
             },
+            letters: own.map_or_else(CookieLetters::default, |own| crate::http::letters(&self.backends[own])),
             stats: proxy.slots.get_or_default(),
             workers,
         }
@@ -503,6 +509,7 @@ fn backend_side(
         log: log::FrontendLog::build(proxy, draft),
         assignment: proxy.slots.get_or_default(),
         insistence: proxy.slots.get_or_default(),
+        rdp_cookie: proxy.slots.get_or_default(),
         state,
         unpublished: AtomicBool::new(
             proxy.slots.get_or_default::<Switching>().visibility == Visibility::Unpublished,
