@@ -84,6 +84,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { fetches: tls::SECRET_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::OWN_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::SERVER_FETCHES, ..Tables::NONE },
+    Tables { checks: check::EARLY_CHECKS, ..Tables::NONE },
     Tables {
         directives: backend::DIRECTIVES,
         server_options: backend::SERVER_OPTIONS,
@@ -124,6 +125,9 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { directives: stream::SWITCHING_DIRECTIVES, ..Tables::NONE },
     Tables { actions: rule::STREAM_ACTIONS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
+    Tables { directives: check::RULE_DIRECTIVES, ..Tables::NONE },
+    Tables { directives: check::SECTION_RULES, ..Tables::NONE },
+    Tables { directives: check::SECTION_DIRECTIVES, sections: check::SECTIONS, ..Tables::NONE },
     Tables { directives: client::DIRECTIVES, checks: client::CHECKS, ..Tables::NONE },
     Tables { directives: renew::DIRECTIVES, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },

@@ -6,6 +6,7 @@
 mod accept;
 mod actions;
 pub mod captures;
+mod checks;
 mod conn;
 mod connect;
 mod continuous;

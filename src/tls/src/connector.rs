@@ -43,6 +43,15 @@ pub enum SessionReuse {
     Off,
 }
 
+/// Which protocols a server is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer<'a> {
+    /// Those of its line, without HTTP/2.
+    Usual,
+    /// These.
+    These(&'a [Vec<u8>]),
+}
+
 /// Begins the sessions with one server.
 #[derive(Debug)]
 pub struct Connector {
@@ -163,6 +172,21 @@ impl Connector {
         let mut session = self.begin(early, name)?;
         session.send_early();
         Ok(session)
+    }
+
+    /// The same as `connect`, for what speaks HTTP/1 alone or no HTTP at all.
+    pub fn connect_offering(&self, name: Option<&[u8]>, offer: Offer<'_>) -> Result<Session, Fault> {
+        let config = self.configs.load().config.clone();
+        let list = match offer {
+            Offer::Usual if config.alpn_protocols.iter().all(|p| p != b"h2") => {
+                return self.begin(config, name);
+            }
+            Offer::Usual => config.alpn_protocols.iter().filter(|p| *p != b"h2").cloned().collect(),
+            Offer::These(list) => list.to_vec(),
+        };
+        let mut config = ClientConfig::clone(&config);
+        config.alpn_protocols = list;
+        self.begin(Arc::new(config), name)
     }
 
     fn begin(&self, config: Arc<ClientConfig>, name: Option<&[u8]>) -> Result<Session, Fault> {

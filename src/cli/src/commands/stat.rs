@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use backend::server::{Admin, Status};
 use backend::settings::Algorithm;
-use backend::{CheckStatus, Running, Server};
+use backend::{Activity, CheckStatus, Health, Running, Server};
 use base::clock::Tick;
 use base::worker::PerWorker;
 use check::CheckSettings;
@@ -351,12 +351,13 @@ impl StatDump {
         if server.admin() == Admin::Maintenance {
             return;
         }
-        let ((last, _), (level, rise, fall)) = (server.health.last(), server.health.level());
-        row.words(&[(C::CheckStatus, last.status.code()), (C::CheckDesc, last.status.describe())]);
+        let ((last, _), level) = (server.health.last(), server.health.level());
+        row.set(C::CheckStatus, Value::Text(check_status(&server.health, last.status).into()));
+        row.words(&[(C::CheckDesc, last.status.describe())]);
         row.figures(&[
-            (C::CheckRise, u64::from(rise)),
-            (C::CheckFall, u64::from(fall)),
-            (C::CheckHealth, u64::from(level)),
+            (C::CheckRise, u64::from(level.rise)),
+            (C::CheckFall, u64::from(level.fall)),
+            (C::CheckHealth, u64::from(level.level)),
         ]);
         if last.status != CheckStatus::Initializing {
             row.counters(&[(C::CheckDuration, last.millis)]);
@@ -429,15 +430,21 @@ fn status(server: &Server) -> String {
         (Admin::Ready, Status::Up) => return "no check".to_owned(),
         (_, Status::Down) => "DOWN",
     };
-    let (level, rise, fall) = server.health.level();
+    let level = server.health.level();
     match server.status() {
         _ if !is_checked(server) => up.to_owned(),
-        Status::Up if level >= rise && level + 1 < rise + fall => {
-            format!("{up} {}/{fall}", level + 1 - rise)
+        Status::Up | Status::Stopping if level.level + 1 < level.rise + level.fall => {
+            format!("{up} {}/{}", i64::from(level.level) + 1 - i64::from(level.rise), level.fall)
         }
-        Status::Down if level > 0 && level < rise => format!("{up} {level}/{rise}"),
+        Status::Down if level.level > 0 => format!("{up} {}/{}", level.level, level.rise),
         Status::Up | Status::Down | Status::Stopping => up.to_owned(),
     }
+}
+
+/// The last outcome; a star tells that the next one is on its way.
+fn check_status(health: &Health, last: CheckStatus) -> String {
+    let star = if health.activity() == Activity::Checking { "* " } else { "" };
+    format!("{star}{}", last.code())
 }
 
 fn frontend_counters(row: &mut Row, frontend: &Frontend) {
