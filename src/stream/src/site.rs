@@ -64,6 +64,8 @@ pub struct Site {
     pub rates: Rates,
     /// How the threads' event loops go about their work.
     pub event_loop: EventLoop,
+    /// When checks are made.
+    pub spread: check::Spread,
     /// The header names that some peers want in another case.
     pub(crate) cases: Arc<h1::CaseMap>,
     /// The kernel's buffers of connections.
@@ -222,6 +224,8 @@ pub struct BackendSide {
     pub core: Arc<Backend>,
     /// How its servers are checked.
     pub checks: ProxyChecks,
+    /// How its checks are identified.
+    pub unique_id: UniqueId,
     /// Where messages about its servers go.
     pub log: log::FrontendLog,
     /// Its rules that choose servers.
@@ -287,6 +291,7 @@ impl Site {
             gate: Gate::default(),
             rates: Rates::new(draft.global()),
             event_loop: draft.global(),
+            spread: draft.global(),
             cases: draft.global::<CaseSettings>().map(),
             buffers: draft.global(),
             idle: IdleLimits::new(draft.global(), &process, workers),
@@ -506,6 +511,7 @@ fn backend_side(
         proxy: index,
         core,
         checks: proxy.slots.get_or_default(),
+        unique_id: proxy.slots.get_or_default(),
         log: log::FrontendLog::build(proxy, draft),
         assignment: proxy.slots.get_or_default(),
         insistence: proxy.slots.get_or_default(),
