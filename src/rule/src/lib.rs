@@ -49,4 +49,4 @@ pub use stream_actions::STREAM_ACTIONS;
 pub use txn::{Recorder, Txn};
 pub use userlist::{USER_CHECKS, USER_DIRECTIVES, USER_SECTIONS};
 pub use var_actions::VAR_ACTIONS;
-pub use verdict::{BodyWait, Ending, Verdict, Wait};
+pub use verdict::{BodyWait, Ending, Requests, Verdict, Wait};

@@ -42,9 +42,21 @@ pub enum Ending {
     /// `close`: the server's connection is closed as if the server had done it.
     CloseServer,
     /// `switch-mode http`: what came are requests, and rules go on with the first of them.
-    Http,
+    Http(Requests),
     /// `silent-drop`: the connection is left without a word to the client.
     SilentDrop,
+}
+
+/// The protocol that requests come in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Requests {
+    /// HTTP/1, or HTTP/2 if that is how they begin.
+    #[default]
+    Any,
+    /// HTTP/1, whatever they begin with.
+    Http1,
+    /// HTTP/2.
+    Http2,
 }
 
 /// What a rule waits for.

@@ -46,6 +46,7 @@ mod tcp;
 mod tenancy;
 mod told;
 mod trunk;
+mod websocket;
 mod worker;
 mod world;
 

@@ -148,7 +148,17 @@ impl Connector {
 
     /// Begins a session; the server is told the name that is wanted, if there is one.
     pub fn connect(&self, name: Option<&[u8]>) -> Result<Session, Fault> {
-        self.begin(self.configs.load().config.clone(), name)
+        self.begin(self.configs.load().config.clone(), name, None)
+    }
+
+    /// The same, where nothing but HTTP/1 is to be spoken.
+    pub fn connect_for_http1(&self, name: Option<&[u8]>) -> Result<Session, Fault> {
+        self.begin(self.configs.load().config.clone(), name, Some(&[b"http/1.1"]))
+    }
+
+    /// Whether servers are offered this protocol.
+    pub fn offers(&self, protocol: &[u8]) -> bool {
+        self.configs.load().config.alpn_protocols.iter().any(|offered| offered == protocol)
     }
 
     /// Whether servers may be sent something before the end of the handshake (`allow-0rtt`).
@@ -160,13 +170,18 @@ impl Connector {
     /// earlier session.
     pub fn connect_ahead(&self, name: Option<&[u8]>) -> Result<Session, Fault> {
         let Some(early) = self.configs.load().early.clone() else { return self.connect(name) };
-        let mut session = self.begin(early, name)?;
+        let mut session = self.begin(early, name, None)?;
         session.send_early();
         Ok(session)
     }
 
-    fn begin(&self, config: Arc<ClientConfig>, name: Option<&[u8]>) -> Result<Session, Fault> {
-        let mut session = Session::connect(config, server_name(name))?;
+    fn begin(
+        &self,
+        config: Arc<ClientConfig>,
+        name: Option<&[u8]>,
+        protocols: Option<&[&[u8]]>,
+    ) -> Result<Session, Fault> {
+        let mut session = Session::connect(config, server_name(name), protocols)?;
         if self.secrets != Keeping::Nothing {
             session.keep_secrets();
         }

@@ -3,7 +3,7 @@
 use base::termination::{Cause, Phase, Termination};
 use base::text::IpText;
 use config::{Mode, State};
-use http::CookieSide;
+use http::{CookieSide, Version};
 use rule::set::Outcome;
 use rule::{BodyWait, Ending, RuleSets, Verdict, Wait};
 
@@ -73,7 +73,8 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
     // What there is nothing to do for is not even begun: a future costs as much as some rules.
     if !frontend.common.rules.tcp_content.is_empty() {
         // The rules that said that requests come have been run on the first of them.
-        if frontend.common.mode == Mode::Http || story.served > 0 {
+        let has_run = story.served == 0 && story.request.version != Version::Http2;
+        if frontend.common.mode == Mode::Http || !has_run {
             let inspected = inspect(story, client, &frontend.common).await;
             inspected.map_err(|stop| {
                 if matches!(stop, Stop::Rule(_) | Stop::Rejected) { Stop::Unasked } else { stop }
@@ -134,7 +135,7 @@ async fn inspect(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> 
     let silence = story.client_timeout();
     match Inspection::of_request(&proxy.rules, silence).run(story, Arriving::Body(client)).await {
         // They are requests already.
-        Ok(()) | Err(inspect::Stop::Rule(Ending::Http)) => Ok(()),
+        Ok(()) | Err(inspect::Stop::Rule(Ending::Http(_))) => Ok(()),
         Err(stop) => Err(stop.into()),
     }
 }
