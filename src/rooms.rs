@@ -84,6 +84,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { fetches: tls::SECRET_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::OWN_FETCHES, ..Tables::NONE },
     Tables { fetches: tls::SERVER_FETCHES, ..Tables::NONE },
+    Tables { checks: check::EARLY_CHECKS, ..Tables::NONE },
     Tables {
         directives: backend::DIRECTIVES,
         server_options: backend::SERVER_OPTIONS,
@@ -127,9 +128,17 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { actions: rule::SERVICE_ACTIONS, services: report::EXPORTER, ..Tables::NONE },
     Tables { directives: report::PAGE_DIRECTIVES, checks: report::PAGE_CHECKS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
+    Tables { directives: check::RULE_DIRECTIVES, ..Tables::NONE },
+    Tables { directives: check::SECTION_RULES, ..Tables::NONE },
+    Tables { directives: check::SECTION_DIRECTIVES, sections: check::SECTIONS, ..Tables::NONE },
     Tables { directives: client::DIRECTIVES, checks: client::CHECKS, ..Tables::NONE },
     Tables { directives: renew::DIRECTIVES, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
+    Tables {
+        directives: backend::COOKIE_DIRECTIVES,
+        server_options: backend::COOKIE_OPTIONS,
+        ..Tables::NONE
+    },
     Tables {
         directives: stream::DIRECTIVES,
         actions: stream::ACTIONS,

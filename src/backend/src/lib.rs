@@ -2,6 +2,7 @@
 
 pub mod balance;
 pub mod connection;
+pub mod cookie;
 pub mod dial;
 mod dial_options;
 mod directives;
@@ -12,10 +13,11 @@ pub mod settings;
 mod uptime;
 
 pub use balance::{Balancer, Choice};
+pub use cookie::{COOKIE_DIRECTIVES, COOKIE_OPTIONS, CookieMode, CookieSettings};
 pub use dial::DialSettings;
 pub use dial_options::DIAL_OPTIONS;
 pub use directives::{CHECKS, DIRECTIVES, SERVER_OPTIONS};
-pub use health::{CheckResult, CheckStatus, Health, Transition, Trend};
+pub use health::{Activity, CheckResult, CheckStatus, Health, InitState, Level, News, Trend};
 pub use retry::RetryOn;
 pub use server::{Admin, Backend, Server, ServerQueue, Status, Waiting};
 pub use settings::{BackendSettings, ServerDraft, ServerDrafts, ServerSettings};

@@ -3,20 +3,22 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use base::addr::Addr;
 use base::clock::Tick;
 use base::worker::PerWorker;
+use config::directive::Switch;
 use lang::facts::{ProxyFacts, ServerFacts};
 use queue::{Desk, Order, Queue, Slots, Ticket};
 use stats::counters::H1Counters;
 use stats::{BackendCounters, ServerCounters};
 
 use crate::balance::Balancer;
+use crate::cookie::DynamicCookies;
 use crate::dial::DialSettings;
 use crate::health::Health;
-use crate::settings::{BackendSettings, ServerSettings, Start};
+use crate::settings::{BackendSettings, Role, ServerSettings, Start};
 use crate::uptime::{Running, Uptime};
 
 /// Whether a server works, as its checks see it.
@@ -98,6 +100,10 @@ pub struct Server {
     admin: AtomicU8,
     weight: AtomicU32,
     connections: OnceLock<Arc<dyn pool::Connections>>,
+    /// The value that stands for it in persistence cookies.
+    cookie: ArcSwapOption<Box<[u8]>>,
+    /// What computes it.
+    computed: OnceLock<Arc<DynamicCookies>>,
     /// When its status last changed (`lastchg`), and how long it was down (`downtime`).
     pub uptime: Uptime,
 }
@@ -133,6 +139,8 @@ impl Server {
             status: AtomicU8::new(Status::Up as u8),
             address: ArcSwap::from_pointee(address),
             connections: OnceLock::new(),
+            cookie: ArcSwapOption::new(settings.cookie.clone().map(Arc::new)),
+            computed: OnceLock::new(),
             uptime: Uptime::default(),
             health: Health::default(),
             dial: features.get_or_default(),
@@ -171,9 +179,29 @@ impl Server {
     /// Moves it to another address. What is connected to the old one is not used again.
     pub fn move_to(&self, address: Addr) {
         self.address.store(Arc::new(address));
+        self.compute_cookie();
         if let Some(connections) = self.known_connections() {
             connections.renew();
         }
+    }
+
+    /// The value that stands for it in persistence cookies, if it has one.
+    pub fn cookie(&self) -> Option<Arc<Box<[u8]>>> {
+        self.cookie.load_full()
+    }
+
+    /// Computes that value, where nobody has said what it is.
+    fn compute_cookie(&self) {
+        if self.settings.cookie.is_none()
+            && let Some(computed) = self.computed.get()
+        {
+            self.cookie.store(computed.value(&self.address.load()).map(Arc::new));
+        }
+    }
+
+    /// The address that its checks go to where nothing else is said.
+    pub fn checked_address(&self) -> Addr {
+        Addr::clone(&self.address.load())
     }
 
     /// Its weight now.
@@ -256,6 +284,8 @@ pub struct Backend {
     /// Who waits for them.
     pub queue: Arc<ServerQueue>,
     load: Arc<Load>,
+    /// What computes its servers' cookies.
+    cookies: Arc<DynamicCookies>,
     /// Counters.
     pub counters: BackendCounters,
     /// HTTP/1; connections hold on to those of the thread that made them.
@@ -277,6 +307,7 @@ impl Backend {
         let counters =
             BackendCounters { events: base::worker::PerWorker::new(workers), ..BackendCounters::default() };
         let balancer = Balancer::new(settings.algorithm);
+        let cookies = Arc::new(DynamicCookies::new(&settings.cookies));
         let (down, uptime) = (AtomicBool::new(false), Uptime::default());
         let backend = Self {
             facts,
@@ -285,6 +316,7 @@ impl Backend {
             balancer,
             queue: Arc::default(),
             load: Arc::default(),
+            cookies,
             h1: PerWorker::new(workers),
             counters,
             down,
@@ -294,6 +326,8 @@ impl Backend {
         for server in backend.servers.load().iter() {
             // A server belongs to one backend for good.
             let _ = server.load.set(backend.load.clone());
+            let _ = server.computed.set(backend.cookies.clone());
+            server.compute_cookie();
         }
         backend.down.store(backend.choose_usable() == Running::No, Ordering::Relaxed);
         backend
@@ -312,6 +346,17 @@ impl Backend {
         if servers.is_empty() || active + backup > 0 { Running::Yes } else { Running::No }
     }
 
+    /// The weight of all active servers that are usable, or without any of the backup servers.
+    pub fn usable_weight(&self) -> u64 {
+        let servers = self.servers.load();
+        let (active, _) = self.balancer.usable();
+        let counted = servers.iter().filter(|s| s.is_usable());
+        counted
+            .filter(|s| active == 0 || s.settings.role == Role::Active)
+            .map(|s| u64::from(s.weight()))
+            .sum()
+    }
+
     /// `fullconn`, given or computed.
     pub fn full(&self) -> u64 {
         self.load.full.load(Ordering::Relaxed)
@@ -320,6 +365,18 @@ impl Backend {
     /// Sets the number of streams from which on servers take as many as they may.
     pub fn set_full(&self, streams: u64) {
         self.load.full.store(streams, Ordering::Relaxed);
+    }
+
+    /// Computes its servers' cookies from another key (`set dynamic-cookie-key backend`).
+    pub fn set_cookie_key(&self, key: &[u8]) {
+        self.cookies.set_key(key);
+        self.servers.load().iter().for_each(|server| server.compute_cookie());
+    }
+
+    /// Computes its servers' cookies, or does so no longer (`enable dynamic-cookie backend`).
+    pub fn compute_cookies(&self, switch: Switch) {
+        self.cookies.turn(switch);
+        self.servers.load().iter().for_each(|server| server.compute_cookie());
     }
 
     /// A stream begins to belong to it.
@@ -427,7 +484,6 @@ impl Backend {
 mod tests {
     use super::*;
     use crate::balance::Choice;
-    use crate::settings::Role;
     use std::net::Ipv4Addr;
 
     fn server(name: &str, settings: ServerSettings) -> Arc<Server> {

@@ -169,7 +169,8 @@ fn open<'o>(
     }
     let api = Api::bind(draft, registry, site.tuning.buffer_size, &mut before.inherited)
         .map_err(failed_to_start)?;
-    if opened.listeners.is_empty() {
+    // Servers may be checked, and asked about, without any traffic.
+    if opened.listeners.is_empty() && api.listeners().is_empty() {
         return Err(vec![here("No enabled listener found (check for 'bind' directives) ! Exiting.")]);
     }
     // What nobody claimed is not wanted any more.

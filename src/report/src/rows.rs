@@ -189,6 +189,7 @@ fn without_details(mut row: Row, detail: Detail) -> Row {
         row.clear(C::Addr);
         row.clear(C::Cookie);
         row.clear(C::Algo);
+        row.clear(C::Cookie);
     }
     row
 }

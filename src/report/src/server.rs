@@ -2,14 +2,14 @@
 
 use backend::server::{Admin, Status};
 use backend::settings::Role;
-use backend::{CheckStatus, Server};
+use backend::{Activity, CheckStatus, Health, Server};
 use check::CheckSettings;
 use check::settings::Enabled;
 use stats::Value;
 use stats::columns::Column as C;
 use stream::site::BackendSide;
 
-use crate::survey::{Survey, common, handshakes, is_http, with_port};
+use crate::survey::{Survey, common, handshakes, is_http, text_of, with_port};
 
 impl Survey {
     /// A server's figure.
@@ -33,6 +33,7 @@ impl Survey {
             C::Qlimit => Value::narrow(Some(server.settings.maxqueue).filter(|n| *n > 0)?),
             C::SrcIlim => Value::narrow(server.settings.pool.max?),
             C::Addr => Value::Text(with_port(&server.address.load()).into()),
+            C::Cookie => text_of(&server.cookie()?),
             // What waits for a server is known to its slots.
             C::Qcur => Value::narrow(server.slots.waiting()),
             C::Qmax => Value::narrow(server.slots.waiting_max.get()),
@@ -62,13 +63,13 @@ impl Survey {
             _ if server.admin() == Admin::Maintenance => return None,
             _ => {}
         }
-        let ((last, _), (level, rise, fall)) = (server.health.last(), server.health.level());
+        let ((last, _), level) = (server.health.last(), server.health.level());
         Some(match column {
-            C::CheckStatus => Value::word(last.status.code()),
+            C::CheckStatus => Value::Text(check_status(&server.health, last.status).into()),
             C::CheckDesc => Value::word(last.status.describe()),
-            C::CheckRise => Value::narrow(u64::from(rise)),
-            C::CheckFall => Value::narrow(u64::from(fall)),
-            C::CheckHealth => Value::narrow(u64::from(level)),
+            C::CheckRise => Value::narrow(u64::from(level.rise)),
+            C::CheckFall => Value::narrow(u64::from(level.fall)),
+            C::CheckHealth => Value::narrow(u64::from(level.level)),
             C::CheckDuration if last.status != CheckStatus::Initializing => Value::U64(last.millis),
             C::CheckCode => Value::narrow(u64::from(last.code?)),
             C::LastChk if !last.info.is_empty() => Value::Text(last.info.into()),
@@ -92,13 +93,19 @@ fn status(server: &Server) -> String {
         (Admin::Ready, Status::Up) => return "no check".to_owned(),
         (_, Status::Down) => "DOWN",
     };
-    let (level, rise, fall) = server.health.level();
+    let level = server.health.level();
     match server.status() {
         _ if !is_checked(server) => up.to_owned(),
-        Status::Up if level >= rise && level + 1 < rise + fall => {
-            format!("{up} {}/{fall}", level + 1 - rise)
+        Status::Up | Status::Stopping if level.level + 1 < level.rise + level.fall => {
+            format!("{up} {}/{}", i64::from(level.level) + 1 - i64::from(level.rise), level.fall)
         }
-        Status::Down if level > 0 && level < rise => format!("{up} {level}/{rise}"),
+        Status::Down if level.level > 0 => format!("{up} {}/{}", level.level, level.rise),
         Status::Up | Status::Down | Status::Stopping => up.to_owned(),
     }
+}
+
+/// The last outcome; a star tells that the next one is on its way.
+fn check_status(health: &Health, last: CheckStatus) -> String {
+    let star = if health.activity() == Activity::Checking { "* " } else { "" };
+    format!("{star}{}", last.code())
 }

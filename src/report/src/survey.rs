@@ -125,6 +125,7 @@ impl Survey {
             C::Dreq => Value::U64(c.events.sum(|e| e.denied_requests.get())),
             C::CacheLookups | C::CacheHits | C::CacheHintHits if is_http(&backend.common) => Value::U64(0),
             C::Algo => Value::word(algorithm(core.settings.algorithm)),
+            C::Cookie => text_of(&core.settings.cookies.cookie.as_ref()?.name),
             other => {
                 return common(&backend.common, other)
                     .or_else(|| self.back_events(c, &backend.common, other))
@@ -173,6 +174,11 @@ impl Survey {
             }
         })
     }
+}
+
+/// What may hold any bytes.
+pub(crate) fn text_of(bytes: &[u8]) -> Value {
+    Value::Text(String::from_utf8_lossy(bytes).into_owned().into())
 }
 
 pub(crate) fn is_http(common: &Common) -> bool {

@@ -70,6 +70,8 @@ pub enum Wait {
     Pause(Duration),
     /// The end of the handshake with the client.
     Handshake,
+    /// Its turn: others may have something to do (`tune.max-rules-at-once`).
+    Turn,
 }
 
 /// `wait-for-body`.

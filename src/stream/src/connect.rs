@@ -306,10 +306,17 @@ async fn slot(
     };
     if let Some(left) = avoid.filter(|a| !Arc::ptr_eq(a, &server)) {
         story.facts.redispatch = lang::facts::Redispatch::Done;
+        story.facts.cookies.redispatch();
+        story.assigned = None;
         backend.core.counters.events.here().redispatches.inc();
         left.counters.common.events.here().redispatches.inc();
     }
-    if failed.is_none() || matches!(failed, Some(Failed::Answering(_)) if avoid.is_some()) {
+    if let Some(Failed::Connecting(same)) = failed.filter(|f| Arc::ptr_eq(f.server(), &server)) {
+        backend.core.counters.events.here().retries.inc();
+        same.counters.common.events.here().retries.inc();
+    }
+    let balanced = failed.is_none() || avoid.is_some();
+    if balanced && story.assigned.is_none() {
         backend.core.counters.events.here().balanced.inc();
         server.counters.common.events.here().balanced.inc();
     }
@@ -387,8 +394,12 @@ fn redispatches(story: &Story<'_>, backend: &BackendSide) -> bool {
         return false;
     }
     let retries = story.facts.retries as i32;
+    let core = &backend.core;
+    // Where nothing speaks for this server, any other is as good.
+    let any = story.assigned.is_none() && core.settings.algorithm.is_free() && core.balancer.usable().0 > 1;
     match backend.core.settings.redispatch {
         0 => false,
+        _ if any => true,
         n if n < 0 => retries >= story.retries(backend) as i32 + 1 + n,
         n => retries % n == 0,
     }
@@ -463,8 +474,8 @@ async fn retry(
         return Err(failure);
     }
     story.facts.retries += 1;
-    backend.core.counters.events.here().retries.inc();
-    server.counters.common.events.here().retries.inc();
+    // What is counted at the end is the last attempt.
+    server.counters.common.events.here().sessions.inc();
     // Another server need not wait.
     if pause == Pause::Short && !redispatches(story, backend) {
         let delay = story.connect_timeout(backend).map_or(RETRY_DELAY, |t| t.min(RETRY_DELAY));

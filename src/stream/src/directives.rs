@@ -289,6 +289,11 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<IdleTuning>().sharing = sharing;
         Ok(())
     }),
+    tune("tune.max-rules-at-once", |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Tuning>().rules_at_once = if value == 0 { usize::MAX } else { value as usize };
+        Ok(())
+    }),
     tune("tune.maxaccept", |s| {
         let value = s.integer(0, -1..=i64::from(i32::MAX))?;
         s.slot::<Tuning>().max_accept = usize::try_from(value).unwrap_or(usize::MAX);
@@ -312,7 +317,12 @@ pub static DIRECTIVES: &[Directive] = &[
     }),
     tune("tune.takeover-other-tg-connections", takeover),
     proxy("unique-id-format", ALL, Prefix::None, Arity::Exactly(1), |s| {
-        let format = LogFormat::parse(s.bytes(0), s.registry, Contexts::FRONT_REQUEST);
+        // A backend's identifies its checks.
+        let within = match s.proxy().kind {
+            ProxyKind::Frontend => Contexts::FRONT_REQUEST,
+            _ => Contexts::FRONT_REQUEST.or(Contexts::CHECK),
+        };
+        let format = LogFormat::parse(s.bytes(0), s.registry, within);
         let format =
             format.map_err(|e| s.refuse_part(0, e.span, format!("'unique-id-format' : {}.", e.message)))?;
         s.slot::<UniqueId>().format = Some(Arc::new(format));

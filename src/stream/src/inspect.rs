@@ -11,7 +11,7 @@ use h1::{Preface, Progress, Side};
 use http::Version;
 use lang::facts::{Buffered, Hope, Payload};
 use rule::set::Outcome;
-use rule::{Ending, RuleList, Rules, Verdict};
+use rule::{Ending, RuleList, Rules, Verdict, Wait};
 
 use crate::conn::{Conn, Filled, Receiving};
 use crate::finish;
@@ -85,6 +85,11 @@ impl<'r> Inspection<'r> {
                 Outcome::Done => return Ok(()),
                 Outcome::Stopped(Verdict::End(ending), _) => return Err(Stop::Rule(ending)),
                 Outcome::Stopped(..) => return Err(Stop::Fault),
+                Outcome::Waiting(Wait::Turn, next) => {
+                    tokio::task::yield_now().await;
+                    at = next;
+                    continue;
+                }
                 // What was to come has not come: the rules have nothing against it.
                 Outcome::Waiting(..) if !waits => return Ok(()),
                 Outcome::Waiting(_, next) => at = next,
@@ -127,9 +132,10 @@ impl<'r> Inspection<'r> {
             (Side::Response, Head::Complete) => (Stage::Response, Payload::Response(buffered)),
             (Side::Response, _) => (Stage::Connection, Payload::Response(buffered)),
         };
+        let most = story.site.tuning.rules_at_once;
         let mut txn = story.txn(stage, self.server);
         txn.payload = payload;
-        self.list.run(at, &mut txn)
+        self.list.run_some(at, most, &mut txn)
     }
 
     /// Waits for more bytes, the end of them, or the end of the delay.
@@ -288,6 +294,11 @@ pub(crate) async fn answer(
                 }
                 denied_response(story, backend, server);
                 return Err(Termination::new(Cause::Proxy, Phase::Data));
+            }
+            Outcome::Waiting(Wait::Turn, next) => {
+                tokio::task::yield_now().await;
+                at = next;
+                continue;
             }
             Outcome::Waiting(..) if !waits => return Ok(()),
             Outcome::Waiting(_, next) => at = next,

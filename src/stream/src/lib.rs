@@ -7,6 +7,7 @@ mod accept;
 mod actions;
 pub mod captures;
 mod carrier;
+mod checks;
 mod conn;
 mod connect;
 mod continuous;

@@ -396,6 +396,9 @@ fn assign(story: &mut Story<'_>, client: &Conn, backend: &BackendSide) {
         let assigned = switching::server(backend, &story.raw_scene(stage, client));
         story.take_assignment(assigned);
     }
+    if backend.rdp_cookie.0.is_some() && story.assigned.is_none() {
+        story.assigned = switching::by_rdp_cookie(backend, &story.raw_scene(Stage::Connection, client));
+    }
 }
 
 /// Whether what has come is a request.

@@ -18,7 +18,8 @@ use config::draft::{Resolution, Showing, Speech};
 use config::global::{CloseSpread, EventLoop, ProcessLimits, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, ProxyKind, Severity};
 use lang::facts::{
-    Authentication, Expected, LevelOverride, ProcessFacts, ProxyFacts, ProxyLimits, ServerFacts,
+    Authentication, CookieLetters, Expected, LevelOverride, ProcessFacts, ProxyFacts, ProxyLimits,
+    ServerFacts,
 };
 use lang::{Scene, Wishes};
 use log::Step;
@@ -38,7 +39,7 @@ use crate::settings::{
     StatsOptions, Timeouts, Tuning, UniqueId,
 };
 use crate::splice::Splicing;
-use crate::switching::{Assignment, Insistence, Switching, Visibility};
+use crate::switching::{Assignment, Insistence, RdpCookie, Switching, Visibility};
 
 /// Everything that carries traffic.
 #[derive(Debug)]
@@ -63,6 +64,8 @@ pub struct Site {
     pub rates: Rates,
     /// How the threads' event loops go about their work.
     pub event_loop: EventLoop,
+    /// When checks are made.
+    pub spread: check::Spread,
     /// The header names that some peers want in another case.
     pub(crate) cases: Arc<h1::CaseMap>,
     /// The kernel's buffers of connections.
@@ -160,6 +163,8 @@ pub struct Frontend {
     pub gate: Gate,
     /// Its counters.
     pub counters: FrontendCounters,
+    /// What is logged of cookies until a stream comes to a backend.
+    pub(crate) letters: CookieLetters,
     /// Whether its listeners are counted apart.
     stats: StatsOptions,
     workers: usize,
@@ -219,12 +224,16 @@ pub struct BackendSide {
     pub core: Arc<Backend>,
     /// How its servers are checked.
     pub checks: ProxyChecks,
+    /// How its checks are identified.
+    pub unique_id: UniqueId,
     /// Where messages about its servers go.
     pub log: log::FrontendLog,
     /// Its rules that choose servers.
     pub assignment: Assignment,
     /// Whether servers are used that are down.
     pub insistence: Insistence,
+    /// `persist rdp-cookie`.
+    pub(crate) rdp_cookie: RdpCookie,
     /// Whether it is put to work at all.
     pub state: config::State,
     unpublished: AtomicBool,
@@ -282,6 +291,7 @@ impl Site {
             gate: Gate::default(),
             rates: Rates::new(draft.global()),
             event_loop: draft.global(),
+            spread: draft.global(),
             cases: draft.global::<CaseSettings>().map(),
             buffers: draft.global(),
             idle: IdleLimits::new(draft.global(), &process, workers),
@@ -406,6 +416,7 @@ impl Site {
                 h1: PerWorker::new(workers),
                 ..FrontendCounters::default()
             },
+            letters: own.map_or_else(CookieLetters::default, |own| crate::http::letters(&self.backends[own])),
             stats: proxy.slots.get_or_default(),
             workers,
         }
@@ -500,9 +511,11 @@ fn backend_side(
         proxy: index,
         core,
         checks: proxy.slots.get_or_default(),
+        unique_id: proxy.slots.get_or_default(),
         log: log::FrontendLog::build(proxy, draft),
         assignment: proxy.slots.get_or_default(),
         insistence: proxy.slots.get_or_default(),
+        rdp_cookie: proxy.slots.get_or_default(),
         state,
         unpublished: AtomicBool::new(
             proxy.slots.get_or_default::<Switching>().visibility == Visibility::Unpublished,

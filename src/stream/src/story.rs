@@ -70,8 +70,10 @@ pub(crate) struct Story<'s> {
     pub(crate) upgrade: Upgrade,
     /// What requests come in.
     pub(crate) requests: Requests,
-    /// The server that rules have chosen.
+    /// The server that rules or a cookie have chosen.
     pub(crate) assigned: Option<Arc<Server>>,
+    /// The dates of the client's cookie.
+    pub(crate) presented: crate::http::Dates,
 }
 
 /// What a story is told of: a session with one stream after the other, or one stream of a session with many.
@@ -208,6 +210,7 @@ impl<'s> Story<'s> {
                 _ => Requests::Any,
             },
             assigned: None,
+            presented: crate::http::Dates::default(),
             listener: listener.counters.as_deref(),
             live: if frontend.common.facts.http {
                 Seat::take(&site.live).counting(frontend.counters.h1.here())
@@ -235,6 +238,7 @@ impl<'s> Story<'s> {
             self.facts.overrides = self.facts.overrides.elsewhere();
         }
         self.backend = Some(backend);
+        self.facts.cookies = crate::http::letters(backend);
         self.occupies = Some(Occupies::new(backend));
         self.live.route(backend.common.facts.id);
     }
@@ -282,11 +286,13 @@ impl<'s> Story<'s> {
         self.sent = 0;
         self.wants = Answer::Whole;
         self.assigned = None;
+        self.presented = crate::http::Dates::default();
         self.logged = Logged::No;
         self.facts = StreamFacts {
             id: awaited.map_or_else(|| self.site.next_stream_id(), |a| a.id),
             earlier_requests: self.served,
             request_line,
+            cookies: self.frontend.letters,
             timers: Timers { begin, begin_date, request_date: begin_date, handshake, ..Timers::default() },
             ..StreamFacts::default()
         };

@@ -43,6 +43,15 @@ pub enum SessionReuse {
     Off,
 }
 
+/// Which protocols a server is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer<'a> {
+    /// Those of its line, without HTTP/2.
+    Usual,
+    /// These.
+    These(&'a [Vec<u8>]),
+}
+
 /// Begins the sessions with one server.
 #[derive(Debug)]
 pub struct Connector {
@@ -173,6 +182,19 @@ impl Connector {
         let mut session = self.begin(early, name, None)?;
         session.send_early();
         Ok(session)
+    }
+
+    /// The same as `connect`, for what speaks HTTP/1 alone or no HTTP at all.
+    pub fn connect_offering(&self, name: Option<&[u8]>, offer: Offer<'_>) -> Result<Session, Fault> {
+        let config = self.configs.load().config.clone();
+        let list: Vec<&[u8]> = match offer {
+            Offer::Usual => {
+                let usual = config.alpn_protocols.iter().map(Vec::as_slice);
+                usual.filter(|protocol| *protocol != b"h2").collect()
+            }
+            Offer::These(list) => list.iter().map(Vec::as_slice).collect(),
+        };
+        self.begin(config.clone(), name, Some(&list))
     }
 
     fn begin(

@@ -109,6 +109,13 @@ pub static COMMANDS: &[Command] = &[
         certificates::delete_line,
     ),
     Command::new(
+        "disable dynamic-cookie backend",
+        "disable dynamic-cookie backend <bk>",
+        "compute no cookies for servers of a backend",
+        Admin,
+        proxy::disable_cookies,
+    ),
+    Command::new(
         "disable frontend",
         "disable frontend <frontend>",
         "accept no connections for a while",
@@ -137,6 +144,13 @@ pub static COMMANDS: &[Command] = &[
         certificates::dump,
     ),
     Command::new("echo", "echo <text>", "say this", User, session::echo).everywhere(),
+    Command::new(
+        "enable dynamic-cookie backend",
+        "enable dynamic-cookie backend <bk>",
+        "compute cookies for servers of a backend",
+        Admin,
+        proxy::enable_cookies,
+    ),
     Command::new(
         "enable frontend",
         "enable frontend <frontend>",
@@ -219,6 +233,13 @@ pub static COMMANDS: &[Command] = &[
         "change the value of entries of a map",
         Admin,
         lists::set_map,
+    ),
+    Command::new(
+        "set dynamic-cookie-key backend",
+        "set dynamic-cookie-key backend <bk> <k>",
+        "change the key of computed cookies",
+        Admin,
+        proxy::set_cookie_key,
     ),
     Command::new(
         "set maxconn frontend",

@@ -7,6 +7,7 @@ use backend::server::{Admin, Status};
 use backend::settings::Start;
 use backend::{CheckStatus, Server};
 use base::addr::Addr;
+use config::directive::Switch;
 use keyword::Answer;
 use keyword::command::CommandCx;
 use stream::Site;
@@ -111,9 +112,10 @@ fn check_state(server: &Server) -> CheckState {
     if !report::is_checked(server) {
         return CheckState { outcome: "1 0 0".to_owned(), bits: 0 };
     }
-    let ((last, _), (level, _, _)) = (server.health.last(), server.health.level());
+    let ((last, _), level) = (server.health.last(), server.health.level().level);
     let status = match last.status {
         CheckStatus::Initializing => 1,
+        CheckStatus::Observed => 4,
         CheckStatus::SocketError => 5,
         CheckStatus::L4Ok => 6,
         CheckStatus::L4Timeout => 7,
@@ -124,7 +126,11 @@ fn check_state(server: &Server) -> CheckState {
         CheckStatus::L7Timeout => 12,
         CheckStatus::L7Invalid => 13,
         CheckStatus::L7Ok => 15,
+        CheckStatus::L7Conditional => 16,
         CheckStatus::L7Status => 17,
+        CheckStatus::ProcessError => 18,
+        CheckStatus::ProcessTimeout => 19,
+        CheckStatus::ProcessOk => 20,
     };
     let result = match last.status {
         CheckStatus::Initializing => 0,
@@ -224,6 +230,43 @@ pub(super) fn shutdown_frontend(cx: &mut CommandCx<'_>) -> Answer {
             let _ = traffic.set(index, Door::Stopped);
             Answer::Silence
         }
+    })
+}
+
+/// Does something with the backend that the first argument names.
+fn with_backend(cx: &CommandCx<'_>, run: impl FnOnce(&BackendSide) -> Answer) -> Answer {
+    let site = match find::site(cx) {
+        Ok(site) => site,
+        Err(answer) => return answer,
+    };
+    if !cx.has(0) {
+        return Answer::error("A backend name is expected.");
+    }
+    find::backend(&site, &cx.arg(0)).map_or_else(|| Answer::error("No such backend."), run)
+}
+
+pub(super) fn enable_cookies(cx: &mut CommandCx<'_>) -> Answer {
+    with_backend(cx, |backend| {
+        backend.core.compute_cookies(Switch::On);
+        Answer::Silence
+    })
+}
+
+pub(super) fn disable_cookies(cx: &mut CommandCx<'_>) -> Answer {
+    with_backend(cx, |backend| {
+        backend.core.compute_cookies(Switch::Off);
+        Answer::Silence
+    })
+}
+
+pub(super) fn set_cookie_key(cx: &mut CommandCx<'_>) -> Answer {
+    let key = cx.arg(1);
+    with_backend(cx, |backend| {
+        if key.is_empty() {
+            return Answer::error("String value expected.");
+        }
+        backend.core.set_cookie_key(key.as_bytes());
+        Answer::Silence
     })
 }
 

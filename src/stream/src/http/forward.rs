@@ -9,7 +9,7 @@ use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Asked, ConnectionLine, Persistence, Progress, RequestInfo, ResponseInfo, Side};
 use h2::End;
-use http::{BodyLength, CookieSide, Method, RequestHead, ResponseHead, Status};
+use http::{BodyLength, Method, RequestHead, ResponseHead, Status};
 use lang::facts::Replay;
 use net::More;
 use rule::set::Outcome;
@@ -17,7 +17,7 @@ use rule::{Ending, Message, RuleSets, Verdict, Wait};
 
 use super::replay::{self, Upload};
 use super::request::Routed;
-use super::{After, answer, body, edits, persistence, receive};
+use super::{After, answer, body, edits, persistence, receive, sticky};
 use crate::captures::{self, Fault};
 use crate::carrier::Carrier;
 use crate::conn::{Filled, Receiving};
@@ -207,7 +207,6 @@ impl Connected<'_> {
         let after = match outcome {
             Ok(()) => {
                 story.facts.status = story.response.status.0;
-                story.capture_cookie(CookieSide::Response);
                 finish::step(story, Some(&*server), Stage::Response, Step::Response);
                 self.relay_response(story, client, &mut lease, head.info).await
             }
@@ -501,7 +500,11 @@ impl Connected<'_> {
         for rules in proxies.into_iter().flatten().map(|r| &r.http_response).filter(|r| !r.is_empty()) {
             let mut at = 0;
             loop {
-                match rules.run(at, &mut story.txn(Stage::Response, Some(server))) {
+                match rules.run_some(
+                    at,
+                    story.site.tuning.rules_at_once,
+                    &mut story.txn(Stage::Response, Some(server)),
+                ) {
                     Outcome::Stopped(Verdict::End(ending), _) => return Err(Refused::Rule(ending)),
                     Outcome::Stopped(..) => return Err(Refused::Fault),
                     Outcome::Waiting(Wait::Body(wait), next) => {
@@ -512,10 +515,15 @@ impl Connected<'_> {
                         story.pause_for(time).await;
                         at = next;
                     }
+                    Outcome::Waiting(Wait::Turn, next) => {
+                        tokio::task::yield_now().await;
+                        at = next;
+                    }
                     Outcome::Done | Outcome::Waiting(Wait::Data | Wait::Handshake, _) => break,
                 }
             }
         }
+        sticky::of_response(story, self.backend, server);
         let checks = self.backend.common.messages.check_cache.is_on();
         if checks && edits::leaks_cookie(&story.request.method, &story.response) {
             edits::report_cookie(story, self.backend, server);

@@ -19,8 +19,10 @@ mod receive;
 mod replay;
 mod request;
 mod service;
+mod sticky;
 
 pub(crate) use receive::options;
+pub(crate) use sticky::{Dates, letters};
 
 use std::pin::pin;
 

@@ -3,11 +3,11 @@
 use base::termination::{Cause, Phase, Termination};
 use base::text::IpText;
 use config::{Mode, State};
-use http::{CookieSide, Version};
+use http::Version;
 use rule::set::Outcome;
 use rule::{BodyWait, Ending, RuleSets, Verdict, Wait};
 
-use super::{answer, body, edits};
+use super::{answer, body, edits, sticky};
 
 use crate::finish;
 use crate::h1_side::H1Side;
@@ -114,7 +114,7 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
         edits::restrict_names(&mut story.request, &backend.common)?;
     }
     story.assign(backend, Stage::Request);
-    story.capture_cookie(CookieSide::Request);
+    sticky::of_request(story, backend);
     edits::add_forwarded(story, backend);
     add_forwarded_for(story, backend);
     edits::add_original_to(story, backend);
@@ -166,15 +166,20 @@ async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList)
         body::keep(story, client);
     }
     hold(story);
+    let most = story.site.tuning.rules_at_once;
     let mut at = 0;
     loop {
-        let outcome = rules.run(at, &mut story.txn(Stage::Request, None));
+        let outcome = rules.run_some(at, most, &mut story.txn(Stage::Request, None));
         finish::count_rewrites(story, None);
         answer::send_hints(story, client);
         match outcome {
             Outcome::Waiting(Wait::Pause(time), next) => {
                 story.pause_for(time).await;
                 story.facts.timers.request = story.now();
+                at = next;
+            }
+            Outcome::Waiting(Wait::Turn, next) => {
+                tokio::task::yield_now().await;
                 at = next;
             }
             Outcome::Waiting(Wait::Handshake, next) => {

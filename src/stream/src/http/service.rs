@@ -98,6 +98,10 @@ async fn rules(story: &mut Story<'_>, which: ResponseRules) -> Result<(), Refuse
                 }
                 // A service makes its body as it is sent: what is not there yet will not come by waiting.
                 Outcome::Waiting(Wait::Body(_), next) => at = next,
+                Outcome::Waiting(Wait::Turn, next) => {
+                    tokio::task::yield_now().await;
+                    at = next;
+                }
                 Outcome::Done | Outcome::Waiting(Wait::Data | Wait::Handshake, _) => break,
             }
         }
