@@ -187,7 +187,6 @@ fn row(object: Object, (proxy, id): (u32, u32), figure: impl Fn(C) -> Option<Val
 fn without_details(mut row: Row, detail: Detail) -> Row {
     if detail == Detail::Public {
         row.clear(C::Addr);
-        row.clear(C::Cookie);
         row.clear(C::Algo);
         row.clear(C::Cookie);
     }
