@@ -110,6 +110,13 @@ pub static COMMANDS: &[Command] = &[
         certificates::delete_line,
     ),
     Command::new(
+        "disable agent",
+        "disable agent <bk>/<srv>",
+        "do not ask the agent of a server any more",
+        Admin,
+        server::disable_agent,
+    ),
+    Command::new(
         "disable frontend",
         "disable frontend <frontend>",
         "accept no connections for a while",
@@ -138,6 +145,13 @@ pub static COMMANDS: &[Command] = &[
         certificates::dump,
     ),
     Command::new("echo", "echo <text>", "say this", User, session::echo).everywhere(),
+    Command::new(
+        "enable agent",
+        "enable agent <bk>/<srv>",
+        "ask the agent of a server again",
+        Admin,
+        server::enable_agent,
+    ),
     Command::new(
         "enable frontend",
         "enable frontend <frontend>",

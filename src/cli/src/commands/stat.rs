@@ -306,6 +306,9 @@ impl StatDump {
         if is_checked(server) {
             self.checks(&mut row, server);
         }
+        if check::has_agent(server) {
+            agent(&mut row, server);
+        }
         row.figures(&[
             (C::Weight, u64::from(server.weight())),
             (C::Uweight, u64::from(server.weight())),
@@ -420,10 +423,33 @@ pub(super) fn is_checked(server: &Server) -> bool {
     server.slots_of_features.get::<CheckSettings>().is_some_and(|c| c.enabled == Enabled::Yes)
 }
 
+/// What the agent says.
+fn agent(row: &mut Row, server: &Server) {
+    let ((last, _), level) = (server.agent.last(), server.agent.level());
+    row.set(C::AgentStatus, Value::Text(check_status(&server.agent, last.status).into()));
+    row.words(&[(C::AgentDesc, last.status.describe())]);
+    row.figures(&[
+        (C::AgentRise, u64::from(level.rise)),
+        (C::AgentFall, u64::from(level.fall)),
+        (C::AgentHealth, u64::from(level.level)),
+    ]);
+    row.counters(&[(C::AgentDuration, last.millis)]);
+    if let Some(code) = last.code {
+        row.figures(&[(C::AgentCode, u64::from(code))]);
+    }
+    if !last.info.is_empty() {
+        row.set(C::LastAgt, Value::Text(last.info.into()));
+    }
+}
+
 /// A server's status, with its way to the other side when it is between the two.
 fn status(server: &Server) -> String {
     let up = match (server.admin(), server.status()) {
         (Admin::Maintenance, _) => return "MAINT".to_owned(),
+        (_, Status::Down) if check::has_agent(server) && !server.agent.level().is_up() => {
+            return "DOWN (agent)".to_owned();
+        }
+        (Admin::Drain, Status::Up | Status::Stopping) if check::has_agent(server) => "DRAIN (agent)",
         (Admin::Drain, Status::Up | Status::Stopping) => "DRAIN",
         (Admin::Ready, Status::Stopping) => "NOLB",
         (Admin::Ready, Status::Up) if is_checked(server) => "UP",
