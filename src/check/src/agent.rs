@@ -12,6 +12,7 @@ use config::Setting;
 
 use crate::admin::set_admin;
 use crate::engine::{Patience, Target, check};
+use crate::line::Line;
 use crate::ready::{Answer, Judge, Judgement, More};
 use crate::rules::{Connect, Expect, Matcher, Port, Rule, Send, Step, Wish};
 use crate::ruleset::{Language, Ruleset};
@@ -79,8 +80,9 @@ pub async fn watch_agent<R: Reporter>(subject: AgentSubject<R>, clock: Clock) {
         let begin = clock.now();
         if !subject.server.agent.is_suspended() {
             subject.server.agent.set_activity(Activity::Checking);
-            let result = ask(&subject, &settings, &plain, &clock).await;
+            let (result, line) = ask(&subject, &settings, &plain, &clock).await;
             take_in(&subject, CheckResult { millis: clock.now().millis_since(begin), ..result }, &clock);
+            drop(line);
         }
         let spent = clock.now().since(begin);
         tokio::time::sleep(subject.spread.vary(settings.interval).saturating_sub(spent)).await;
@@ -93,7 +95,7 @@ async fn ask<R: Reporter>(
     settings: &AgentSettings,
     plain: &CheckSettings,
     clock: &Clock,
-) -> CheckResult {
+) -> (CheckResult, Option<Line>) {
     let ruleset = rules(&subject.server, settings);
     let stage = Stage::new(&subject.reporter, &subject.server.facts, clock);
     let (checks, interval) = (&subject.checks, settings.interval);

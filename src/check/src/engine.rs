@@ -43,14 +43,13 @@ pub(crate) struct Target<'a> {
     pub(crate) limit: usize,
 }
 
-/// Makes one check.
-pub(crate) async fn check(target: &Target<'_>, stage: Stage<'_>) -> CheckResult {
+/// Makes one check. The connection is given back with the result: whoever sees it end knows that the result counts.
+pub(crate) async fn check(target: &Target<'_>, stage: Stage<'_>) -> (CheckResult, Option<Line>) {
     let until = Instant::now() + target.patience.connect;
     let reply = Reply::new(target.ruleset.language);
     let mut run = Run { target, stage, line: None, reply, until };
-    match run.all().await {
-        Ok(result) | Err(result) => result,
-    }
+    let (Ok(result) | Err(result)) = run.all().await;
+    (result, run.line)
 }
 
 /// A check that is under way.

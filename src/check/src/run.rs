@@ -64,10 +64,11 @@ pub async fn watch<R: Reporter>(subject: Subject<R>, clock: Clock) {
             patience: patience(&settings, &subject.checks),
             limit: subject.limit,
         };
-        let mut result = check(&target, stage).await;
+        let (mut result, line) = check(&target, stage).await;
         result.millis = clock.now().millis_since(begin);
         result.info = shortened(result.info);
         take_in(&subject, result, &clock);
+        drop(line);
         let spent = clock.now().since(begin);
         let interval = subject.spread.vary(interval(&settings, health.level(), subject.server.status()));
         tokio::time::sleep(interval.saturating_sub(spent)).await;

@@ -77,6 +77,8 @@ pub(super) fn servers_state(cx: &mut CommandCx<'_>) -> Answer {
             Admin::Maintenance => (configured + 1, 8),
         };
         let (check, probes) = (check_state(server), server.probes.load());
+        let checks: check::CheckSettings = server.slots_of_features.get_or_default();
+        let agent: check::AgentSettings = server.slots_of_features.get_or_default();
         let (address, port) = address_and_port(&server.address.load());
         let _ = writeln!(
             out,
@@ -96,10 +98,10 @@ pub(super) fn servers_state(cx: &mut CommandCx<'_>) -> Answer {
             check.outcome,
             if check.bits > 0 || configured > 0 { check.bits + paused } else { 0 },
             agent_bits(server),
-            probes.check_port.unwrap_or(0),
-            written(probes.check_address.as_ref()),
-            written(probes.agent_address.as_ref()),
-            probes.agent_port.unwrap_or(0),
+            probes.check_port.or(checks.port).unwrap_or(0),
+            written(probes.check_address.as_ref().or(checks.address.as_ref())),
+            written(probes.agent_address.as_ref().or(agent.address.as_ref())),
+            probes.agent_port.or(agent.port).unwrap_or(0),
         );
     })
 }
@@ -107,8 +109,8 @@ pub(super) fn servers_state(cx: &mut CommandCx<'_>) -> Answer {
 /// The same bits for its agent.
 fn agent_bits(server: &Server) -> u32 {
     match (check::has_agent(server), server.agent.is_suspended()) {
-        (true, true) => 2,
-        (true, false) => 2 + 4,
+        (true, true) => 2 + 16,
+        (true, false) => 2 + 4 + 16,
         (false, _) => 0,
     }
 }
