@@ -52,6 +52,7 @@ mod worker;
 mod world;
 
 pub use actions::ACTIONS;
+pub use checks::Herald;
 pub use crew::Crew;
 pub use directives::{CHECKS, DIRECTIVES};
 pub use forwarded::FORWARDED_DIRECTIVES;

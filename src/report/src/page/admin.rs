@@ -6,7 +6,7 @@ use backend::server::{Admin, Status};
 use backend::{Server, Trend};
 use http::RequestHead;
 use http::uri::{Plus, url_decode};
-use stream::Crew;
+use stream::{Crew, Herald};
 use stream::live::{Selection, end_here};
 use stream::site::BackendSide;
 
@@ -34,8 +34,10 @@ pub(super) enum Action {
     HealthUp,
     HealthStopping,
     HealthDown,
-    /// Anything about agents, which no server has.
-    Agent,
+    DisableAgent,
+    EnableAgent,
+    AgentUp,
+    AgentDown,
     Shutdown,
 }
 
@@ -71,7 +73,10 @@ impl Action {
             b"hrunn" => Self::HealthUp,
             b"hnolb" => Self::HealthStopping,
             b"hdown" => Self::HealthDown,
-            b"dagent" | b"eagent" | b"arunn" | b"adown" => Self::Agent,
+            b"dagent" => Self::DisableAgent,
+            b"eagent" => Self::EnableAgent,
+            b"arunn" => Self::AgentUp,
+            b"adown" => Self::AgentDown,
             b"shutdown" => Self::Shutdown,
             _ => return None,
         })
@@ -171,13 +176,17 @@ fn change(
     let now = survey.now();
     let admin = |wanted: Admin| {
         let differs = server.admin() != wanted;
-        if differs {
-            backend.core.set_admin(server, wanted, now);
-        }
+        let herald = Herald { site: &survey.site, backend };
+        check::set_admin(&backend.core, server, wanted, &herald, now);
         differs
     };
     let health = |status: Status, trend: Trend| {
         server.health.force(trend);
+        backend.core.set_status(server, status, now);
+        true
+    };
+    let agent = |status: Status, trend: Trend| {
+        server.agent.force(trend);
         backend.core.set_status(server, status, now);
         true
     };
@@ -211,7 +220,21 @@ fn change(
         Action::HealthUp => is_checked(server) && health(Status::Up, Trend::Up),
         Action::HealthStopping => health(Status::Stopping, Trend::Up),
         Action::HealthDown => health(Status::Down, Trend::Down),
-        Action::Agent => false,
+        Action::DisableAgent | Action::EnableAgent | Action::AgentUp | Action::AgentDown
+            if !check::has_agent(server) =>
+        {
+            false
+        }
+        Action::DisableAgent => {
+            server.agent.suspend();
+            true
+        }
+        Action::EnableAgent => {
+            server.agent.resume();
+            true
+        }
+        Action::AgentUp => agent(Status::Up, Trend::Up),
+        Action::AgentDown => agent(Status::Down, Trend::Down),
         Action::Shutdown => {
             let selection = Selection {
                 backend: Some(backend.common.facts.id),
