@@ -623,6 +623,11 @@ pub(crate) const BIND: &[Words] = &[
 /// Words of the options of `server` lines.
 pub(crate) const SERVER: &[Words] = &[
     words("addr", "127.0.0.1", "x..y"),
+    words("agent-addr", "127.0.0.1", "x..y"),
+    late("agent-check", "agent-port 1", ""),
+    words("agent-inter", "1s", "x"),
+    words("agent-port", "1", "x"),
+    words("agent-send", "x", ""),
     words("alpn", "http/1.1", ""),
     words("ca-file", "@FOLDER@/pem", ""),
     words("cc", "cubic", ""),
@@ -646,6 +651,7 @@ pub(crate) const SERVER: &[Words] = &[
     words("id", "@NUMBER@", "x"),
     words("cookie", "x", ""),
     words("idle-ping", "1s", "x"),
+    words("init-state", "fully-down", "none1"),
     words("inter", "1s", "x"),
     words("ktls", "on", "x"),
     words("max-reuse", "1", "x"),

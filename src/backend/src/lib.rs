@@ -19,6 +19,6 @@ pub use dial_options::DIAL_OPTIONS;
 pub use directives::{CHECKS, DIRECTIVES, SERVER_OPTIONS};
 pub use health::{Activity, CheckResult, CheckStatus, Health, InitState, Level, News, Trend};
 pub use retry::RetryOn;
-pub use server::{Admin, Backend, Server, ServerQueue, Status, Waiting};
+pub use server::{Admin, Backend, Probes, Server, ServerQueue, Status, Waiting};
 pub use settings::{BackendSettings, ServerDraft, ServerDrafts, ServerSettings};
 pub use uptime::{Running, Uptime};
