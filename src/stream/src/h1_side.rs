@@ -5,7 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use h1::{BodyDecoder, BodyEvent, CaseMap, ConnectionLine, Cursor, Decoded, NameCase, Options, ParseError, Side};
+use h1::{
+    BodyDecoder, BodyEvent, CaseMap, ConnectionLine, Cursor, Decoded, NameCase, Options, ParseError, Side,
+};
 use h2::{End, Protocol};
 use http::{BodyLength, Headers, RequestHead, ResponseHead, Status};
 use net::{More, Socket};
@@ -384,7 +386,8 @@ fn poll_behind(
     more: More,
 ) -> Poll<Result<usize, SinkError>> {
     // A head and the beginning of its body go into one record.
-    let together = if conn.output.is_empty() || conn.tls().is_none() { 0 } else { data.len().min(conn.output.room()) };
+    let together =
+        if conn.output.is_empty() || conn.tls().is_none() { 0 } else { data.len().min(conn.output.room()) };
     if together > 0 {
         conn.output.extend(&data[..together]);
         let _ = conn.poll_flush(cx, more).map_err(|_| SinkError)?;

@@ -207,8 +207,7 @@ impl Branch {
 
     async fn carry(&mut self, own: &mut OwnConnections, conn: Conn) {
         let Self { worker, listener, facts, deadline, progress, events, .. } = self;
-        let parts =
-            Parts { worker, listener, facts, deadline, progress: *progress, own, events: *events };
+        let parts = Parts { worker, listener, facts, deadline, progress: *progress, own, events: *events };
         let mut story = Story::of(parts);
         story.live.open(story.frontend.common.facts.id, story.session, conn.number());
         story.begin();

@@ -67,6 +67,8 @@ pub(crate) struct Story<'s> {
     pub(crate) wants: Answer,
     /// The server that rules or a cookie have chosen.
     pub(crate) assigned: Option<Arc<Server>>,
+    /// The hash of what balancing goes by, where it goes by one.
+    pub(crate) hash: Option<u32>,
     /// The dates of the client's cookie.
     pub(crate) presented: crate::http::Dates,
 }
@@ -200,6 +202,7 @@ impl<'s> Story<'s> {
             sent: 0,
             wants: Answer::Whole,
             assigned: None,
+            hash: None,
             presented: crate::http::Dates::default(),
             listener: listener.counters.as_deref(),
             live: if frontend.common.facts.http {
@@ -276,6 +279,7 @@ impl<'s> Story<'s> {
         self.sent = 0;
         self.wants = Answer::Whole;
         self.assigned = None;
+        self.hash = None;
         self.presented = crate::http::Dates::default();
         self.logged = Logged::No;
         self.facts = StreamFacts {

@@ -291,7 +291,7 @@ impl StatDump {
             if let Some(cookie) = &backend.core.settings.cookies.cookie {
                 row.set(C::Cookie, Value::Text(String::from_utf8_lossy(&cookie.name).into_owned().into()));
             }
-            row.words(&[(C::Algo, algorithm(backend.core.settings.algorithm))]);
+            row.words(&[(C::Algo, algorithm(&backend.core.settings.algorithm))]);
         }
         self.common(&mut row, c, backend.common.mode);
         http1(&mut row, &backend.core.h1);
@@ -543,9 +543,13 @@ fn times(row: &mut Row, c: &BackendCounters) {
     }
 }
 
-fn algorithm(algorithm: Algorithm) -> &'static str {
+fn algorithm(algorithm: &Algorithm) -> &'static str {
     match algorithm {
         Algorithm::RoundRobin => "roundrobin",
+        Algorithm::Static => "static-rr",
+        Algorithm::Hash(key) => key.name(),
+        // The original has no names for these.
+        Algorithm::Random(_) | Algorithm::Sticky => "unknown",
         Algorithm::First => "first",
         Algorithm::LeastConn => "leastconn",
     }
