@@ -309,7 +309,7 @@ pub(crate) fn actions(registry: &Registry, cases: &mut Cases) {
             let Some(words) = special.or_else(|| words_of(cases, words::ACTIONS, name)) else { continue };
             let separator = if action.name.ends_with("(*)") { "" } else { " " };
             let line = |words: &str| format!("{keyword} {name}{separator}{words}").trim_end().to_owned();
-            if !allowed {
+            if !allowed || matches!(words.fate, Fate::Refused) {
                 let before = for_rules(cases);
                 cases.refuse(before, name, line(words.good));
                 continue;
@@ -357,6 +357,11 @@ fn least(arity: Arity) -> usize {
     }
 }
 
+/// A name, and what separates it from its first word: nothing, where that stands in parentheses.
+fn split_name(name: &'static str) -> (&'static str, &'static str) {
+    name.strip_suffix("(*)").map_or((name, " "), |name| (name, ""))
+}
+
 /// The cases of a directive in one section.
 fn directive(
     cases: &mut Cases,
@@ -364,8 +369,8 @@ fn directive(
     words: &Words,
     section: impl Fn(&mut Cases) -> String,
 ) {
-    let name = directive.name;
-    let line = |words: &str| format!("{name} {words}").trim_end().to_owned();
+    let (name, separator) = split_name(directive.name);
+    let line = |words: &str| format!("{name}{separator}{words}").trim_end().to_owned();
     let before = section(cases);
     cases.right(before, name, words.fate, line(words.good));
     if !words.bad.is_empty() {
@@ -373,7 +378,9 @@ fn directive(
         cases.wrong(before, name, words.fate, line(words.bad.trim_end_matches(words::NOTHING)));
     }
     if let Some(most) = most(directive.arity) {
-        let given = words.good.split(' ').filter(|word| !word.is_empty()).count();
+        let given = words.good.split(' ').filter(|word| !word.is_empty());
+        // An argument in parentheses belongs to the name.
+        let given = given.count() - usize::from(separator.is_empty());
         let mut long = line(words.good);
         for _ in given..=most {
             let _ = write!(long, " {SPARE}");
@@ -388,9 +395,11 @@ fn directive(
 }
 
 /// A directive in a section where it may not be.
-fn misplaced(cases: &mut Cases, name: &str, words: &Words) {
-    let before = cases.section(if name == "errorfile" { "userlist" } else { "http-errors" });
-    cases.refuse(before, name.split(' ').next().unwrap_or(name), format!("{name} {}", words.good));
+fn misplaced(cases: &mut Cases, directive: &Directive, words: &Words) {
+    let before = cases.section(if directive.name == "errorfile" { "userlist" } else { "http-errors" });
+    let (full, separator) = split_name(directive.name);
+    let first = full.split(' ').next().unwrap_or(full);
+    cases.refuse(before, first, format!("{full}{separator}{}", words.good));
 }
 
 /// The words for a directive, whose keyword may have none where it takes none.
@@ -405,7 +414,7 @@ pub(crate) fn global(registry: &Registry, cases: &mut Cases) {
     for one in all.iter().filter(|one| one.section == Section::Global) {
         let Some(words) = words_for(cases, words::GLOBAL, one) else { continue };
         directive(cases, one, words, |_| GLOBAL.to_owned());
-        misplaced(cases, one.name, words);
+        misplaced(cases, one, words);
     }
 }
 
@@ -421,7 +430,7 @@ pub(crate) fn proxies(registry: &Registry, cases: &mut Cases) {
         if matches!(one.section, Section::Proxy(_))
             && let Some(words) = words_for(cases, words::PROXY, one)
         {
-            misplaced(cases, one.name, words);
+            misplaced(cases, one, words);
         }
     }
     for (kind, name, more) in kinds {

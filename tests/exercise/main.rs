@@ -42,6 +42,8 @@ userlist ul
     group g users u
     user u insecure-password p
 http-errors he
+healthcheck hc
+    type tcp-check
 log-profile lp
     on any drop
 ring rg

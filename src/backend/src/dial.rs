@@ -37,11 +37,25 @@ pub struct DialSettings {
     pub header: HeaderSettings,
     /// `proto`: what is spoken on connections, whatever was agreed on.
     pub protocol: Option<Protocol>,
+    /// `ws`.
+    pub websockets: Websockets,
     /// `pool-conn-name`: connections with different names do not stand in for each other.
     pub name: Option<Arc<Expr>>,
 }
 
 impl Setting for DialSettings {}
+
+/// What `WebSocket` streams go over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Websockets {
+    /// What other streams go over; HTTP/1 where both sides are to agree and that is offered.
+    #[default]
+    Auto,
+    /// HTTP/1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
 
 /// The network namespace of a server's connections.
 #[derive(Clone, Debug, Default)]

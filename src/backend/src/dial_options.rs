@@ -12,7 +12,7 @@ use sys::namespace::Namespace;
 
 use crate::dial::{
     DialSettings, FastOpen, HeaderSettings, PortPool, Sending, ServerNamespace, ServerPort, ServerTransport,
-    Shown, Source,
+    Shown, Source, Websockets,
 };
 use crate::settings::BackendSettings;
 
@@ -126,6 +126,18 @@ pub static DIAL_OPTIONS: &[ServerOption] = &[
         Ok(())
     }),
     option("tfo", 0, set!(fast_open = FastOpen::On)),
+    option("ws", 1, |cx| {
+        let name = cx.take()?;
+        cx.slot::<DialSettings>().websockets = match name.as_ref() {
+            "auto" => Websockets::Auto,
+            "h1" => Websockets::Http1,
+            "h2" => Websockets::Http2,
+            other => {
+                return Err(cx.refuse(format!("has to be 'auto', 'h1' or 'h2', got '{other}'")));
+            }
+        };
+        Ok(())
+    }),
     option("usesrc", 0, |cx| Err(cx.refuse("is only allowed after a 'source' statement"))),
 ];
 

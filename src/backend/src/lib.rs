@@ -21,7 +21,7 @@ pub use dial::DialSettings;
 pub use dial_options::DIAL_OPTIONS;
 pub use directives::{CHECKS, DIRECTIVES, SERVER_OPTIONS};
 pub use hashing::HASH_DIRECTIVES;
-pub use health::{CheckResult, CheckStatus, Health, Transition, Trend};
+pub use health::{Activity, CheckResult, CheckStatus, Health, InitState, Level, News, Trend};
 pub use retry::RetryOn;
 pub use server::{Admin, Backend, Server, ServerQueue, Status, Waiting};
 pub use settings::{BackendSettings, ServerDraft, ServerDrafts, ServerSettings};

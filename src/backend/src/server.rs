@@ -18,7 +18,7 @@ use crate::balance::Balancer;
 use crate::cookie::DynamicCookies;
 use crate::dial::DialSettings;
 use crate::health::Health;
-use crate::settings::{BackendSettings, ServerSettings, Start};
+use crate::settings::{BackendSettings, Role, ServerSettings, Start};
 use crate::uptime::{Running, Uptime};
 
 /// Whether a server works, as its checks see it.
@@ -199,6 +199,11 @@ impl Server {
         }
     }
 
+    /// The address that its checks go to where nothing else is said.
+    pub fn checked_address(&self) -> Addr {
+        Addr::clone(&self.address.load())
+    }
+
     /// Its weight now.
     pub fn weight(&self) -> u32 {
         self.weight.load(Ordering::Relaxed)
@@ -341,6 +346,17 @@ impl Backend {
         if servers.is_empty() || active + backup > 0 { Running::Yes } else { Running::No }
     }
 
+    /// The weight of all active servers that are usable, or without any of the backup servers.
+    pub fn usable_weight(&self) -> u64 {
+        let servers = self.servers.load();
+        let (active, _) = self.balancer.usable();
+        let counted = servers.iter().filter(|s| s.is_usable());
+        counted
+            .filter(|s| active == 0 || s.settings.role == Role::Active)
+            .map(|s| u64::from(s.weight()))
+            .sum()
+    }
+
     /// `fullconn`, given or computed.
     pub fn full(&self) -> u64 {
         self.load.full.load(Ordering::Relaxed)
@@ -468,7 +484,6 @@ impl Backend {
 mod tests {
     use super::*;
     use crate::balance::Choice;
-    use crate::settings::Role;
     use std::net::Ipv4Addr;
 
     fn server(name: &str, settings: ServerSettings) -> Arc<Server> {

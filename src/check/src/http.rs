@@ -1,55 +1,131 @@
-//! The request and the verdict of an HTTP check.
+//! The request of an HTTP check.
 
-use backend::{CheckResult, CheckStatus};
+use std::fmt::Write as _;
 
-use crate::settings::HttpRequest;
+use backend::{Backend, Server, Status};
+use base::addr::Addr;
 
-/// The request's bytes.
-pub(crate) fn request(check: &HttpRequest) -> Vec<u8> {
-    let mut out = Vec::with_capacity(128);
-    for (part, end) in [(&check.method, b' '), (&check.target, b' ')] {
-        out.extend_from_slice(part);
-        out.push(end);
+use crate::rules::{Request, Wish};
+use crate::ruleset::Ruleset;
+use crate::stage::{Seen, Stage};
+
+/// The request's bytes, and the method.
+pub(crate) fn request(
+    request: &Request,
+    stage: &Stage<'_>,
+    seen: Seen<'_>,
+    told: Option<&str>,
+) -> (Vec<u8>, http::Method) {
+    let part = |part: &Option<Box<[u8]>>, usual: &[u8]| part.as_deref().unwrap_or(usual).to_vec();
+    let (method, version) = (part(&request.method, b"OPTIONS"), part(&request.version, b"HTTP/1.0"));
+    let target = request.target.as_ref().map(|t| stage.content(t, seen)).filter(|t| !t.is_empty());
+    let body = request.body.as_ref().map(|b| stage.content(b, seen)).unwrap_or_default();
+    let mut headers: Vec<(&[u8], Vec<u8>)> =
+        request.headers.iter().map(|(name, value)| (&**name, stage.render(value, seen))).collect();
+    headers.retain(|(_, value)| !value.is_empty() && !value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)));
+    let host = headers.iter().find(|(name, _)| *name == b"host").map(|(_, value)| value.clone());
+    let target = addressed(target.unwrap_or_else(|| b"/".to_vec()), host.as_deref());
+
+    let mut out = Vec::with_capacity(256);
+    out.extend_from_slice(&[&method[..], b" ", &target, b" ", &version, b"\r\n"].concat());
+    let persistence = persistence(&version, &headers);
+    headers.retain(|(name, value)| *name != b"connection" || !is_about_closing(value));
+    for (name, value) in &headers {
+        field(&mut out, name, value);
     }
-    out.extend_from_slice(&check.version);
+    if let Some(told) = told {
+        field(&mut out, b"x-haproxy-server-state", told.as_bytes());
+    }
+    // Methods that mostly have a body say when they have none.
+    let bodiless = matches!(&method[..], b"GET" | b"HEAD" | b"OPTIONS" | b"DELETE");
+    if !body.is_empty() || !bodiless {
+        field(&mut out, b"content-length", body.len().to_string().as_bytes());
+    }
+    if let Some(word) = persistence {
+        field(&mut out, b"connection", word);
+    }
     out.extend_from_slice(b"\r\n");
-    if let Some(host) = &check.host {
-        out.extend_from_slice(b"host: ");
-        out.extend_from_slice(host);
-        out.extend_from_slice(b"\r\n");
-    }
-    if *check.version == *b"HTTP/1.1" {
-        out.extend_from_slice(b"connection: close\r\n");
-    }
-    out.extend_from_slice(b"\r\n");
-    out
+    out.extend_from_slice(&body);
+    (out, http::Method::find(&method))
 }
 
-/// What the bytes that have come so far say; `None` when they say nothing yet.
-pub(crate) fn judge(received: &[u8]) -> Option<CheckResult> {
-    let mut head = ::http::ResponseHead::default();
-    let parsed = h1::parse_response(
-        received,
-        &mut h1::Cursor::new(),
-        &h1::Options::default(),
-        &h1::Asked::default(),
-        &mut head,
-    );
-    match parsed {
-        Ok(h1::Progress::Partial) => None,
-        Ok(h1::Progress::Complete(_)) => {
-            let status =
-                if (200..400).contains(&head.status.0) { CheckStatus::L7Ok } else { CheckStatus::L7Status };
-            let info = String::from_utf8_lossy(&head.reason).into_owned();
-            Some(CheckResult { status, code: Some(head.status.0), info, ..CheckResult::default() })
+fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// A target that names a host names the one of the `Host` header.
+fn addressed(target: Vec<u8>, host: Option<&[u8]>) -> Vec<u8> {
+    let Some(host) = host.filter(|_| target != b"*" && !target.starts_with(b"/")) else { return target };
+    let scheme = target.windows(3).position(|w| w == b"://").map_or(0, |at| at + 3);
+    let path = target[scheme..].iter().position(|b| *b == b'/').map_or(target.len(), |at| scheme + at);
+    [&target[..scheme], host, &target[path..]].concat()
+}
+
+fn is_about_closing(value: &[u8]) -> bool {
+    value.eq_ignore_ascii_case(b"close") || value.eq_ignore_ascii_case(b"keep-alive")
+}
+
+/// What is said of the connection's end: that it comes, unless something else is written.
+fn persistence(version: &[u8], headers: &[(&[u8], Vec<u8>)]) -> Option<&'static [u8]> {
+    let newer = version == b"HTTP/1.1";
+    match headers.iter().find(|(name, _)| *name == b"connection") {
+        Some((_, value)) if value.eq_ignore_ascii_case(b"keep-alive") => (!newer).then_some(b"keep-alive"),
+        Some((_, value)) if !value.eq_ignore_ascii_case(b"close") => None,
+        Some(_) | None => newer.then_some(b"close"),
+    }
+}
+
+/// How the server is seen, for the server (`http-check send-state`).
+pub(crate) fn state(
+    ruleset: &Ruleset,
+    stage: &Stage<'_>,
+    backend: &Backend,
+    server: &Server,
+) -> Option<String> {
+    if ruleset.state == Wish::No {
+        return None;
+    }
+    let mut text = seen_as(server);
+    match &**server.address.load() {
+        Addr::Inet(to) => {
+            let _ = write!(text, "; address={}; port={}", to.ip(), to.port());
         }
-        Err(_) => Some(invalid()),
+        Addr::Unix(_) => text.push_str("; address=unix; port=unix"),
     }
+    let servers = backend.servers.load();
+    let sessions: u64 = servers.iter().map(|s| s.counters.common.current.get()).sum();
+    let _ = write!(
+        text,
+        "; name={}/{}; node={}; weight={}/{}; scur={}/{sessions}; qcur={}",
+        backend.facts.name,
+        server.facts.name,
+        stage.reporter.process().node,
+        server.weight(),
+        backend.usable_weight(),
+        server.counters.common.current.get(),
+        server.slots.waiting(),
+    );
+    Some(text)
 }
 
-/// An answer that is none.
-pub(crate) fn invalid() -> CheckResult {
-    CheckResult { status: CheckStatus::L7Invalid, ..CheckResult::default() }
+/// Its status, and how far it is on its way to another one.
+fn seen_as(server: &Server) -> String {
+    let level = server.health.level();
+    let (up, on_its_way) = match server.status() {
+        Status::Up => ("UP", level.level + 1 < level.rise + level.fall),
+        Status::Stopping => ("NOLB", level.level + 1 < level.rise + level.fall),
+        Status::Down => ("DOWN", level.level > 0),
+    };
+    match server.status() {
+        _ if !on_its_way => up.to_owned(),
+        Status::Down => format!("{up} {}/{}", level.level, level.rise),
+        Status::Up | Status::Stopping => {
+            format!("{up} {}/{}", i64::from(level.level) - i64::from(level.rise) + 1, level.fall)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -57,27 +133,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_plain_request_is_options() {
-        assert_eq!(request(&HttpRequest::default()), b"OPTIONS / HTTP/1.0\r\n\r\n");
+    fn the_host_is_the_targets_too() {
+        let of = |target: &str| String::from_utf8(addressed(target.into(), Some(b"h"))).unwrap();
+        assert_eq!(
+            [of("/a"), of("*"), of("http://x/a"), of("x")],
+            ["/a", "*", "http://h/a", "h"].map(str::to_owned)
+        );
+        assert_eq!(addressed(b"http://x/a".to_vec(), None), b"http://x/a");
     }
 
     #[test]
-    fn a_newer_version_closes_and_names_its_host() {
-        let check = HttpRequest {
-            method: (*b"GET").into(),
-            target: (*b"/h").into(),
-            version: (*b"HTTP/1.1").into(),
-            host: Some((*b"a").into()),
-        };
-        assert_eq!(request(&check), b"GET /h HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
-    }
-
-    #[test]
-    fn success_is_2xx_and_3xx() {
-        let status = |code: u16| judge(format!("HTTP/1.0 {code} X\r\n\r\n").as_bytes()).unwrap();
-        assert!(status(200).status.passed() && status(302).status.passed());
-        assert_eq!((status(500).status, status(500).code), (CheckStatus::L7Status, Some(500)));
-        assert_eq!(judge(b"garbage\r\n\r\n").unwrap().status, CheckStatus::L7Invalid);
-        assert_eq!(judge(b"HTTP/1."), None);
+    fn newer_requests_close_unless_they_say_something_else() {
+        let with = |version: &[u8], value: &[u8]| persistence(version, &[(b"connection", value.to_vec())]);
+        assert_eq!(persistence(b"HTTP/1.1", &[]), Some(&b"close"[..]));
+        assert_eq!(persistence(b"HTTP/1.0", &[]), None);
+        assert_eq!(with(b"HTTP/1.0", b"Keep-Alive"), Some(&b"keep-alive"[..]));
+        assert_eq!((with(b"HTTP/1.1", b"keep-alive"), with(b"HTTP/1.1", b"upgrade")), (None, None));
     }
 }

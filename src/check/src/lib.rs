@@ -1,11 +1,32 @@
-//! Health checks of servers: a connection, or a connection and an HTTP request.
+//! Health checks of servers.
+//!
+//! A check goes by rules: connect, send, expect, and what concerns variables. Those that are written (`tcp-check`,
+//! `http-check`) and those of ready-made protocols are the same to the engine.
 
 mod directives;
+mod early;
+mod engine;
+mod expect;
 mod http;
-mod probe;
+mod ldap;
+mod line;
+mod mysql;
+mod options;
+mod ready;
+mod reply;
+mod rules;
+mod ruleset;
 mod run;
 pub mod settings;
+mod spop;
+mod spread;
+mod stage;
+mod words;
 
-pub use directives::{DIRECTIVES, SERVER_OPTIONS};
-pub use run::{Reporter, Subject, Weight, watch};
-pub use settings::{CheckKind, CheckSettings, ProxyChecks};
+pub use directives::{DIRECTIVES, RULE_DIRECTIVES, SECTION_DIRECTIVES, SECTION_RULES, SECTIONS};
+pub use early::{EARLY_CHECKS, checks_of};
+pub use options::SERVER_OPTIONS;
+pub use run::{Subject, watch};
+pub use settings::{CheckSettings, ProxyChecks};
+pub use spread::Spread;
+pub use stage::{Reporter, Weight};

@@ -3,35 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::connection::{NoPort, Particulars, Surroundings, spec};
-use backend::{Backend, CheckResult, Server, Status, Transition, Trend};
-use base::addr::Addr;
+use backend::connection::Surroundings;
+use backend::server::Admin;
+use backend::settings::Role;
+use backend::{Activity, Backend, CheckResult, CheckStatus, Level, News, Server, Status};
 use base::clock::Clock;
-use lang::LogFormat;
-use tls::CheckUse;
 
-use crate::probe::{self, Encrypted, Errand, Patience, Preface, probe};
-use crate::settings::{CheckKind, CheckSettings, Enabled, Header, ProxyChecks, Route};
-
-/// What checks need of the process around them.
-pub trait Reporter {
-    /// Something that the operator wants to know.
-    fn report(&self, weight: Weight, text: &str);
-
-    /// What a format gives for a connection that is made for nobody.
-    fn render(&self, server: &Server, format: &LogFormat) -> Vec<u8>;
-}
-
-/// How much it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
-    /// A server came back.
-    Notice,
-    /// A server was lost.
-    Warning,
-    /// A backend has no server left.
-    Alert,
-}
+use crate::engine::{Patience, Target, check};
+use crate::ruleset::Ruleset;
+use crate::settings::{CheckSettings, Enabled, ProxyChecks};
+use crate::spread::Spread;
+use crate::stage::{Reporter, Stage, Weight};
 
 /// A server to be checked.
 pub struct Subject<R> {
@@ -39,12 +21,16 @@ pub struct Subject<R> {
     pub backend: Arc<Backend>,
     /// The server.
     pub server: Arc<Server>,
-    /// How the proxy's servers are checked.
+    /// How it is checked.
     pub checks: ProxyChecks,
     /// What the proxy says of the sockets of its server connections.
     pub surroundings: Surroundings,
     /// When to start, so that not all servers are checked at once.
     pub delay: Duration,
+    /// By how much intervals differ.
+    pub spread: Spread,
+    /// How much of an answer is looked at.
+    pub limit: usize,
     /// Who is told.
     pub reporter: R,
 }
@@ -55,82 +41,46 @@ pub async fn watch<R: Reporter>(subject: Subject<R>, clock: Clock) {
     if settings.enabled == Enabled::No {
         return;
     }
-    subject.server.health.configure(settings.rise, settings.fall);
+    let ruleset = Ruleset::of(&subject.checks);
+    let health = &subject.server.health;
     tokio::time::sleep(subject.delay).await;
     loop {
-        if subject.server.health.is_suspended() {
+        if health.is_suspended() || subject.server.admin() == Admin::Maintenance {
             tokio::time::sleep(settings.interval).await;
             continue;
         }
         let begin = clock.now();
-        let patience = patience(&settings, &subject.checks);
-        let result = match errand(&subject, &settings) {
-            Ok(errand) => probe(&errand, &subject.checks.kind, patience, &clock).await,
-            Err(NoPort) => probe::no_port(),
+        health.set_activity(Activity::Checking);
+        let stage = Stage::new(&subject.reporter, &subject.server.facts, &clock);
+        let target = Target {
+            backend: &subject.backend,
+            server: &subject.server,
+            settings: &settings,
+            ruleset: &ruleset,
+            host: subject.checks.host(),
+            surroundings: &subject.surroundings,
+            patience: patience(&settings, &subject.checks),
+            limit: subject.limit,
         };
+        let mut result = check(&target, stage).await;
+        result.millis = clock.now().millis_since(begin);
+        result.info = shortened(result.info);
         take_in(&subject, result, &clock);
         let spent = clock.now().since(begin);
-        let interval = interval(&settings, subject.server.health.trend());
+        let interval = subject.spread.vary(interval(&settings, health.level(), subject.server.status()));
         tokio::time::sleep(interval.saturating_sub(spent)).await;
     }
 }
 
-/// Where the next check goes, and how.
-fn errand<R: Reporter>(subject: &Subject<R>, settings: &CheckSettings) -> Result<Errand, NoPort> {
-    let server = &subject.server;
-    let to = address(&server.address.load(), settings);
-    let socks4 = server.dial.socks4.as_ref().filter(|_| settings.route == Route::ViaSocks4);
-    // A check shows the server no client's address, since there is no client.
-    let own = Particulars::default();
-    let (spec, port) = spec(&subject.backend, server, socks4.unwrap_or(&to), &subject.surroundings, &own)?;
-    let beyond = socks4.is_some().then(|| to.clone());
-    let tls = encryption(subject, settings);
-    Ok(Errand { spec, _port: port, beyond, to, header: header(subject, settings), tls })
-}
+/// How long a result's info may be.
+const MAX_INFO: usize = 127;
 
-/// How the check is encrypted: as the traffic, unless another address is checked or something else is said.
-fn encryption<R>(subject: &Subject<R>, settings: &CheckSettings) -> Option<Encrypted> {
-    let secure = subject.server.slots_of_features.get::<tls::ServerSettings>()?;
-    let elsewhere = settings.port.is_some() || settings.address.is_some();
-    let wanted = match secure.checks {
-        CheckUse::Always => true,
-        CheckUse::Never => false,
-        CheckUse::AsTraffic => secure.ssl == tls::Use::Yes && !elsewhere,
-    };
-    let connector = secure.connector.clone().filter(|_| wanted)?;
-    let name = secure.check_name.clone().or_else(|| match &subject.checks.kind {
-        CheckKind::Http(request) if secure.check_naming == tls::Naming::Auto => {
-            request.host.as_deref().map(without_port).map(Into::into)
-        }
-        _ => None,
-    });
-    Some(Encrypted { connector, name })
-}
-
-/// A host as requests name it, without its port.
-fn without_port(host: &[u8]) -> &[u8] {
-    host.split(|b| *b == b':').next().unwrap_or_default()
-}
-
-/// The header that the check begins with: that of the traffic, unless another address is checked.
-fn header<R: Reporter>(subject: &Subject<R>, settings: &CheckSettings) -> Option<Preface> {
-    let written = &subject.server.dial.header;
-    let elsewhere = settings.port.is_some() || settings.address.is_some();
-    if settings.header == Header::AsTraffic && (elsewhere || !written.is_sent()) {
-        return None;
+fn shortened(mut info: String) -> String {
+    if info.len() > MAX_INFO {
+        let end = (0..=MAX_INFO).rev().find(|at| info.is_char_boundary(*at)).unwrap_or_default();
+        info.truncate(end);
     }
-    let value = |format: &Option<Arc<LogFormat>>| {
-        format.as_ref().map_or_else(Vec::new, |f| subject.reporter.render(&subject.server, f))
-    };
-    let tlvs = written.tlvs.iter().map(|(kind, format)| (*kind, value(format))).collect();
-    Some(Preface { settings: written.clone(), tlvs })
-}
-
-/// The address that is checked: the server's, where nothing else is said.
-fn address(server: &Addr, settings: &CheckSettings) -> Addr {
-    let base = settings.address.as_ref().unwrap_or(server);
-    let port = settings.port.or_else(|| base.port().filter(|p| *p != 0)).or(server.port());
-    base.with_port(port.unwrap_or(0))
+    info
 }
 
 /// Without `timeout check` the interval bounds the whole check.
@@ -138,17 +88,19 @@ fn patience(settings: &CheckSettings, checks: &ProxyChecks) -> Patience {
     match checks.timeout {
         Some(answer) => {
             let connect = checks.connect.map_or(settings.interval, |c| c.min(settings.interval));
-            Patience { connect, answer }
+            Patience { connect, answer: Some(answer) }
         }
-        None => Patience { connect: settings.interval, answer: settings.interval },
+        None => Patience { connect: settings.interval, answer: None },
     }
 }
 
-fn interval(settings: &CheckSettings, trend: Trend) -> Duration {
-    match trend {
-        Trend::Up => settings.interval,
-        Trend::Changing => settings.fast.unwrap_or(settings.interval),
-        Trend::Down => settings.down.unwrap_or(settings.interval),
+fn interval(settings: &CheckSettings, level: Level, status: Status) -> Duration {
+    if level.level + 1 == level.rise + level.fall {
+        settings.interval
+    } else if status == Status::Down && level.level == 0 {
+        settings.down.unwrap_or(settings.interval)
+    } else {
+        settings.fast.unwrap_or(settings.interval)
     }
 }
 
@@ -156,64 +108,112 @@ fn interval(settings: &CheckSettings, trend: Trend) -> Duration {
 fn take_in<R: Reporter>(subject: &Subject<R>, result: CheckResult, clock: &Clock) {
     let (backend, server) = (&subject.backend, &subject.server);
     let now = clock.now();
-    if !result.status.passed() {
+    let before = server.status();
+    let (outcome, words) = (result.status, describe(&result));
+    if !outcome.passed() && before != Status::Down {
         server.counters.failed_checks.inc();
     }
-    let words = describe(&result);
-    match server.health.observe(result, now) {
-        Transition::None => {}
-        Transition::Down => {
-            let moved = backend.set_status(server, Status::Down, now);
-            tell(subject, Status::Down, &words, moved);
-            if backend.balancer.usable() == (0, 0) {
-                subject.reporter.report(
-                    Weight::Alert,
-                    &format!("backend '{}' has no server available!", backend.facts.name),
-                );
-            }
-        }
-        Transition::Up => {
-            let moved = backend.set_status(server, Status::Up, now);
-            tell(subject, Status::Up, &words, moved);
-        }
+    let news = server.health.observe(result, now);
+    let level = server.health.level();
+    if news == News::Some && subject.checks.log.is_on() {
+        subject.reporter.log(&announce(backend, server, outcome, &words, level));
     }
+    let Some(after) = verdict(outcome, level, before) else { return };
+    let moved = backend.set_status(server, after, now);
+    let reason = if subject.checks.log.is_on() { String::new() } else { format!(", reason: {words}") };
+    tell(subject, before, after, &reason, moved);
+}
+
+/// What a server becomes by a result, if that is something else.
+fn verdict(outcome: CheckStatus, level: Level, before: Status) -> Option<Status> {
+    let after = match (outcome.passed(), level.is_up()) {
+        (true, true) if outcome == CheckStatus::L7Conditional => match before {
+            Status::Down => Status::Up,
+            Status::Up | Status::Stopping => Status::Stopping,
+        },
+        (true, true) => Status::Up,
+        (false, false) => Status::Down,
+        (true, false) | (false, true) => return None,
+    };
+    Some(after).filter(|after| *after != before)
 }
 
 /// What a server's change of state means for its backend, as messages have it.
-fn tell<R: Reporter>(subject: &Subject<R>, status: Status, words: &str, moved: Option<usize>) {
+fn tell<R: Reporter>(
+    subject: &Subject<R>,
+    before: Status,
+    after: Status,
+    reason: &str,
+    moved: Option<usize>,
+) {
     let (backend, server) = (&subject.backend, &subject.server);
     let (active, backups) = backend.balancer.usable();
-    let name = format!("Server {}/{}", backend.facts.name, server.facts.name);
+    let kind = if server.settings.role == Role::Backup { "Backup " } else { "" };
+    let name = format!("{kind}Server {}/{}", backend.facts.name, server.facts.name);
+    let on_backup = if active == 0 && backups > 0 { " Running on backup." } else { "" };
     let (waiting, moved) = (server.slots.waiting(), moved.unwrap_or(0));
-    let (weight, text) = match status {
-        Status::Up => (
-            Weight::Notice,
-            format!(
-                "{name} is UP, reason: {words}. {active} active and {backups} backup servers online. \
+    let (weight, text) = match after {
+        Status::Up | Status::Stopping => {
+            let is = if after == Status::Up { "UP" } else { "stopping" };
+            let text = format!(
+                "{name} is {is}{reason}. {active} active and {backups} backup servers online.{on_backup} \
                  {moved} sessions requeued, {waiting} total in queue."
-            ),
-        ),
-        Status::Down | Status::Stopping => (
-            Weight::Warning,
-            format!(
-                "{name} is DOWN, reason: {words}. {active} active and {backups} backup servers left. \
+            );
+            (Weight::Notice, text)
+        }
+        Status::Down => {
+            // The loss of a server that has left already is expected.
+            let weight = if before == Status::Stopping { Weight::Notice } else { Weight::Warning };
+            let text = format!(
+                "{name} is DOWN{reason}. {active} active and {backups} backup servers left.{on_backup} \
                  {} sessions active, {moved} requeued, {waiting} remaining in queue.",
                 server.counters.common.current.get()
-            ),
-        ),
+            );
+            (weight, text)
+        }
     };
     subject.reporter.report(weight, &text);
+    if before == Status::Up && (active, backups) == (0, 0) {
+        let text = format!("backend '{}' has no server available!", backend.facts.name);
+        subject.reporter.report(Weight::Alert, &text);
+    }
+}
+
+/// The line of the log about a check.
+fn announce(backend: &Backend, server: &Server, outcome: CheckStatus, words: &str, level: Level) -> String {
+    let kind = if server.settings.role == Role::Backup { "backup " } else { "" };
+    let verb = match outcome {
+        CheckStatus::L7Conditional => "conditionally succeeded",
+        _ if outcome.passed() => "succeeded",
+        _ => "failed",
+    };
+    let status = if level.is_up() {
+        format!("{}/{} UP", level.level + 1 - level.rise, level.fall)
+    } else {
+        format!("{}/{} DOWN", level.level, level.rise)
+    };
+    format!(
+        "Health check for {kind}server {}/{} {verb}, reason: {words}, status: {status}.",
+        backend.facts.name, server.facts.name
+    )
 }
 
 /// The result in words, as messages have it.
-fn describe(result: &CheckResult) -> String {
+pub(crate) fn describe(result: &CheckResult) -> String {
     use std::fmt::Write as _;
     let mut text = result.status.describe().to_owned();
     if let Some(code) = result.code {
         let _ = write!(text, ", code: {code}");
     }
     if !result.info.is_empty() {
-        let _ = write!(text, ", info: \"{}\"", result.info);
+        text.push_str(", info: \"");
+        for byte in result.info.bytes() {
+            match byte {
+                b' '..=b'~' if byte != b'"' => text.push(char::from(byte)),
+                _ => drop(write!(text, "<{byte:02X}>")),
+            }
+        }
+        text.push('"');
     }
     let _ = write!(text, ", check duration: {}ms", result.millis);
     text
@@ -222,30 +222,48 @@ fn describe(result: &CheckResult) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use backend::CheckStatus;
-    use std::net::Ipv4Addr;
 
-    #[test]
-    fn the_checked_address_follows_the_servers() {
-        let server = Addr::inet(Ipv4Addr::LOCALHOST, 80);
-        assert_eq!(address(&server, &CheckSettings::default()), server);
-        let port = CheckSettings { port: Some(81), ..CheckSettings::default() };
-        assert_eq!(address(&server, &port).port(), Some(81));
-        let other = Addr::inet(Ipv4Addr::new(192, 0, 2, 1), 0);
-        let addr = CheckSettings { address: Some(other), ..CheckSettings::default() };
-        assert_eq!(address(&server, &addr), Addr::inet(Ipv4Addr::new(192, 0, 2, 1), 80));
+    fn level(level: u32) -> Level {
+        Level { level, rise: 2, fall: 3 }
     }
 
     #[test]
-    fn intervals_follow_the_trend() {
-        let s = CheckSettings { fast: Some(Duration::from_secs(1)), ..CheckSettings::default() };
-        assert_eq!(interval(&s, Trend::Changing), Duration::from_secs(1));
-        assert_eq!(interval(&s, Trend::Down), Duration::from_secs(2));
+    fn intervals_follow_the_level() {
+        let s = CheckSettings {
+            fast: Some(Duration::from_secs(1)),
+            down: Some(Duration::from_secs(9)),
+            ..CheckSettings::default()
+        };
+        assert_eq!(interval(&s, level(4), Status::Up), Duration::from_secs(2));
+        assert_eq!(interval(&s, level(3), Status::Up), Duration::from_secs(1));
+        assert_eq!(interval(&s, level(0), Status::Up), Duration::from_secs(1));
+        assert_eq!(interval(&s, level(0), Status::Down), Duration::from_secs(9));
     }
 
     #[test]
     fn a_result_is_told_in_one_sentence() {
-        let r = CheckResult { status: CheckStatus::L7Status, code: Some(500), millis: 3, info: "Err".into() };
-        assert_eq!(describe(&r), "Layer7 wrong status, code: 500, info: \"Err\", check duration: 3ms");
+        let r =
+            CheckResult { status: CheckStatus::L7Status, code: Some(500), millis: 3, info: "E\"r".into() };
+        assert_eq!(describe(&r), "Layer7 wrong status, code: 500, info: \"E<22>r\", check duration: 3ms");
+    }
+
+    #[test]
+    fn a_server_goes_where_its_level_says() {
+        let passed = |l, before| verdict(CheckStatus::L4Ok, level(l), before);
+        assert_eq!(passed(4, Status::Down), Some(Status::Up));
+        assert_eq!(
+            (passed(4, Status::Up), passed(1, Status::Up), passed(1, Status::Down)),
+            (None, None, None)
+        );
+        assert_eq!(verdict(CheckStatus::L4Timeout, level(0), Status::Up), Some(Status::Down));
+        assert_eq!(verdict(CheckStatus::L4Timeout, level(3), Status::Up), None);
+        assert_eq!(verdict(CheckStatus::L7Conditional, level(4), Status::Up), Some(Status::Stopping));
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let text = shortened(format!("{}é", "x".repeat(126)));
+        assert_eq!(text.len(), 126);
+        assert_eq!(shortened("ab".to_owned()), "ab");
     }
 }

@@ -1,12 +1,18 @@
 //! What the configuration says of health checks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::addr::Addr;
 use config::Setting;
+use config::directive::Switch;
+use lang::logformat::LogFormat;
+
+use crate::ready::Ready;
+use crate::rules::{Content, Request, Rule, Step, Wish};
 
 /// The check options of a server.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct CheckSettings {
     /// `check`, `no-check`.
     pub enabled: Enabled,
@@ -28,6 +34,18 @@ pub struct CheckSettings {
     pub header: Header,
     /// `check-via-socks4`.
     pub route: Route,
+    /// `check-alpn`.
+    pub alpn: Option<Vec<Vec<u8>>>,
+    /// `healthcheck`.
+    pub(crate) section: Option<Named>,
+}
+
+/// A section that says how a server is checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) name: Box<str>,
+    /// What it says, once everything is read.
+    pub(crate) checks: Option<ProxyChecks>,
 }
 
 /// Whether a check begins with a PROXY header.
@@ -73,6 +91,8 @@ impl Default for CheckSettings {
             address: None,
             header: Header::AsTraffic,
             route: Route::Direct,
+            alpn: None,
+            section: None,
         }
     }
 }
@@ -80,48 +100,119 @@ impl Default for CheckSettings {
 impl Setting for CheckSettings {}
 
 /// How the servers of a proxy are checked.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct ProxyChecks {
-    /// `option httpchk`, else a connection alone.
-    pub kind: CheckKind,
+    /// What a check does.
+    pub(crate) method: Method,
+    /// `tcp-check` lines.
+    pub(crate) tcp: Written,
+    /// `http-check` lines.
+    pub(crate) http: Written,
+    /// `http-check disable-on-404`.
+    pub(crate) absent: Wish,
+    /// `http-check send-state`.
+    pub(crate) state: Wish,
     /// `timeout check`.
     pub timeout: Option<Duration>,
     /// `timeout connect`, which bounds the connection when there is a timeout for the rest.
     pub connect: Option<Duration>,
+    /// `option log-health-checks`.
+    pub log: Switch,
 }
 
-impl Setting for ProxyChecks {}
+impl Setting for ProxyChecks {
+    fn inherited(&self) -> Option<Self> {
+        let mut own = self.clone();
+        own.tcp.origin = Origin::Inherited;
+        own.http.origin = Origin::Inherited;
+        Some(own)
+    }
+}
+
+impl ProxyChecks {
+    /// Whether a rule wants an encrypted connection of its own.
+    pub(crate) fn wants_tls(&self) -> bool {
+        let written = match self.method {
+            Method::Tcp => &self.tcp,
+            Method::Http(_) => &self.http,
+            Method::Connect | Method::Ready(_) => return false,
+        };
+        written.rules.iter().any(|r| matches!(&r.step, Step::Connect(c) if c.tls.is_yes()))
+    }
+
+    /// The `Host` of the request, where it is known beforehand and no rule says how to connect.
+    pub(crate) fn host(&self) -> Option<&LogFormat> {
+        let Method::Http(request) = &self.method else { return None };
+        let rules = &self.http.rules;
+        if rules.iter().any(|r| matches!(r.step, Step::Connect(_))) {
+            return None;
+        }
+        let written = rules.iter().find_map(|r| match &r.step {
+            Step::Send(crate::rules::Send::Http(request)) => Some(&request.headers),
+            _ => None,
+        });
+        let headers = written.filter(|h| !h.is_empty()).unwrap_or(&request.headers);
+        headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(b"host")).map(|(_, value)| value)
+    }
+}
 
 /// What a check does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum CheckKind {
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Method {
     /// It connects.
     #[default]
     Connect,
-    /// It sends a request and wants a 2xx or 3xx.
-    Http(HttpRequest),
+    /// It goes by the `tcp-check` rules.
+    Tcp,
+    /// It goes by the `http-check` rules; this is its request, where they do not say another.
+    Http(Arc<Request>),
+    /// It goes by the rules of a protocol.
+    Ready(Arc<Ready>),
 }
 
-/// The request of an HTTP check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpRequest {
-    /// The method.
-    pub method: Box<[u8]>,
-    /// The target.
-    pub target: Box<[u8]>,
-    /// The version.
-    pub version: Box<[u8]>,
-    /// The `Host` header, if there is one.
-    pub host: Option<Box<[u8]>>,
+/// Rules as they are written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) origin: Origin,
 }
 
-impl Default for HttpRequest {
-    fn default() -> Self {
-        Self {
-            method: (*b"OPTIONS").into(),
-            target: (*b"/").into(),
-            version: (*b"HTTP/1.0").into(),
-            host: None,
+/// Where rules are from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// From this section.
+    #[default]
+    Own,
+    /// From its defaults: the first one of its own replaces them.
+    Inherited,
+}
+
+impl Written {
+    /// The rules that one more of this section joins.
+    pub(crate) fn own(&mut self) -> &mut Vec<Rule> {
+        if self.origin == Origin::Inherited {
+            self.rules.clear();
+            self.origin = Origin::Own;
         }
+        &mut self.rules
+    }
+
+    /// Adds a rule; one without a comment gets that of the line before.
+    pub(crate) fn push(&mut self, step: Step, comment: Option<Box<str>>) {
+        let rules = self.own();
+        let before = rules.last().filter(|r| matches!(r.step, Step::Comment));
+        let comment = comment.or_else(|| before.and_then(|r| r.comment.clone()));
+        let number = rules.len() as u32 + 1;
+        rules.push(Rule { step, comment, number });
+    }
+}
+
+/// The request of `option httpchk` without anything.
+pub(crate) fn plain_request() -> Request {
+    Request {
+        method: Some((*b"OPTIONS").into()),
+        target: Some(Content::Fixed((*b"/").into())),
+        version: Some((*b"HTTP/1.0").into()),
+        ..Request::default()
     }
 }

@@ -110,7 +110,7 @@ pub enum Arity {
 
 /// One configuration keyword.
 pub struct Directive {
-    /// Its words ("bind", "timeout client", "option httplog").
+    /// Its words ("bind", "timeout client", "option httplog"); `(*)` stands for an argument in parentheses.
     pub name: &'static str,
     /// Where it may stand.
     pub section: Section,

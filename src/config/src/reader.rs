@@ -429,7 +429,12 @@ impl<'r> Reader<'r> {
         let mut elsewhere = None;
         for n in (1..=words.len().min(3)).rev() {
             let name = joined(&words[..n]);
-            for directive in self.registry.named::<Directive>(&name) {
+            let named = self.registry.named::<Directive>(&name);
+            // The last word of a name may have an argument of its own.
+            let general = name.split_once('(').filter(|(_, argument)| !argument.contains(' '));
+            let general = general.map(|(general, _)| format!("{general}(*)"));
+            let general = general.map_or(&[][..], |general| self.registry.named::<Directive>(&general));
+            for directive in named.iter().chain(general) {
                 if self.allowed(directive, target) {
                     return Ok((directive, n));
                 }

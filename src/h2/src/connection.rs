@@ -125,7 +125,12 @@ pub struct Connection {
     /// Streams that wait for room to send.
     line: VecDeque<Key>,
     newcomers: VecDeque<Key>,
+    /// New streams whose windows have not been widened yet.
+    to_credit: Vec<Key>,
+    hesitated: Hesitated,
     driver: Option<Waker>,
+    /// Who waits to know what the peer wants.
+    curious: Option<Waker>,
     counts: Counts,
 }
 
@@ -137,11 +142,21 @@ enum Lost {
     Yes,
 }
 
+/// Whether there was some time for what new streams send right away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Hesitated {
+    #[default]
+    No,
+    Yes,
+}
+
 /// Whether the first `SETTINGS` have come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Acquainted {
     #[default]
     No,
+    /// Their frame has begun.
+    Begun,
     Yes,
 }
 
@@ -184,7 +199,10 @@ impl Connection {
             last_data: None,
             line: VecDeque::new(),
             newcomers: VecDeque::new(),
+            to_credit: Vec::new(),
+            hesitated: Hesitated::default(),
             driver: None,
+            curious: None,
             counts: Counts::default(),
         }
     }
@@ -245,6 +263,15 @@ impl Connection {
     /// Whether tunnels for other protocols may be asked for (RFC 8441).
     pub fn offers_extended_connect(&self) -> bool {
         self.peer.extended_connect.is_offered()
+    }
+
+    /// The same, once the peer has said what it wants.
+    pub fn poll_offers_extended_connect(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.acquainted == Acquainted::Yes || self.phase == Phase::Failed {
+            return Poll::Ready(self.offers_extended_connect());
+        }
+        keep(&mut self.curious, cx);
+        Poll::Pending
     }
 
     /// Waits until there is something to send.
@@ -401,6 +428,9 @@ impl Connection {
     }
 
     fn break_streams(&mut self) {
+        if let Some(curious) = self.curious.take() {
+            curious.wake();
+        }
         for stream in &mut self.streams {
             stream.state = stream.state.reset(Closed::Lost);
             stream.wake_all();

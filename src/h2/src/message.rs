@@ -2,7 +2,7 @@
 
 use http::{BodyLength, Headers, Method, RequestHead, ResponseHead, Status, TargetSource, Version};
 
-use http::uri::Authority;
+use http::uri::{Authority, Form};
 
 use crate::hpack::Encoder;
 use crate::settings::{ExtendedConnect, Strictness};
@@ -26,6 +26,8 @@ pub enum Protocol {
     None,
     /// `websocket`
     WebSocket,
+    /// Another one, which the field `upgrade` names.
+    Other,
 }
 
 /// Whether a request can be one.
@@ -49,7 +51,17 @@ pub(crate) struct Scratch {
     scheme: Vec<u8>,
     authority: Vec<u8>,
     path: Vec<u8>,
+    protocol: Vec<u8>,
     cookies: Vec<u8>,
+}
+
+impl Scratch {
+    fn clear(&mut self) {
+        let Self { method, scheme, authority, path, protocol, cookies } = self;
+        for part in [method, scheme, authority, path, protocol, cookies] {
+            part.clear();
+        }
+    }
 }
 
 /// The pseudo-headers that came, as bits.
@@ -168,10 +180,7 @@ pub(crate) fn read_request<E>(
 ) -> Result<Result<(RequestInfo, Option<u64>), Malformed>, E> {
     let RequestHead { headers, .. } = head;
     headers.clear();
-    for part in [&mut scratch.method, &mut scratch.scheme, &mut scratch.authority, &mut scratch.path] {
-        part.clear();
-    }
-    scratch.cookies.clear();
+    scratch.clear();
     let mut gathering = Gathering::new(headers, limits);
     decode(&mut |name, value| {
         let result =
@@ -189,9 +198,7 @@ impl Gathering<'_> {
             b":scheme" => (Seen::SCHEME, &mut scratch.scheme),
             b":authority" => (Seen::AUTHORITY, &mut scratch.authority),
             b":path" => (Seen::PATH, &mut scratch.path),
-            b":protocol" if value.eq_ignore_ascii_case(b"websocket") => {
-                return self.seen.note(Seen::PROTOCOL);
-            }
+            b":protocol" => (Seen::PROTOCOL, &mut scratch.protocol),
             // The authority says it already.
             b"host" if self.seen.has(Seen::AUTHORITY) => {
                 self.seen.0 |= Seen::REGULAR;
@@ -220,7 +227,7 @@ fn settle_request(
     seen: Seen,
     strictness: Strictness,
 ) -> Result<RequestInfo, Malformed> {
-    let Scratch { method, scheme, authority, path, cookies } = scratch;
+    let Scratch { method, scheme, authority, path, protocol, cookies } = scratch;
     head.method = Method::find(method);
     head.version = Version::Http2;
     head.target_source = TargetSource::PseudoHeaders;
@@ -230,15 +237,21 @@ fn settle_request(
     if !seen.has(needed) || seen.has(Seen::PROTOCOL) && head.method != Method::Connect {
         return Err(Malformed);
     }
+    let itself = protocol.eq_ignore_ascii_case(b"h2c") || protocol.eq_ignore_ascii_case(b"h2");
+    if seen.has(Seen::PROTOCOL) && (itself || !http::token::is_token(protocol)) {
+        return Err(Malformed);
+    }
     if !is_authority(authority) || !tunnel && !is_path(path, strictness) {
         return Err(Malformed);
     }
     let mut info = RequestInfo::default();
-    if !http::token::is_token(method) || !tunnel && !is_scheme(scheme) {
+    // What looks like a preface would be taken for one by servers.
+    if !http::token::is_token(method) || method == b"PRI" || !tunnel && !is_scheme(scheme) {
         info.verdict = Verdict::Bad;
     }
     if seen.has(Seen::PROTOCOL) {
-        info.protocol = Protocol::WebSocket;
+        let websocket = protocol.eq_ignore_ascii_case(b"websocket");
+        info.protocol = if websocket { Protocol::WebSocket } else { Protocol::Other };
         head.method = Method::Get;
     }
     let authority = if tunnel { &authority[..] } else { without_default_port(authority, scheme) };
@@ -259,6 +272,11 @@ fn settle_request(
     }
     if !cookies.is_empty() {
         head.headers.push(b"cookie", cookies);
+    }
+    if info.protocol != Protocol::None {
+        // What a request of HTTP/1 would say.
+        head.headers.insert_at(0, b"upgrade", protocol);
+        head.headers.insert_at(1, b"connection", b"upgrade");
     }
     Ok(info)
 }
@@ -349,30 +367,32 @@ pub(crate) fn push_request(
 ) {
     let parts = head.parts();
     let tunnel = head.method == Method::Connect;
-    let method = if protocol == Protocol::WebSocket { b"CONNECT" } else { head.method.as_bytes() };
+    let mut told = tunnel;
+    let method = if protocol == Protocol::None { head.method.as_bytes() } else { b"CONNECT" };
     Encoder::method(method, out);
-    let host = head.headers.find(b"host").unwrap_or(parts.authority);
     if tunnel {
         Encoder::authority(&head.target, out);
     } else {
-        let scheme = if parts.scheme.is_empty() { scheme } else { parts.scheme };
-        Encoder::scheme(scheme, out);
-        if !host.is_empty() {
-            Encoder::authority(host, out);
+        let whole = parts.form == Form::Absolute;
+        Encoder::scheme(if whole { parts.scheme } else { scheme }, out);
+        // Only who was told an authority tells one; others pass on the field.
+        let host = head.headers.find(b"host").unwrap_or(parts.authority);
+        let authority = if protocol != Protocol::None || whole { host } else { b"" };
+        if !authority.is_empty() {
+            Encoder::authority(authority, out);
         }
+        told = !authority.is_empty();
         let path: &[u8] = match parts.path_and_query {
-            b"" if head.target == b"*" => b"*",
+            b"" if head.target == b"*" || whole && head.method == Method::Options => b"*",
             b"" => b"/",
             path => path,
         };
         Encoder::path(path, out);
     }
-    if protocol == Protocol::WebSocket {
-        Encoder::field(b":protocol", b"websocket", out);
+    if protocol != Protocol::None {
+        Encoder::field(b":protocol", head.headers.find(b"upgrade").unwrap_or(b"websocket"), out);
     }
-    let key = protocol == Protocol::WebSocket;
-    let skips = |name: &[u8]| name == b"host" || key && name == b"sec-websocket-key";
-    push_fields(&head.headers, Length::of_request(body), skips, out);
+    push_fields(&head.headers, Length::of_request(body), |name| told && name == b"host", out);
 }
 
 /// Appends the fields of a response.

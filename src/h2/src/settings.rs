@@ -92,7 +92,8 @@ impl Settings {
 
     /// Appends the frame by which a client tells them: nobody shall push anything.
     pub(crate) fn push_for_client(&self, out: &mut Vec<u8>) {
-        self.push(&[(ENABLE_PUSH, Some(0)), (MAX_CONCURRENT_STREAMS, None)], out);
+        let streams = (self.max_streams != 0).then_some(self.max_streams);
+        self.push(&[(ENABLE_PUSH, Some(0)), (MAX_CONCURRENT_STREAMS, streams)], out);
     }
 
     fn push(&self, own: &[(u16, Option<u32>); 2], out: &mut Vec<u8>) {
@@ -180,7 +181,7 @@ mod tests {
     fn what_is_not_the_default_is_told() {
         let settings = Settings::default();
         assert_eq!(told(|out| settings.push_for_server(out)), [(8, 1), (4, 16384), (3, 100)]);
-        assert_eq!(told(|out| settings.push_for_client(out)), [(2, 0), (4, 16384)]);
+        assert_eq!(told(|out| settings.push_for_client(out)), [(2, 0), (4, 16384), (3, 100)]);
         let other = Settings { table: 0, max_frame: 20000, window: 65535, max_streams: 0, ..settings };
         assert_eq!(told(|out| other.push_for_server(out)), [(8, 1), (1, 0), (5, 20000)]);
     }

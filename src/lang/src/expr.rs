@@ -44,6 +44,8 @@ impl Contexts {
     pub const FRONT_RESPONSE: Self = Self(1 << 16);
     /// Log lines.
     pub const LOG: Self = Self(1 << 18);
+    /// Rules of health checks.
+    pub const CHECK: Self = Self(1 << 19);
 
     /// From the letters that `-dK` prints: `Y` where it may be used, `.` where not.
     ///

@@ -222,6 +222,8 @@ pub enum Course {
     AsConfigured,
     /// Requests, that came to a frontend in TCP mode.
     Requests,
+    /// A health check, which no client has asked for.
+    Check,
 }
 
 /// A listener, as its connections see it.
@@ -296,7 +298,12 @@ impl<'a> Scene<'a> {
 
     /// Whether the session carries HTTP.
     pub fn is_http(&self) -> bool {
-        self.frontend.http || self.session.course == Course::Requests
+        match self.session.course {
+            Course::AsConfigured => self.frontend.http,
+            Course::Requests => true,
+            // A check may speak something else than the traffic does.
+            Course::Check => self.response.is_some(),
+        }
     }
 
     /// Where the client's traffic comes from, as the stream sees it.

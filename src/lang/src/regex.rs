@@ -55,6 +55,11 @@ impl Regex {
         Ok(Self { written: written.into(), case, times, compiled })
     }
 
+    /// Whether it matches a part of the text; it does not where the engine gave up.
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        self.compiled.is_match(text).unwrap_or(false)
+    }
+
     /// The text with matches replaced: `\0` to `\9` stand for what the match and its groups caught, `\xHH`
     /// for a byte, and a backslash for the character behind it. `None` when the engine gave up.
     pub fn replace(&self, text: &[u8], with: &[u8]) -> Option<Vec<u8>> {

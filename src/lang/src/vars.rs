@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::facts::Scene;
+use crate::facts::{Course, Scene};
 use crate::sample::Sample;
 
 /// How long a variable lives.
@@ -172,6 +172,8 @@ pub struct VarLimits {
     pub transaction: Option<u64>,
     /// Those of one request, or of one response.
     pub message: Option<u64>,
+    /// Those of one health check.
+    pub check: Option<u64>,
 }
 
 impl VarLimits {
@@ -441,6 +443,11 @@ impl ProcessVariables {
 fn of_scope<'a>(scene: &Scene<'a>, scope: Scope) -> Option<&'a Variables> {
     match scope {
         Scope::Session => Some(&scene.session.variables),
+        // A check has one scope of its own, which stands in the place of a transaction's.
+        Scope::Check if scene.session.course == Course::Check => Some(&scene.stream?.variables.transaction),
+        Scope::Transaction | Scope::Request | Scope::Response if scene.session.course == Course::Check => {
+            None
+        }
         Scope::Transaction => Some(&scene.stream?.variables.transaction),
         Scope::Request => Some(&scene.stream?.variables.request),
         Scope::Response => Some(&scene.stream?.variables.response),
@@ -520,12 +527,14 @@ fn fits(scene: &Scene<'_>, scope: Scope) -> bool {
     let process = || scene.process.variables.size();
     let in_message = matches!(scope, Scope::Request | Scope::Response);
     let in_transaction = in_message || scope == Scope::Transaction;
+    let in_check = || size(Scope::Check);
     let in_session = in_transaction || scope == Scope::Session;
     room(limits.all, &process)
         && room(limits.process, &process)
         && (!in_session || room(limits.session, &session))
         && (!in_transaction || room(limits.transaction, &transaction))
         && (!in_message || room(limits.message, &message))
+        && (scope != Scope::Check || room(limits.check, &in_check))
 }
 
 #[cfg(test)]

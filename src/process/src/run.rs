@@ -10,13 +10,14 @@ use backend::{ServerDraft, ServerDrafts};
 use base::registry::Registry;
 use check::CheckSettings;
 use check::settings::Enabled;
-use cli::{Api, ApiSettings, Program, Sinks, Traffic};
+use cli::{Api, ApiSettings, Sinks};
 use config::diagnostic::Message;
 use config::global::{Instance, ProcessLimits};
 use config::{Draft, Place, ProxyDraft, Severity};
 use keyword::World;
 use lang::facts::ProcessFacts;
 use net::{BoundListener, Inherited};
+use report::{Program, Traffic};
 use stream::{Control, Crew, Site};
 use sys::limits::Resource;
 use sys::signal::{Held, Signal};
@@ -168,7 +169,8 @@ fn open<'o>(
     }
     let api = Api::bind(draft, registry, site.tuning.buffer_size, &mut before.inherited)
         .map_err(failed_to_start)?;
-    if opened.listeners.is_empty() {
+    // Servers may be checked, and asked about, without any traffic.
+    if opened.listeners.is_empty() && api.listeners().is_empty() {
         return Err(vec![here("No enabled listener found (check for 'bind' directives) ! Exiting.")]);
     }
     // What nobody claimed is not wanted any more.
@@ -262,6 +264,7 @@ impl Ready<'_> {
             .and_then(|(signals, workers)| {
                 let controls = workers.all.iter().map(|w| w.control.clone()).collect();
                 world.put(Arc::new(Crew::new(controls)));
+                site.furnish(world.clone());
                 api.start(world, site.clock.clone()).map(|()| (signals, workers))
             });
         let (signals, workers) = match started {
@@ -346,7 +349,9 @@ fn world(
     world.put(Arc::new(Program {
         version: version::full(),
         date: version::DATE.to_owned(),
+        description: draft.global::<Instance>().description.map(|text| text.to_string()),
         environment,
+        sockets: sockets.len(),
         listeners: traffic.chain(sockets.iter().cloned()).collect(),
         maxconn,
         started: site.clock.wall(),

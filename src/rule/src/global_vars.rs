@@ -52,6 +52,7 @@ macro_rules! limit {
 pub static VAR_DIRECTIVES: &[Directive] = &[
     directive("set-var", Arity::AtLeast(1), |s| set(s, expression)),
     directive("set-var-fmt", Arity::AtLeast(1), |s| set(s, format)),
+    limit!("tune.vars.check-max-size", |limits| limits.check),
     limit!("tune.vars.global-max-size", |limits| limits.all),
     limit!("tune.vars.proc-max-size", |limits| limits.process),
     limit!("tune.vars.reqres-max-size", |limits| limits.message),

@@ -187,7 +187,9 @@ pub struct Rules {
     pub tcp_response: RuleList,
     /// `http-request`.
     pub http_request: RuleList,
-    /// `redirect`, behind `http-request`.
+    /// What answers by itself behind `http-request`, such as the page of statistics.
+    pub services: RuleList,
+    /// `redirect`, behind both.
     pub redirects: RuleList,
     /// `http-response`.
     pub http_response: RuleList,
@@ -227,6 +229,11 @@ impl Rules {
         ]
         .into_iter()
         .find_map(RuleList::looking_at_bytes)
+    }
+
+    /// Whether requests are looked at by rules that may answer them.
+    pub fn answers(&self) -> bool {
+        [&self.http_request, &self.services, &self.redirects].into_iter().any(|list| !list.is_empty())
     }
 
     /// Whether there are any rules.

@@ -431,7 +431,9 @@ async fn connect(
         let pause = if matches!(e, DialError::Refused(_)) { Pause::Short } else { Pause::No };
         Missed { failure: Failure::new(503, Termination::new(cause, Phase::Connect)), pause }
     })?;
-    let conn = if speaks_h2(backend, server, &conn) { into_trunk(story.site, conn) } else { conn };
+    let only_http1 = conn.traits.as_deref().is_some_and(Traits::is_for_http1);
+    let conn =
+        if !only_http1 && speaks_h2(backend, server, &conn) { into_trunk(story.site, conn) } else { conn };
     let side = Owned::new(seat, H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response));
     let shared = backend.common.mode == Mode::Http && backend.core.settings.reuse != pool::Reuse::Never;
     let side = if shared { side } else { side.into_private() };

@@ -317,7 +317,12 @@ pub static DIRECTIVES: &[Directive] = &[
     }),
     tune("tune.takeover-other-tg-connections", takeover),
     proxy("unique-id-format", ALL, Prefix::None, Arity::Exactly(1), |s| {
-        let format = LogFormat::parse(s.bytes(0), s.registry, Contexts::FRONT_REQUEST);
+        // A backend's identifies its checks.
+        let within = match s.proxy().kind {
+            ProxyKind::Frontend => Contexts::FRONT_REQUEST,
+            _ => Contexts::FRONT_REQUEST.or(Contexts::CHECK),
+        };
+        let format = LogFormat::parse(s.bytes(0), s.registry, within);
         let format =
             format.map_err(|e| s.refuse_part(0, e.span, format!("'unique-id-format' : {}.", e.message)))?;
         s.slot::<UniqueId>().format = Some(Arc::new(format));

@@ -90,6 +90,8 @@ pub(crate) enum Framing {
     Chunked,
     /// There is no body on this side: what comes of it goes no further.
     LeftOut,
+    /// What follows is another protocol's, which alone knows where it ends.
+    Unending,
 }
 
 /// Whether what is sent may wait for more that makes a full packet of it.
@@ -166,10 +168,27 @@ impl H1Side {
     /// whoever waits for the response.
     pub(crate) fn open_stream(&mut self, head: &RequestHead, about: (&[u8], BodyLength, Protocol)) {
         let Line::Trunk(trunk) = &self.conn.line else { return };
+        if self.conn.receiving == Receiving::Ended {
+            return;
+        }
         match carrier::open(trunk, head, about) {
             Some(carrier) => self.conn.line = Line::Stream(carrier),
             None => self.conn.receiving = Receiving::Ended,
         }
+    }
+
+    /// Waits until it is known whether tunnels for other protocols may be asked for on streams.
+    pub(crate) fn poll_offers_extended_connect(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Line::Trunk(trunk) = &self.conn.line else { return Poll::Ready(true) };
+        carrier::lock(trunk).h2.poll_offers_extended_connect(cx)
+    }
+
+    /// No request goes over it.
+    pub(crate) fn give_up(&mut self) {
+        if let Line::Trunk(trunk) = &self.conn.line {
+            carrier::lock(trunk).h2.skip();
+        }
+        self.conn.receiving = Receiving::Ended;
     }
 
     /// Whether requests are sent by opening streams.
@@ -467,7 +486,9 @@ impl Sink for H1Side {
         let none = Headers::new();
         let trailers = if self.sent_trailers == Trailers::Dropped { &none } else { trailers };
         if let Line::Stream(carrier) = &mut self.conn.line {
-            carrier.finish(trailers);
+            if self.outgoing != Framing::Unending {
+                carrier.finish(trailers);
+            }
         } else if self.outgoing == Framing::Chunked {
             h1::chunk::push_last(trailers, self.names.case(), self.conn.output.tail());
         }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use backend::Server;
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
-use h1::{Progress, Side};
+use h1::{Preface, Progress, Side};
+use http::Version;
 use lang::facts::{Buffered, Hope, Payload};
 use rule::set::Outcome;
 use rule::{Ending, RuleList, Rules, Verdict, Wait};
@@ -246,6 +247,20 @@ pub(crate) enum Head {
 pub(crate) fn sniff(story: &mut Story<'_>, data: &[u8]) -> Head {
     if data.is_empty() {
         return Head::Partial;
+    }
+    if data.first() == Some(&b'P') {
+        match h1::http2_preface(data) {
+            // The request that it looks like.
+            Preface::Complete => {
+                story.request.clear();
+                story.request.set_method(b"PRI");
+                story.request.set_target(b"*");
+                story.request.version = Version::Http2;
+                return Head::Complete;
+            }
+            Preface::Partial => return Head::Partial,
+            Preface::No => {}
+        }
     }
     let options = crate::http::options(story.site, Violations::Refused);
     match h1::parse_request(data, &mut h1::Cursor::new(), &options, &mut story.request) {

@@ -7,6 +7,7 @@ mod accept;
 mod actions;
 pub mod captures;
 mod carrier;
+mod checks;
 mod conn;
 mod connect;
 mod continuous;
@@ -47,6 +48,7 @@ mod tcp;
 mod tenancy;
 mod told;
 mod trunk;
+mod websocket;
 mod worker;
 mod world;
 

@@ -3,13 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use backend::Server;
-use check::settings::Enabled;
-use check::{CheckSettings, ProxyChecks, Weight};
-use config::Severity;
 use config::global::Waiting;
-use lang::LogFormat;
-use lang::facts::{Payload, Scene, SessionFacts};
 use net::BoundListener;
 use tokio::sync::mpsc;
 
@@ -88,7 +82,7 @@ pub fn run(
         }
         tokio::task::spawn_local(attend(worker.clone()));
         if index == 0 {
-            watch_servers(&worker);
+            crate::checks::watch_servers(&worker);
         }
         obey(&worker, orders).await;
     });
@@ -124,75 +118,6 @@ async fn drain(worker: &Rc<Worker>, mut orders: mpsc::Receiver<Order>) {
             Some(Order::SoftStop) => {}
             Some(Order::HardStop) | None => return,
         }
-    }
-}
-
-/// Starts the health checks of all servers, spread over their intervals.
-fn watch_servers(worker: &Rc<Worker>) {
-    let site = &worker.site;
-    let all: Vec<_> = site
-        .backends
-        .iter()
-        .flat_map(|b| b.core.servers.load().iter().map(|s| (b, s.clone())).collect::<Vec<_>>())
-        .filter(|(_, s)| {
-            s.slots_of_features.get::<CheckSettings>().is_some_and(|c| c.enabled == Enabled::Yes)
-        })
-        .collect();
-    let count = all.len() as u32;
-    for (place, (backend, server)) in all.into_iter().enumerate() {
-        let interval = server.slots_of_features.get_or_default::<CheckSettings>().interval;
-        let checks = ProxyChecks { connect: backend.common.timeouts.connect, ..backend.checks.clone() };
-        let subject = check::Subject {
-            backend: backend.core.clone(),
-            server,
-            checks,
-            surroundings: crate::dial::surroundings(site, backend),
-            delay: interval * place as u32 / count,
-            reporter: CheckReporter { site: site.clone(), backend: backend.core.facts.name.clone() },
-        };
-        tokio::task::spawn_local(check::watch(subject, site.clock.clone()));
-    }
-}
-
-/// Tells what checks change: on standard error and in the backend's logs.
-struct CheckReporter {
-    site: Arc<Site>,
-    backend: Arc<str>,
-}
-
-impl check::Reporter for CheckReporter {
-    fn report(&self, weight: Weight, text: &str) {
-        let (severity, level) = match weight {
-            Weight::Notice => (Severity::Notice, log::Level::Notice),
-            Weight::Warning => (Severity::Warning, log::Level::Alert),
-            Weight::Alert => (Severity::Alert, log::Level::Emerg),
-        };
-        self.site.tell(severity, text);
-        if let Some(backend) = self.site.backend(&self.backend).and_then(|i| self.site.backends.get(i)) {
-            // The log has always named a backend without the quotes that the terminal shows.
-            backend.log.message(level, &text.replace('\'', ""));
-        }
-    }
-
-    fn render(&self, server: &Server, format: &LogFormat) -> Vec<u8> {
-        let mut value = Vec::new();
-        let Some(backend) = self.site.backend(&self.backend).and_then(|i| self.site.backends.get(i)) else {
-            return value;
-        };
-        let scene = Scene {
-            now: (self.site.clock.now(), self.site.clock.wall()),
-            process: &self.site.process,
-            frontend: &backend.common.facts,
-            backend: Some(&backend.common.facts),
-            server: Some(&server.facts),
-            session: &SessionFacts::default(),
-            stream: None,
-            request: None,
-            response: None,
-            payload: Payload::Unavailable,
-        };
-        format.render(&scene, &mut value);
-        value
     }
 }
 

@@ -184,6 +184,8 @@ pub(crate) enum Ahead {
     No,
     /// Before its end, if the server takes that.
     Yes,
+    /// After it, and nothing but HTTP/1.
+    Http1,
 }
 
 /// Agrees with a server on how the connection is encrypted; the server is told the name that is wanted.
@@ -197,6 +199,7 @@ pub(crate) async fn with_server(
     let mut session = match ahead {
         Ahead::No => connector.connect(name),
         Ahead::Yes => connector.connect_ahead(name),
+        Ahead::Http1 => connector.connect_for_http1(name),
     }?;
     let socket = conn.socket().ok_or_else(Fault::aborted)?;
     poll_fn(|cx| match session.poll_handshake(cx, socket) {

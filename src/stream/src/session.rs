@@ -14,7 +14,7 @@ use config::draft::Showing;
 use lang::facts::{Encryption, LocalAddr, SessionFacts};
 use net::{Accepted, Deadline, Socket};
 use rule::set::Outcome;
-use rule::{Ending, RuleList, Rules};
+use rule::{Ending, Requests, RuleList, Rules};
 
 use crate::accept::Permit;
 use crate::conn::{Closing, Conn};
@@ -127,6 +127,10 @@ async fn serve_streams(session: &mut Session, mut conn: Conn, start: Start) -> S
     {
         let Some(conn) = tcp(&mut story, conn, listener.upgrading).await else { return Served::Over };
         let Some(upgraded) = crate::http::upgrade(&mut story, conn) else { return Served::Over };
+        if story.requests == Requests::Http2 {
+            session.progress = story.pause();
+            return Served::Http2(upgraded.0);
+        }
         upgraded
     } else if let Start::Accepted(listener) = &start
         && many::begins(listener, story.session)
@@ -319,7 +323,8 @@ async fn tcp(story: &mut Story<'_>, mut client: Conn, upgrading: Upgrading) -> O
 type Failed = (Failure, Option<Arc<backend::Server>>);
 
 async fn run_tcp(story: &mut Story<'_>, client: &mut Conn, upgrading: Upgrading) -> Result<Ended, Failed> {
-    if content(story, client, &story.frontend.common.rules).await? == Bytes::Requests {
+    if let Bytes::Requests(requests) = content(story, client, &story.frontend.common.rules).await? {
+        story.requests = requests;
         return upgrading.end(Cause::Proxy);
     }
     let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
@@ -366,7 +371,7 @@ impl Upgrading {
 enum Bytes {
     Any,
     /// Of HTTP (`switch-mode http`).
-    Requests,
+    Requests(Requests),
 }
 
 /// Runs the content rules of a proxy on a TCP session; a rule may end it.
@@ -374,7 +379,7 @@ async fn content(story: &mut Story<'_>, client: &mut Conn, rules: &Rules) -> Res
     let inspection = Inspection::of_request(rules, story.client_timeout());
     match inspection.run(story, Arriving::Session(client)).await {
         Ok(()) => Ok(Bytes::Any),
-        Err(Stop::Rule(Ending::Http)) => Ok(Bytes::Requests),
+        Err(Stop::Rule(Ending::Http(requests))) => Ok(Bytes::Requests(requests)),
         Err(stop) => Err((inspect::refused(story, &stop), None)),
     }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use backend::server::Admin;
 use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
 use base::addr::Addr;
 use base::clock::Clock;
 use base::worker::PerWorker;
+use base::world::World;
 use check::ProxyChecks;
 use config::diagnostic::Message;
 use config::directive::Switch;
@@ -63,6 +64,8 @@ pub struct Site {
     pub rates: Rates,
     /// How the threads' event loops go about their work.
     pub event_loop: EventLoop,
+    /// When checks are made.
+    pub spread: check::Spread,
     /// The header names that some peers want in another case.
     pub(crate) cases: Arc<h1::CaseMap>,
     /// The kernel's buffers of connections.
@@ -85,6 +88,7 @@ pub struct Site {
     backends_by_name: HashMap<Arc<str>, usize>,
     sessions: AtomicU64,
     streams: AtomicU32,
+    world: OnceLock<World>,
 }
 
 /// What every proxy has.
@@ -112,6 +116,8 @@ pub struct Common {
     pub captures: Captures,
     /// What of its traffic is spliced.
     pub splice: SpliceOptions,
+    /// Its description, and whether it is put to work.
+    pub notes: config::Notes,
 }
 
 impl Common {
@@ -218,6 +224,8 @@ pub struct BackendSide {
     pub core: Arc<Backend>,
     /// How its servers are checked.
     pub checks: ProxyChecks,
+    /// How its checks are identified.
+    pub unique_id: UniqueId,
     /// Where messages about its servers go.
     pub log: log::FrontendLog,
     /// Its rules that choose servers.
@@ -283,6 +291,7 @@ impl Site {
             gate: Gate::default(),
             rates: Rates::new(draft.global()),
             event_loop: draft.global(),
+            spread: draft.global(),
             cases: draft.global::<CaseSettings>().map(),
             buffers: draft.global(),
             idle: IdleLimits::new(draft.global(), &process, workers),
@@ -296,6 +305,7 @@ impl Site {
             backends_by_name,
             sessions: AtomicU64::new(0),
             streams: AtomicU32::new(0),
+            world: OnceLock::new(),
             process,
         };
         for server in site.backends.iter().flat_map(|b| b.core.servers.load_full().to_vec()) {
@@ -337,6 +347,18 @@ impl Site {
                 backend.core.set_full((total + anywhere).div_ceil(10).max(1));
             }
         }
+    }
+
+    /// Says what services work on; only the first word counts.
+    pub fn furnish(&self, world: World) {
+        let _ = self.world.set(world);
+    }
+
+    /// What services work on.
+    pub(crate) fn world(&self) -> &World {
+        // Whoever asks before the house is furnished finds nothing, and must not keep it so.
+        static EMPTY: LazyLock<World> = LazyLock::new(World::default);
+        self.world.get().unwrap_or(&EMPTY)
     }
 
     /// A number for a new session.
@@ -414,6 +436,7 @@ fn common(proxy: &ProxyDraft) -> Common {
         error_pages: proxy.slots.get_or_default(),
         captures: Captures::default(),
         splice: proxy.slots.get_or_default(),
+        notes: proxy.slots.get_or_default(),
     }
 }
 
@@ -488,6 +511,7 @@ fn backend_side(
         proxy: index,
         core,
         checks: proxy.slots.get_or_default(),
+        unique_id: proxy.slots.get_or_default(),
         log: log::FrontendLog::build(proxy, draft),
         assignment: proxy.slots.get_or_default(),
         insistence: proxy.slots.get_or_default(),

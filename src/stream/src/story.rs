@@ -7,12 +7,13 @@ use backend::Server;
 use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::Termination;
+use h1::Upgrade;
 use http::{RequestHead, ResponseHead};
 use lang::Wishes;
 use lang::facts::{Buffered, Hope, Outgoing, Payload, Scene, SessionFacts, StreamFacts, Timers};
 use lang::logformat::Needs;
 use net::Deadline;
-use rule::Txn;
+use rule::{Requests, Txn};
 use stats::ListenerCounters;
 use stats::counters::FrontendEvents;
 
@@ -65,6 +66,10 @@ pub(crate) struct Story<'s> {
     pub(crate) events: Option<Events>,
     /// How much of the response the client wants.
     pub(crate) wants: Answer,
+    /// The protocol that the request is to switch to.
+    pub(crate) upgrade: Upgrade,
+    /// What requests come in.
+    pub(crate) requests: Requests,
     /// The server that rules or a cookie have chosen.
     pub(crate) assigned: Option<Arc<Server>>,
     /// The hash of what balancing goes by, where it goes by one.
@@ -201,6 +206,11 @@ impl<'s> Story<'s> {
             logged: Logged::No,
             sent: 0,
             wants: Answer::Whole,
+            upgrade: Upgrade::None,
+            requests: match listener.protocol {
+                Some(net::Protocol::Http1) => Requests::Http1,
+                _ => Requests::Any,
+            },
             assigned: None,
             hash: None,
             presented: crate::http::Dates::default(),

@@ -125,7 +125,12 @@ impl Trunk {
                 }
             }
             match self.conn.poll_fill(cx, self.limit) {
-                Poll::Pending => return Ok(turn),
+                Poll::Pending => {
+                    if !self.h2.welcome() {
+                        cx.waker().wake_by_ref();
+                    }
+                    return Ok(turn);
+                }
                 Poll::Ready(Ok(Filled::Bytes(_))) => {}
                 // What is under way cannot go on: nobody would read it.
                 Poll::Ready(_) => return Err(Broken),

@@ -480,7 +480,7 @@ impl ConnectorMaker {
         http: bool,
         registry: &Registry,
     ) -> Result<(), String> {
-        if settings.ssl == Use::No && settings.checks != CheckUse::Always {
+        if settings.ssl == Use::No && settings.checks != CheckUse::Always && settings.asked == Use::No {
             return Ok(());
         }
         let (connector, files) = connector(settings, &self.defaults, &self.store)?;

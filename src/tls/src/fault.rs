@@ -87,6 +87,11 @@ impl Fault {
         [EMPTY, ABORT, TIMEOUT].contains(&fault)
     }
 
+    /// Whether the peer's certificate is to blame.
+    pub fn is_about_certificate(&self) -> bool {
+        [CA, CERTIFICATE, HOST, ASKED_NAME].contains(&self.conn) || self.reason.contains("certificate")
+    }
+
     /// What the library says.
     pub(crate) fn of(error: &Error) -> Self {
         let (number, reason) = reason(error);

@@ -39,7 +39,7 @@ mod x509;
 pub use acceptor::{Acceptor, Order};
 pub use build::{CHECKS, ConnectorMaker};
 pub use certificate::{Certificate, KeyKind, Stapling};
-pub use connector::{Connector, SessionReuse};
+pub use connector::{Connector, Offer, SessionReuse};
 pub use crt_store::{SECTIONS, STORE_DIRECTIVES};
 pub use described::{common_name, key, signature_algorithm};
 pub use directory::Strictness;

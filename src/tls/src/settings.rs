@@ -110,6 +110,8 @@ pub struct ServerSettings {
     pub(crate) early: Use,
     /// `check-ssl`, `no-check-ssl`.
     pub checks: CheckUse,
+    /// Whether a rule of its checks wants an encrypted connection, whatever its options say.
+    pub asked: Use,
     /// `check-sni`: the name that the server is told by checks.
     pub check_name: Option<Box<[u8]>>,
     /// `check-sni-auto`: whether it is else told the one that the check's request is for.

@@ -10,7 +10,6 @@ mod httpclient;
 mod human;
 mod info;
 mod limits;
-mod listener;
 mod lists;
 mod proxy;
 mod responses;

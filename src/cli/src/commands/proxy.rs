@@ -15,7 +15,7 @@ use stream::site::BackendSide;
 use stream::switching::Visibility;
 
 use super::find;
-use crate::traffic::{Door, Traffic};
+use report::{Door, Traffic};
 
 pub(super) fn backends(cx: &mut CommandCx<'_>) -> Answer {
     let mut text = "# name\n".to_owned();
@@ -109,12 +109,13 @@ struct CheckState {
 }
 
 fn check_state(server: &Server) -> CheckState {
-    if !super::stat::is_checked(server) {
+    if !report::is_checked(server) {
         return CheckState { outcome: "1 0 0".to_owned(), bits: 0 };
     }
-    let ((last, _), (level, _, _)) = (server.health.last(), server.health.level());
+    let ((last, _), level) = (server.health.last(), server.health.level().level);
     let status = match last.status {
         CheckStatus::Initializing => 1,
+        CheckStatus::Observed => 4,
         CheckStatus::SocketError => 5,
         CheckStatus::L4Ok => 6,
         CheckStatus::L4Timeout => 7,
@@ -125,7 +126,11 @@ fn check_state(server: &Server) -> CheckState {
         CheckStatus::L7Timeout => 12,
         CheckStatus::L7Invalid => 13,
         CheckStatus::L7Ok => 15,
+        CheckStatus::L7Conditional => 16,
         CheckStatus::L7Status => 17,
+        CheckStatus::ProcessError => 18,
+        CheckStatus::ProcessTimeout => 19,
+        CheckStatus::ProcessOk => 20,
     };
     let result = match last.status {
         CheckStatus::Initializing => 0,

@@ -98,7 +98,7 @@ fn change_admin(site: &Site, backend: &BackendSide, server: &Arc<Server>, admin:
 /// Lets checks be made again.
 pub(super) fn enable_health(cx: &mut CommandCx<'_>) -> Answer {
     with(cx, |_, _, server| {
-        if !super::stat::is_checked(server) {
+        if !report::is_checked(server) {
             return Answer::error("Health check was not configured on this server, cannot enable.");
         }
         server.health.resume();
@@ -205,7 +205,7 @@ const NO_AGENT: &str = "agent checks are not enabled on this server.";
 const NO_TLS: &str = "'set server <srv> ssl' cannot be set.  default-server should define ssl settings";
 
 fn lacking(word: &str, given: bool, server: &Arc<Server>) -> Answer {
-    if given && word.starts_with("check-") && super::stat::is_checked(server) {
+    if given && word.starts_with("check-") && report::is_checked(server) {
         return Answer::error(format!("'{word}' of this server cannot be changed at run time."));
     }
     let found = LACKING.iter().find(|(name, ..)| *name == word);

@@ -204,7 +204,7 @@ fn checks_are_told() {
     let site = shared.world.get::<Site>().unwrap();
     let core = &site.backends[0].core;
     let server = core.servers.load()[0].clone();
-    server.health.configure(2, 3);
+    server.health.configure(2, 3, backend::InitState::Up);
     let names = ["status", "check_status", "check_code", "check_health", "last_chk", "chkfail"];
     let told = || columns(&admin(&shared, "show stat"), "be,s", &names).join("|");
     assert_eq!(told(), "UP 1/3|INI||2||0");

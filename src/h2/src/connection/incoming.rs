@@ -2,7 +2,7 @@
 
 use http::{BodyLength, Method, RequestHead, ResponseHead, Status};
 
-use super::{Acquainted, Appetite, Connection, Intake, Phase, Role};
+use super::{Acquainted, Appetite, Connection, Hesitated, Intake, Phase, Role};
 use crate::frame::{self, Header};
 use crate::hpack::Corrupt;
 use crate::message::{self, Limits, Malformed, Protocol};
@@ -80,6 +80,25 @@ impl Connection {
             }
         }
         Intake { consumed: input.len(), appetite: Appetite::Done }
+    }
+
+    /// All that came at once was taken: streams that go on may get more at a time than they begin with.
+    ///
+    /// What they send may be on its way together with their heads: they are told only when it has not come by the second
+    /// time; false says that there is a second time to come.
+    pub fn welcome(&mut self) -> bool {
+        if self.to_credit.is_empty() {
+            return true;
+        }
+        if self.hesitated == Hesitated::No {
+            self.hesitated = Hesitated::Yes;
+            return false;
+        }
+        self.hesitated = Hesitated::No;
+        while let Some(key) = self.to_credit.pop() {
+            self.credit(key, 0);
+        }
+        true
     }
 
     /// The peer has broken the protocol: it is told, and nothing goes on.
@@ -199,7 +218,7 @@ impl Connection {
             if header.kind != frame::SETTINGS || header.has(frame::ACK) || header.stream != 0 {
                 return Err(connection(Code::PROTOCOL_ERROR));
             }
-            self.acquainted = Acquainted::Yes;
+            self.acquainted = Acquainted::Begun;
         }
         self.check_length(header)?;
         let Header { kind, stream, length, .. } = header;
@@ -289,6 +308,7 @@ impl Connection {
 
     fn settings_received(&mut self, payload: &[u8]) -> Checked {
         self.counts.settings += 1;
+        self.acquainted = Acquainted::Yes;
         let (window, table) = (self.peer.window, self.peer.table);
         self.peer.update(payload).map_err(connection)?;
         if self.peer.table < table {
@@ -307,6 +327,9 @@ impl Connection {
                     waker.wake();
                 }
             }
+        }
+        if let Some(curious) = self.curious.take() {
+            curious.wake();
         }
         self.push(frame::SETTINGS, frame::ACK, 0, &[]);
         Ok(())
@@ -572,6 +595,8 @@ impl Connection {
         stream.rest = length.map_or(Rest::Unknown, Rest::Bytes);
         if end {
             self.end_received(key);
+        } else {
+            self.to_credit.push(key);
         }
         self.newcomers.push_back(key);
         let total = self.settings.total_streams;

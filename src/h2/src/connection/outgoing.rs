@@ -9,7 +9,7 @@ use crate::Code;
 use crate::frame::{self, HEADER, Header};
 use crate::message::{self, Protocol};
 use crate::settings::{CONNECTION_WINDOW, LARGEST_WINDOW};
-use crate::stream::{End, Gone, Key, LinedUp};
+use crate::stream::{End, Gone, Key, LinedUp, Rest};
 
 /// The output takes no more bodies beyond so many bytes.
 const HIGH_WATER: usize = 64 * 1024;
@@ -81,7 +81,11 @@ impl Connection {
             }
             return;
         }
-        let wanted = share - stream.body.len() as i64 - stream.receive_window;
+        let wanted = match stream.rest {
+            // All that is still to come may come already, or will when this much is added.
+            Rest::Bytes(left) if left <= stream.receive_window.max(0) as u64 + read as u64 => read as i64,
+            _ => share - stream.body.len() as i64 - stream.receive_window,
+        };
         if wanted <= 0 {
             return;
         }
@@ -114,6 +118,17 @@ impl Connection {
         let end = if ends { End::Yes } else { End::No };
         self.push_head(key, end, |out| message::push_request(head, (scheme, body, protocol), out));
         Ok(key)
+    }
+
+    /// What was to be a stream cannot be one. On a connection without others the server hears of it, as it does from
+    /// the original; it may take offence, and so nothing else goes over this connection.
+    pub fn skip(&mut self) {
+        if self.taken == 0 && self.has_room() {
+            let id = self.next;
+            self.next += 2;
+            self.push_reset(id, Code::CANCEL);
+            self.phase = Phase::Leaving;
+        }
     }
 
     /// Sends the head of a response.

@@ -81,7 +81,7 @@ fn a_request_and_its_response() {
     let mut head = RequestHead::default();
     let info = s.take_request(ours, &mut head).unwrap();
     assert_eq!((info.body, s.reading(ours)), (BodyLength::None, Reading::Ended));
-    assert_eq!(head.target, b"http://h.example/a?b");
+    assert_eq!(head.target, b"/a?b");
     assert_eq!(fields(&head.headers), "host=h.example cookie=x=1; y=2");
     let mut early = ResponseHead::default();
     early.set_status(Status(103));
@@ -433,6 +433,8 @@ fn what_websockets_need() {
     settle(&mut c, &mut s, 100);
     assert!(c.offers_extended_connect());
     let mut asked = request(Method::Get, "/chat");
+    asked.headers.push(b"upgrade", b"websocket");
+    asked.headers.push(b"connection", b"upgrade");
     asked.headers.push(b"sec-websocket-key", b"x");
     asked.headers.push(b"sec-websocket-version", b"13");
     let theirs = c.open(&asked, (b"https", BodyLength::None, Protocol::WebSocket)).unwrap();
@@ -441,7 +443,10 @@ fn what_websockets_need() {
     let mut head = RequestHead::default();
     let info = s.take_request(ours, &mut head).unwrap();
     assert_eq!((info.protocol, &head.method), (Protocol::WebSocket, &Method::Get));
-    assert_eq!(fields(&head.headers), "host=h.example sec-websocket-version=13");
+    assert_eq!(
+        fields(&head.headers),
+        "upgrade=websocket connection=upgrade host=h.example sec-websocket-key=x sec-websocket-version=13"
+    );
     let mut answer = ResponseHead::default();
     answer.set_status(Status(101));
     answer.headers.push(b"sec-websocket-accept", b"y");

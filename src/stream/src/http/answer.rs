@@ -14,7 +14,7 @@ use rule::set::Outcome;
 use rule::{Ending, Message, Page, Reply, Verdict};
 
 use super::request::Stop;
-use super::{After, persistence};
+use super::{After, persistence, service};
 use crate::finish;
 use crate::h1_side::H1Side;
 use crate::story::{Answer, Failure, Logged, Stage, Story};
@@ -58,6 +58,7 @@ pub(super) async fn stop(
             finish::intercepted(story);
             message(story, client, info, answer, Termination::new(Cause::Local, Phase::Request)).await
         }
+        Stop::Rule(Ending::Serve(chosen)) => Box::pin(service::serve(story, client, info, chosen)).await,
         Stop::Rule(Ending::Deny(answer)) => {
             story.capture_cookie(CookieSide::Request);
             finish::denied(story);
@@ -73,7 +74,7 @@ pub(super) async fn stop(
             message(story, client, info, answer, Termination::new(Cause::Proxy, Phase::Tarpit)).await
         }
         // Rules on requests have no server to close.
-        Stop::Rule(Ending::Reject | Ending::SilentDrop | Ending::CloseServer | Ending::Http)
+        Stop::Rule(Ending::Reject | Ending::SilentDrop | Ending::CloseServer | Ending::Http(_))
         | Stop::Rejected
         | Stop::Unasked => {
             match stop {
@@ -360,7 +361,7 @@ async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, b
     let tunnel = story.request.method == Method::Connect && matches!(story.response.status.0, 200..300);
     // There is no tunnel behind an answer of the proxy's own.
     let wanted = if tunnel { Persistence::Close } else { closing(story, wanted) };
-    let line = if tunnel {
+    let line = if tunnel || story.response.status == SWITCHING {
         ConnectionLine::Nothing
     } else {
         ConnectionLine::for_response(story.response.version, story.request.version, wanted)
@@ -375,11 +376,16 @@ async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, b
     }
 }
 
+/// The status by which protocols are switched.
+const SWITCHING: Status = Status(101);
+
 /// An answer of the configuration may say itself that the connection ends with it.
-fn closing(story: &mut Story<'_>, wanted: Persistence) -> Persistence {
+pub(super) fn closing(story: &mut Story<'_>, wanted: Persistence) -> Persistence {
     let headers = &mut story.response.headers;
     let closes = headers.has_value(b"connection", b"close");
-    headers.remove(b"connection");
+    if story.response.status != SWITCHING {
+        headers.remove(b"connection");
+    }
     if closes { Persistence::Close } else { wanted }
 }
 

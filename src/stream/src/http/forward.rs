@@ -9,7 +9,7 @@ use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Asked, ConnectionLine, Persistence, Progress, RequestInfo, ResponseInfo, Side};
 use h2::End;
-use http::{BodyLength, Method, ResponseHead, Status};
+use http::{BodyLength, Method, RequestHead, ResponseHead, Status};
 use lang::facts::Replay;
 use net::More;
 use rule::set::Outcome;
@@ -34,6 +34,7 @@ use crate::site::BackendSide;
 use crate::size;
 use crate::story::{Answer, Asked as Challenged, Failure, Logged, Stage, Story};
 use crate::tcp::relay;
+use crate::websocket;
 use log::Step;
 
 /// A request that was answered by a server.
@@ -59,6 +60,7 @@ pub(super) async fn forward(
         story.facts.status = 400;
         return Err((Failure::silent(Termination::new(Cause::ClientAbort, Phase::Request)), None));
     }
+    story.upgrade = info.upgrade;
     let mut lease = lease(story, &mut client.conn, backend, reuse, None).await?;
     let mut body = Upload::prepare(story, backend, client).await;
     let received = story.facts.bytes_in;
@@ -71,6 +73,7 @@ pub(super) async fn forward(
             upload: Pump::spliced(story.frontend.common.splicing(&backend.common).0),
             body: &mut body,
             server_done: false,
+            proof: None,
             aborts_on_close,
         };
         let Broken { failure, server, event, origin } = match connected.exchange(story, client, lease).await {
@@ -135,6 +138,8 @@ struct Connected<'r> {
     upload: Pump,
     body: &'r mut Upload,
     server_done: bool,
+    /// What the server must answer with, if it is to switch protocols.
+    proof: Option<String>,
     /// Whether a client that ends its side is taken to have given up.
     aborts_on_close: bool,
 }
@@ -163,6 +168,9 @@ impl Connected<'_> {
     ) -> Result<Forwarded, Broken> {
         let server = lease.held.0.clone();
         finish::step(story, Some(&*server), Stage::Request, Step::Connect);
+        if self.info.upgrade.is_some() && lease.side.opens_streams() {
+            Box::pin(self.get_acquainted(story, &mut lease.side)).await;
+        }
         self.write_request(story, &mut lease);
         let origin = lease.origin;
         let head = match self.response_head(story, client, &mut lease).await {
@@ -291,18 +299,40 @@ impl Connected<'_> {
         let urgent = both.iter().any(|options| options.no_delay.is_on());
         side.deliver(if urgent { Delivery::AtOnce } else { Delivery::Packed });
         if side.opens_streams() {
-            let scheme: &[u8] = if story.facts.server_tls.tls().is_some() { b"https" } else { b"http" };
             let protocol = match self.info.upgrade {
                 h1::Upgrade::WebSocket | h1::Upgrade::WebSocketWithoutKey => h2::Protocol::WebSocket,
-                h1::Upgrade::None | h1::Upgrade::Other => h2::Protocol::None,
+                h1::Upgrade::Other => h2::Protocol::Other,
+                h1::Upgrade::None => h2::Protocol::None,
             };
-            side.open_stream(request, (scheme, self.info.body, protocol));
-            return side.send_body(Framing::Plain);
+            // Nobody said what the client came by: what servers of HTTP/2 expect is assumed.
+            side.open_stream(request, (b"https", self.info.body, protocol));
+            let tunnel = protocol != h2::Protocol::None || request.method == Method::Connect;
+            return side.send_body(if tunnel { Framing::Unending } else { Framing::Plain });
         }
+        if self.info.upgrade == h1::Upgrade::WebSocketWithoutKey {
+            self.proof = Some(websocket::add_key(&mut story.request));
+        }
+        let request = &story.request;
         let names = side.names();
         h1::write_request(request, self.info.body, line, names.case(), side.conn.output.tail());
         let chunked = self.info.body == BodyLength::Chunked;
         side.send_body(if chunked { Framing::Chunked } else { Framing::Plain });
+    }
+
+    /// Whether a server can switch protocols on a stream is not known before it has said what it wants; one that cannot
+    /// is asked nothing.
+    async fn get_acquainted(&self, story: &mut Story<'_>, side: &mut H1Side) {
+        let (now, limit) = (story.now(), story.server_timeout(self.backend));
+        story.expire(now, limit);
+        let offered = poll_fn(|cx| match side.poll_offers_extended_connect(cx) {
+            Poll::Ready(offered) => Poll::Ready(offered),
+            Poll::Pending => story.deadline.poll_expired(cx).map(|()| false),
+        })
+        .await;
+        // Nor can it take a body before it has agreed.
+        if !offered || !self.info.body.is_empty() {
+            side.give_up();
+        }
     }
 
     /// Sends the request while waiting for the head of the final response; interim ones are passed on.
@@ -326,6 +356,9 @@ impl Connected<'_> {
         story.expire(now, if upload { wait.server_timeout } else { wait.client_timeout });
         let outcome = poll_fn(|cx| self.poll_head(cx, story, client, side, &wait)).await;
         let info = outcome?;
+        if info.body == BodyLength::Tunnel && self.is_premature(story) {
+            return Err(Failure::new(502, Termination::new(Cause::Proxy, Phase::Headers)));
+        }
         story.facts.timers.response = story.now();
         secure::look_again(&mut story.facts.server_tls, &lease.side.conn);
         secure::catch_up(&mut story.session.tls, &mut client.conn);
@@ -334,6 +367,15 @@ impl Connected<'_> {
         story.capture_response();
         story.body.clear();
         Ok(Head { info })
+    }
+
+    /// Whether a server switches protocols without having proven that it knows to which, or before it can have read the
+    /// whole request.
+    fn is_premature(&self, story: &Story<'_>) -> bool {
+        let unproven =
+            self.proof.as_deref().is_some_and(|proof| !websocket::is_proven(&story.response, proof));
+        let switches = story.response.status == Status(101);
+        unproven || switches && !self.upload.is_done() && !self.info.body.is_empty()
     }
 
     fn poll_head(
@@ -350,7 +392,7 @@ impl Connected<'_> {
                 Err(failure) => return Poll::Ready(Err(failure)),
             };
             if server.conn.carrier().is_some() {
-                match poll_head_of_stream(cx, server, wait, &mut story.response) {
+                match poll_head_of_stream(cx, server, wait, (&story.request, &mut story.response)) {
                     Poll::Ready(Ok(info)) if info.is_interim(&story.response) => {
                         story.facts.bytes_out += size::of_response(&story.response);
                         events::answered(story);
@@ -734,12 +776,17 @@ fn poll_head_of_stream(
     cx: &mut Context<'_>,
     server: &mut H1Side,
     wait: &ResponseWait,
-    response: &mut ResponseHead,
+    (request, response): (&RequestHead, &mut ResponseHead),
 ) -> Poll<Result<ResponseInfo, Failure>> {
     let Some(carrier) = server.conn.carrier() else { return Poll::Pending };
     match ready!(carrier.poll_response(cx, response)) {
         Ok(()) => {
             let body = body_of_stream(carrier, &wait.asked, response);
+            if body == BodyLength::Tunnel && wait.asked.upgrade.is_some() {
+                // RFC 8441, section 5: what was an upgrade is accepted by a status of success.
+                response.set_status(Status(101));
+                websocket::accept_upgrade(request, response);
+            }
             let comes = if body == BodyLength::None { BodyLength::None } else { BodyLength::UntilClose };
             server.expect_body(comes, Side::Response, wait.options);
             Poll::Ready(Ok(ResponseInfo {
@@ -760,15 +807,10 @@ fn poll_head_of_stream(
 }
 
 /// How the end of a response's body is to be told that comes on a stream.
-fn body_of_stream(carrier: &Carrier, asked: &Asked, response: &mut ResponseHead) -> BodyLength {
+fn body_of_stream(carrier: &Carrier, asked: &Asked, response: &ResponseHead) -> BodyLength {
     let status = response.status;
     let accepted = matches!(status.0, 200..300);
-    if accepted && asked.upgrade.is_some() {
-        // RFC 8441, section 5: what was an upgrade is accepted by a status of success.
-        response.set_status(Status(101));
-        return BodyLength::Tunnel;
-    }
-    if accepted && asked.method == Method::Connect {
+    if accepted && (asked.upgrade.is_some() || asked.method == Method::Connect) {
         return BodyLength::Tunnel;
     }
     if status.is_interim() || status.forbids_body() || asked.method == Method::Head {

@@ -18,6 +18,7 @@ mod forward;
 mod receive;
 mod replay;
 mod request;
+mod service;
 mod sticky;
 
 pub(crate) use receive::options;

@@ -10,6 +10,7 @@ use h1::{Expectation, Persistence, Progress, RequestInfo, Side, Strictness, Upgr
 use http::{BodyLength, Method};
 use lang::Wishes;
 use lang::logformat::Needs;
+use rule::Requests;
 
 use crate::captures::{self, Fault};
 use crate::conn::Filled;
@@ -184,9 +185,13 @@ fn poll(
             if !story.facts.timers.first_byte.is_set() {
                 begin_request(story);
             }
-            let speaks = if story.served == 0 { preface(story, client) } else { h1::Preface::No };
+            let speaks = if story.served == 0 { preface(client) } else { h1::Preface::No };
             if speaks == h1::Preface::Complete {
-                return Poll::Ready(Polled::Http2);
+                return Poll::Ready(if may_speak_http2(story) {
+                    Polled::Http2
+                } else {
+                    Polled::Failed(Failure::new(405, Termination::new(Cause::Proxy, Phase::Request)))
+                });
             }
             match h1::parse_request(client.conn.input.data(), &mut client.cursor, options, &mut story.request)
             {
@@ -225,14 +230,15 @@ fn poll(
     }
 }
 
-/// Whether the client begins to speak HTTP/2, where it may.
-fn preface(story: &Story<'_>, client: &H1Side) -> h1::Preface {
+/// Whether the client begins to speak HTTP/2.
+fn preface(client: &H1Side) -> h1::Preface {
     let data = client.conn.input.data();
     // Few methods begin with this letter, and none of them is as common as those that do not.
-    if data.first() != Some(&b'P') || story.frontend.h2.upgrade_disabled.is_on() {
-        return h1::Preface::No;
-    }
-    h1::http2_preface(data)
+    if data.first() == Some(&b'P') { h1::http2_preface(data) } else { h1::Preface::No }
+}
+
+fn may_speak_http2(story: &Story<'_>) -> bool {
+    story.requests == Requests::Any && !story.frontend.h2.upgrade_disabled.is_on()
 }
 
 /// Receives the request of a stream that shares its connection with others: it is there already.
@@ -258,6 +264,7 @@ pub(super) fn of_stream(story: &mut Story<'_>, client: &mut H1Side) -> Result<Re
     let upgrade = match info.protocol {
         h2::Protocol::None => Upgrade::None,
         h2::Protocol::WebSocket => Upgrade::WebSocketWithoutKey,
+        h2::Protocol::Other => Upgrade::Other,
     };
     Ok(RequestInfo {
         head_len: 0,

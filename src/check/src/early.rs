@@ -1,0 +1,55 @@
+//! What must be known of checks before what servers need is made.
+
+use backend::ServerDrafts;
+use base::registry::Registry;
+use config::{Check, Diagnostics, Draft, Slots};
+
+use crate::settings::{CheckSettings, ProxyChecks};
+
+/// Runs before the checks of servers.
+pub static EARLY_CHECKS: &[Check] = &[Check { name: "encrypted checks", run: prepare }];
+
+/// How a server is checked: by the section that its line names, else as its proxy says.
+pub fn checks_of(proxy: &ProxyChecks, server: &Slots) -> ProxyChecks {
+    let checks = proxy.clone();
+    if let Some(section) = server.get::<CheckSettings>().and_then(|s| s.section.as_ref()?.checks.clone()) {
+        return ProxyChecks { timeout: checks.timeout, connect: checks.connect, log: checks.log, ..section };
+    }
+    checks
+}
+
+/// Looks up the sections that servers name. Servers whose checks want encrypted connections get what these need.
+fn prepare(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    let sections = &draft.sections;
+    for proxy in &mut draft.proxies {
+        let own: ProxyChecks = proxy.slots.get_or_default();
+        let asked = own.wants_tls();
+        if proxy.slots.get::<ServerDrafts>().is_none() {
+            continue;
+        }
+        for server in &mut proxy.slots.get_mut::<ServerDrafts>().list {
+            let mut asks = asked;
+            if let Some(named) =
+                server.slots.get::<CheckSettings>().and_then(|s| Some(s.section.as_ref()?.name.clone()))
+            {
+                let found = sections.iter().find(|s| s.kind == "healthcheck" && *s.name == *named);
+                let Some(found) = found else {
+                    let text = format!(
+                        "'server {}' : 'healthcheck' : unable to find the section '{named}'.",
+                        server.name
+                    );
+                    diagnostics.alert_at(&server.place, text);
+                    continue;
+                };
+                let checks: ProxyChecks = found.slots.get_or_default();
+                asks = checks.wants_tls();
+                if let Some(section) = &mut server.slots.get_mut::<CheckSettings>().section {
+                    section.checks = Some(checks);
+                }
+            }
+            if asks {
+                server.slots.get_mut::<tls::ServerSettings>().asked = tls::Use::Yes;
+            }
+        }
+    }
+}
