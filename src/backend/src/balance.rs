@@ -253,8 +253,8 @@ fn by_chance<'u>(usable: &'u Usable, queue: &ServerQueue, draws: u32, now: Tick)
     let count = usable.turns.len();
     let draw = |_| usable.servers.get(usable.turns.at(random() % count.max(1))?);
     let rate = |s: &Server| s.counters.common.session_rate.per_second(now) * 256 / s.weight().max(1);
-    let drawn = (0..draws.min(count as u32 * 2)).filter_map(draw).filter(|s| queue.has_room(s));
-    let best = drawn.min_by_key(|s| (load(s), rate(s)));
+    let candidates = (0..draws.min(count as u32 * 2)).filter_map(draw).filter(|s| queue.has_room(s));
+    let best = candidates.min_by_key(|s| (load(s), rate(s)));
     best.or_else(|| usable.servers.iter().find(|s| queue.has_room(s)))
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use base::registry::Registry;
 use config::directive::{Arity, Switch};
-use config::{Directive, Prefix, Refusal, Section, Sections, Statement};
+use config::{Check, Diagnostics, Directive, Draft, Mode, Prefix, Refusal, Section, Sections, Statement};
 use lang::converters::hashes::{avalanche, crc32, djb2, sdbm, wt6};
 use lang::{Contexts, Expr};
 
-use crate::settings::{Algorithm, BackendSettings};
+use crate::settings::{Algorithm, BackendSettings, ServerDraft, ServerDrafts, ServerSettings};
 
 /// What is hashed.
 #[derive(Clone, Debug)]
@@ -38,6 +39,11 @@ impl HashKey {
     /// Whether what is hashed may be in the body of a request.
     pub fn looks_at_bodies(&self) -> bool {
         matches!(self, Self::Parameter { posted: Switch::On, .. })
+    }
+
+    /// Whether it is a part of a request.
+    fn needs_http(&self) -> bool {
+        matches!(self, Self::Uri(_) | Self::Parameter { .. } | Self::Header { .. })
     }
 
     /// The name that statistics show.
@@ -156,6 +162,9 @@ const fn directive(
     Directive { name, section: Section::Proxy(sections), prefix: Prefix::None, arity, manual: "4.2", parse }
 }
 
+/// The checks of this file.
+pub static HASH_CHECKS: &[Check] = &[Check { name: "hashes and cookies", run: check_modes }];
+
 /// The directives of this file.
 pub static HASH_DIRECTIVES: &[Directive] = &[
     directive("balance", Sections::BACK, Arity::AtLeast(0), balance),
@@ -215,6 +224,33 @@ fn hash_type(s: &mut Statement<'_>) -> Result<(), Refusal> {
     }
     s.slot::<BackendSettings>().hash = hash;
     Ok(())
+}
+
+/// Takes back what proxies say that looks at HTTP where there is none.
+fn check_modes(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    for proxy in draft.proxies.iter_mut().filter(|p| p.kind.has_backend() && p.mode != Mode::Http) {
+        let name = proxy.name.clone();
+        let values = |line: &ServerDraft| {
+            line.slots.get::<ServerSettings>().is_some_and(|s| s.cookie.is_some()).then(|| line.name.clone())
+        };
+        let drafts = proxy.slots.get::<ServerDrafts>();
+        let valued: Vec<_> = drafts.into_iter().flat_map(|d| d.list.iter().filter_map(values)).collect();
+        let Some(settings) = proxy.slots.get::<BackendSettings>() else { continue };
+        if settings.cookies.cookie.is_some() {
+            diagnostics.warning(format!("'cookie' does nothing in proxy '{name}' without 'mode http'."));
+        }
+        for server in valued {
+            diagnostics.warning(format!(
+                "proxy '{name}' : the cookie of server '{server}' does nothing without 'mode http'."
+            ));
+        }
+        if matches!(&settings.algorithm, Algorithm::Hash(key) if key.needs_http()) {
+            diagnostics.warning(format!(
+                "proxy '{name}' has no requests to hash without 'mode http': servers have turns (round robin)."
+            ));
+            proxy.slots.get_mut::<BackendSettings>().algorithm = Algorithm::RoundRobin;
+        }
+    }
 }
 
 const EXPECTED: &str = "balance only supports 'roundrobin', 'static-rr', 'leastconn', 'first', 'source', 'uri', \

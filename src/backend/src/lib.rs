@@ -20,7 +20,7 @@ pub use cookie::{COOKIE_DIRECTIVES, COOKIE_OPTIONS, CookieMode, CookieSettings};
 pub use dial::DialSettings;
 pub use dial_options::DIAL_OPTIONS;
 pub use directives::{CHECKS, DIRECTIVES, SERVER_OPTIONS};
-pub use hashing::HASH_DIRECTIVES;
+pub use hashing::{HASH_CHECKS, HASH_DIRECTIVES};
 pub use health::{Activity, CheckResult, CheckStatus, Health, InitState, Level, News, Trend};
 pub use retry::RetryOn;
 pub use server::{Admin, Backend, Server, ServerQueue, Status, Waiting};

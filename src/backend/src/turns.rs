@@ -112,13 +112,12 @@ impl Schedule {
             (e.place, std::cmp::Reverse(e.weight - e.rest), e.entered)
         });
         let due = first.filter(|at| self.fresh.is_empty() || self.known[*at].place <= self.now);
-        let at = match due {
-            Some(at) => at,
-            None => {
-                let Fresh { server, weight } = self.fresh.pop_front()?;
-                self.known.push(Entry { server, weight, place: self.now, rest: 0, entered: 0 });
-                self.known.len() - 1
-            }
+        let at = if let Some(at) = due {
+            at
+        } else {
+            let Fresh { server, weight } = self.fresh.pop_front()?;
+            self.known.push(Entry { server, weight, place: self.now, rest: 0, entered: 0 });
+            self.known.len() - 1
         };
         self.now += 1;
         self.entered += 1;
