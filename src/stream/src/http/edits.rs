@@ -86,8 +86,13 @@ fn caching(method: &Method, response: &ResponseHead) -> Caching {
     if !is_lasting(&response.headers) {
         return Caching::Forbidden;
     }
-    let said = cache_control(&response.headers);
-    said.unwrap_or(if cacheable { Caching::Allowed } else { Caching::Forbidden })
+    match cache_control(&response.headers) {
+        Some(Caching::Allowed) => Caching::Allowed,
+        Some(Caching::Forbidden) => Caching::Forbidden,
+        Some(Caching::WithoutCookies) if cacheable => Caching::WithoutCookies,
+        None if cacheable => Caching::Allowed,
+        Some(Caching::WithoutCookies) | None => Caching::Forbidden,
+    }
 }
 
 /// What caches may do with a response.
