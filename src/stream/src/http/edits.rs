@@ -87,11 +87,11 @@ fn caching(method: &Method, response: &ResponseHead) -> Caching {
         return Caching::Forbidden;
     }
     match cache_control(&response.headers) {
-        Some(Caching::Allowed) => Caching::Allowed,
-        Some(Caching::Forbidden) => Caching::Forbidden,
-        Some(Caching::WithoutCookies) if cacheable => Caching::WithoutCookies,
         None if cacheable => Caching::Allowed,
-        Some(Caching::WithoutCookies) | None => Caching::Forbidden,
+        None => Caching::Forbidden,
+        // What is said of cookies makes nothing cacheable that is not.
+        Some(Caching::WithoutCookies) if !cacheable => Caching::Forbidden,
+        Some(said) => said,
     }
 }
 
