@@ -270,5 +270,15 @@ mod tests {
             let mut left = crate::request_cookies(&headers);
             prop_assert!(left.all(|c| c.name != b"S"));
         }
+
+        #[test]
+        fn what_is_written_is_read(value in "[ -~]{0,30}") {
+            let value = trim(value.as_bytes());
+            if let Some(set) = SetCookie::of(value) {
+                let written = set.with(value, b"new", Place::Instead);
+                let again = SetCookie::of(&written).map(|c| written[c.value].to_vec());
+                prop_assert_eq!(again.as_deref(), Some(&b"new"[..]));
+            }
+        }
     }
 }
