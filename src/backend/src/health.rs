@@ -16,6 +16,8 @@ pub enum CheckStatus {
     /// None has been made yet.
     #[default]
     Initializing,
+    /// An agent has said nothing of the status.
+    Checked,
     /// What traffic showed, and not a check, has changed the level (`observe`).
     Observed,
     /// The check itself failed to run.
@@ -64,6 +66,7 @@ impl CheckStatus {
     fn texts(self) -> (&'static str, &'static str) {
         match self {
             Self::Initializing => ("INI", "Initializing"),
+            Self::Checked => ("CHECKED", "No status change"),
             Self::Observed => ("HANA", "Health analyze"),
             Self::SocketError => ("SOCKERR", "Socket error"),
             Self::L4Ok => ("L4OK", "Layer4 check passed"),

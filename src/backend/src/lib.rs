@@ -23,6 +23,6 @@ pub use directives::{CHECKS, DIRECTIVES, SERVER_OPTIONS};
 pub use hashing::{HASH_CHECKS, HASH_DIRECTIVES};
 pub use health::{Activity, CheckResult, CheckStatus, Health, InitState, Level, News, Trend};
 pub use retry::RetryOn;
-pub use server::{Admin, Backend, Server, ServerQueue, Status, Waiting};
+pub use server::{Admin, Backend, Probes, Server, ServerQueue, Status, Waiting};
 pub use settings::{BackendSettings, ServerDraft, ServerDrafts, ServerSettings};
 pub use uptime::{Running, Uptime};

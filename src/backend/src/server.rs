@@ -60,6 +60,21 @@ struct Load {
     full: AtomicU64,
 }
 
+/// Where checks and agents are, where an operator says something else than the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Probes {
+    /// `check-addr`.
+    pub check_address: Option<Addr>,
+    /// `check-port`.
+    pub check_port: Option<u16>,
+    /// `agent-addr`.
+    pub agent_address: Option<Addr>,
+    /// `agent-port`.
+    pub agent_port: Option<u16>,
+    /// `agent-send`.
+    pub agent_send: Option<Arc<[u8]>>,
+}
+
 /// How connections to a server are encrypted.
 #[derive(Clone, Debug)]
 pub struct ServerTls {
@@ -88,6 +103,10 @@ pub struct Server {
     pub counters: ServerCounters,
     /// What its checks know.
     pub health: Health,
+    /// What its agent says.
+    pub agent: Health,
+    /// Where its checks and its agent are, as an operator says.
+    pub probes: ArcSwap<Probes>,
     /// The streams that it serves.
     pub slots: Slots,
     /// `maxconn`; 0 for no limit.
@@ -143,6 +162,8 @@ impl Server {
             computed: OnceLock::new(),
             uptime: Uptime::default(),
             health: Health::default(),
+            agent: Health::default(),
+            probes: ArcSwap::default(),
             dial: features.get_or_default(),
             slots_of_features: features,
             facts,
@@ -197,11 +218,6 @@ impl Server {
         {
             self.cookie.store(computed.value(&self.address.load()).map(Arc::new));
         }
-    }
-
-    /// The address that its checks go to where nothing else is said.
-    pub fn checked_address(&self) -> Addr {
-        Addr::clone(&self.address.load())
     }
 
     /// Its weight now.
@@ -458,12 +474,12 @@ impl Backend {
         Some(self.refresh(now) + self.release(server))
     }
 
-    /// Does what the operator wants with a server.
-    pub fn set_admin(&self, server: &Arc<Server>, admin: Admin, now: Tick) {
+    /// Does what the operator wants with a server; tells how many of those who wait it has moved.
+    pub fn set_admin(&self, server: &Arc<Server>, admin: Admin, now: Tick) -> usize {
         let running = server.running();
         let before = server.admin.swap(admin as u8, Ordering::Relaxed);
         if before == admin as u8 {
-            return;
+            return 0;
         }
         if let Some(connections) = server.known_connections() {
             match admin {
@@ -472,8 +488,7 @@ impl Backend {
             }
         }
         server.uptime.change(running, now);
-        self.refresh(now);
-        self.release(server);
+        self.refresh(now) + self.release(server)
     }
 
     /// Changes a server's weight.

@@ -4,7 +4,8 @@ use backend::ServerDrafts;
 use base::registry::Registry;
 use config::{Check, Diagnostics, Draft, Slots};
 
-use crate::settings::{CheckSettings, ProxyChecks};
+use crate::agent::AgentSettings;
+use crate::settings::{CheckSettings, Enabled, ProxyChecks};
 
 /// Runs before the checks of servers.
 pub static EARLY_CHECKS: &[Check] = &[Check { name: "encrypted checks", run: prepare }];
@@ -29,6 +30,11 @@ fn prepare(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
         }
         for server in &mut proxy.slots.get_mut::<ServerDrafts>().list {
             let mut asks = asked;
+            let lacks = |a: &AgentSettings| a.enabled == Enabled::Yes && a.port.is_none();
+            if server.slots.get::<AgentSettings>().is_some_and(lacks) {
+                let text = format!("'server {}' : 'agent-check' needs an 'agent-port'.", server.name);
+                diagnostics.alert_at(&server.place, text);
+            }
             if let Some(named) =
                 server.slots.get::<CheckSettings>().and_then(|s| Some(s.section.as_ref()?.name.clone()))
             {

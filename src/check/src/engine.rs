@@ -43,14 +43,13 @@ pub(crate) struct Target<'a> {
     pub(crate) limit: usize,
 }
 
-/// Makes one check.
-pub(crate) async fn check(target: &Target<'_>, stage: Stage<'_>) -> CheckResult {
+/// Makes one check. The connection is given back with the result: whoever sees it end knows that the result counts.
+pub(crate) async fn check(target: &Target<'_>, stage: Stage<'_>) -> (CheckResult, Option<Line>) {
     let until = Instant::now() + target.patience.connect;
     let reply = Reply::new(target.ruleset.language);
     let mut run = Run { target, stage, line: None, reply, until };
-    match run.all().await {
-        Ok(result) | Err(result) => result,
-    }
+    let (Ok(result) | Err(result)) = run.all().await;
+    (result, run.line)
 }
 
 /// A check that is under way.
@@ -204,23 +203,23 @@ impl Run<'_> {
     async fn send(&mut self, rule: &Rule, send: &Send) -> Result<(), Over> {
         let target = self.target;
         let seen = self.reply.seen();
-        let (bytes, method) = match send {
-            Send::Bytes(bytes) => (bytes.to_vec(), ::http::Method::Options),
-            Send::Text(format) => (self.stage.render(format, seen), ::http::Method::Options),
+        let (bytes, asked) = match send {
+            Send::Bytes(bytes) => (bytes.to_vec(), h1::Asked::default()),
+            Send::Text(format) => (self.stage.render(format, seen), h1::Asked::default()),
             Send::Hex(format) => {
                 let Some(bytes) = self.stage.render_hex(format, seen) else {
                     let info =
                         format!("tcp-check send : failed to build log-format string at step {}", rule.number);
                     return Err(CheckResult { info, ..of(CheckStatus::L7Invalid) });
                 };
-                (bytes, ::http::Method::Options)
+                (bytes, h1::Asked::default())
             }
             Send::Http(request) => {
                 let state = http::state(target.ruleset, &self.stage, target.backend, target.server);
                 http::request(request, &self.stage, seen, state.as_deref())
             }
         };
-        self.reply.renew(method);
+        self.reply.renew(asked);
         let Some(line) = &mut self.line else { return Ok(()) };
         match timeout_at(self.until, line.send(&bytes)).await {
             Ok(Ok(())) => Ok(()),
@@ -252,6 +251,8 @@ impl Run<'_> {
                     return Err(result);
                 }
                 Verdict::Gone => return Err(self.gone(broken, rule)),
+                // Nothing more comes that could be waited for.
+                Verdict::Wait if self.reply.more == More::No => return Err(self.gone(broken, rule)),
                 Verdict::Wait => {}
             }
             match self.receive().await {
@@ -333,8 +334,10 @@ impl Run<'_> {
     /// The address that is checked: the rule's, else the option's, else the server's.
     fn address(&self, connect: &Connect) -> Addr {
         let settings = self.target.settings;
-        let server = self.target.server.checked_address();
-        let base = connect.address.as_ref().or(settings.address.as_ref()).unwrap_or(&server);
+        let server = Addr::clone(&self.target.server.address.load());
+        let told = self.target.server.probes.load();
+        let said_address = told.check_address.as_ref().or(settings.address.as_ref());
+        let base = connect.address.as_ref().or(said_address).unwrap_or(&server);
         let said = match &connect.port {
             Some(Port::Number(port)) => Some(*port),
             Some(Port::Expr(expr)) => {
@@ -345,13 +348,20 @@ impl Run<'_> {
             None => None,
         };
         let own = connect.address.as_ref().and_then(Addr::port).filter(|p| *p > 0);
-        let port = said.or(own).or(settings.port).or(base.port().filter(|p| *p > 0)).or(server.port());
+        let port = said
+            .or(own)
+            .or(told.check_port)
+            .or(settings.port)
+            .or(base.port().filter(|p| *p > 0))
+            .or(server.port());
         base.with_port(port.unwrap_or(0))
     }
 
     /// Whether something else is checked than the traffic's address.
     fn is_elsewhere(&self) -> bool {
-        self.target.settings.port.is_some() || self.target.settings.address.is_some()
+        let (settings, told) = (self.target.settings, self.target.server.probes.load());
+        let ports = settings.port.is_some() || told.check_port.is_some();
+        ports || settings.address.is_some() || told.check_address.is_some()
     }
 
     /// The header that the check begins with: that of the traffic, unless another address is checked.

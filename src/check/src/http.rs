@@ -9,13 +9,13 @@ use crate::rules::{Request, Wish};
 use crate::ruleset::Ruleset;
 use crate::stage::{Seen, Stage};
 
-/// The request's bytes, and the method.
+/// The request's bytes, and what it asks for.
 pub(crate) fn request(
     request: &Request,
     stage: &Stage<'_>,
     seen: Seen<'_>,
     told: Option<&str>,
-) -> (Vec<u8>, http::Method) {
+) -> (Vec<u8>, h1::Asked) {
     let part = |part: &Option<Box<[u8]>>, usual: &[u8]| part.as_deref().unwrap_or(usual).to_vec();
     let (method, version) = (part(&request.method, b"OPTIONS"), part(&request.version, b"HTTP/1.0"));
     let target = request.target.as_ref().map(|t| stage.content(t, seen)).filter(|t| !t.is_empty());
@@ -46,7 +46,10 @@ pub(crate) fn request(
     }
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(&body);
-    (out, http::Method::find(&method))
+    // A server may switch to what it was asked for.
+    let switches = |(name, _): &(&[u8], Vec<u8>)| *name == b"upgrade";
+    let upgrade = if headers.iter().any(switches) { h1::Upgrade::Other } else { h1::Upgrade::None };
+    (out, h1::Asked { method: http::Method::find(&method), upgrade })
 }
 
 fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {

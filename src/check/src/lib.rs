@@ -3,6 +3,8 @@
 //! A check goes by rules: connect, send, expect, and what concerns variables. Those that are written (`tcp-check`,
 //! `http-check`) and those of ready-made protocols are the same to the engine.
 
+mod admin;
+mod agent;
 mod directives;
 mod early;
 mod engine;
@@ -21,8 +23,11 @@ pub mod settings;
 mod spop;
 mod spread;
 mod stage;
+mod weight;
 mod words;
 
+pub use admin::{begin, set_admin};
+pub use agent::{AgentSettings, AgentSubject, has_agent, watch_agent};
 pub use directives::{DIRECTIVES, RULE_DIRECTIVES, SECTION_DIRECTIVES, SECTION_RULES, SECTIONS};
 pub use early::{EARLY_CHECKS, checks_of};
 pub use options::SERVER_OPTIONS;
@@ -30,3 +35,4 @@ pub use run::{Subject, watch};
 pub use settings::{CheckSettings, ProxyChecks};
 pub use spread::Spread;
 pub use stage::{Reporter, Weight};
+pub use weight::new_weight;

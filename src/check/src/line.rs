@@ -201,7 +201,10 @@ fn words_of(fault: &Fault) -> String {
 }
 
 fn refused(e: &ConnectError) -> CheckResult {
-    CheckResult { info: sys_reason(e.io()), ..of(CheckStatus::L4Connection) }
+    // What there is not cannot refuse.
+    let absent = e.io().raw_os_error() == Some(NO_FILE);
+    let status = if absent { CheckStatus::SocketError } else { CheckStatus::L4Connection };
+    CheckResult { info: sys_reason(e.io()), ..of(status) }
 }
 
 /// The system's words for an error.
@@ -209,7 +212,7 @@ pub(crate) fn sys_reason(e: &std::io::Error) -> String {
     let Some(errno) = e.raw_os_error() else { return e.to_string() };
     let text = e.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
-    if errno == NO_NETWORK {
+    if [NO_FILE, NO_NETWORK].contains(&errno) {
         return format!("General socket error ({text})");
     }
     format!("{} returned by OS ({text})", errno_name(errno))
@@ -217,10 +220,10 @@ pub(crate) fn sys_reason(e: &std::io::Error) -> String {
 
 /// What a connection meets before it has begun.
 const NO_NETWORK: i32 = 101;
+const NO_FILE: i32 = 2;
 
 fn errno_name(errno: i32) -> &'static str {
     match errno {
-        2 => "ENOENT",
         11 => "EAGAIN",
         13 => "EACCES",
         32 => "EPIPE",

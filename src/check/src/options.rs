@@ -1,8 +1,10 @@
 //! The options of servers that concern their checks.
 
+use backend::InitState;
 use config::options::{LineOption, ServerOption};
 use config::{OptionCx, Refusal};
 
+use crate::agent::AgentSettings;
 use crate::settings::{CheckSettings, Enabled, Header, Named, Route};
 use crate::words;
 
@@ -22,6 +24,36 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
         let address = grammar::address::parse(&filled).map_err(|e| cx.refuse(&e.message))?;
         let address = net::resolve(&address).map_err(|e| cx.refuse(e.to_string()))?;
         cx.slot::<CheckSettings>().address = Some(address);
+        Ok(())
+    }),
+    option("agent-addr", 1, |cx| {
+        let written = cx.take_bytes()?;
+        let filled = cx.statement.draft.environment.fill(written).into_owned();
+        let address = grammar::address::parse(&filled).map_err(|e| cx.refuse(&e.message))?;
+        let address = net::resolve(&address).map_err(|e| cx.refuse(e.to_string()))?;
+        cx.slot::<AgentSettings>().address = Some(address);
+        Ok(())
+    }),
+    option("agent-check", 0, |cx| {
+        cx.slot::<AgentSettings>().enabled = Enabled::Yes;
+        Ok(())
+    }),
+    option("agent-inter", 1, |cx| {
+        let value = cx.take_duration()?;
+        if value.is_zero() {
+            return Err(cx.refuse("expects a delay above 0"));
+        }
+        cx.slot::<AgentSettings>().interval = value;
+        Ok(())
+    }),
+    option("agent-port", 1, |cx| {
+        let value = cx.take_integer(1..=65535)?;
+        cx.slot::<AgentSettings>().port = Some(value as u16);
+        Ok(())
+    }),
+    option("agent-send", 1, |cx| {
+        let words = cx.take_bytes()?.into();
+        cx.slot::<AgentSettings>().send = words;
         Ok(())
     }),
     option("check", 0, |cx| enable(cx, Enabled::Yes)),
@@ -69,6 +101,22 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
             return Err(cx.refuse("expects a delay above 0"));
         }
         cx.slot::<CheckSettings>().interval = value;
+        Ok(())
+    }),
+    option("init-state", 1, |cx| {
+        let init = match cx.take()?.as_ref() {
+            "none" => InitState::Unsettled,
+            "up" => InitState::Up,
+            "fully-up" => InitState::FullyUp,
+            "down" => InitState::Down,
+            "fully-down" => InitState::FullyDown,
+            _ => return Err(cx.refuse("expects 'fully-up', 'up', 'down', 'fully-down' or 'none'")),
+        };
+        cx.slot::<CheckSettings>().init = init;
+        Ok(())
+    }),
+    option("no-agent-check", 0, |cx| {
+        cx.slot::<AgentSettings>().enabled = Enabled::No;
         Ok(())
     }),
     option("no-check", 0, |cx| enable(cx, Enabled::No)),

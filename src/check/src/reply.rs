@@ -2,7 +2,7 @@
 
 use base::buffer::Buffer;
 use h1::{BodyDecoder, BodyEvent, Cursor, Options, Progress};
-use http::{Headers, Method, ResponseHead};
+use http::{Headers, ResponseHead};
 
 use crate::ready::More;
 use crate::ruleset::Language;
@@ -78,10 +78,10 @@ impl Reply {
         self.body.len()
     }
 
-    /// Forgets it, for the next one: the answer to this method.
-    pub(crate) fn renew(&mut self, method: Method) {
+    /// Forgets it, for the next one: the answer to this.
+    pub(crate) fn renew(&mut self, asked: h1::Asked) {
         let (language, heard) = (self.language, self.heard);
-        *self = Self { asked: h1::Asked { method, ..h1::Asked::default() }, heard, ..Self::new(language) };
+        *self = Self { asked, heard, ..Self::new(language) };
     }
 
     /// Whether as much has come as is kept.

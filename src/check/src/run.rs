@@ -9,6 +9,8 @@ use backend::settings::Role;
 use backend::{Activity, Backend, CheckResult, CheckStatus, Level, News, Server, Status};
 use base::clock::Clock;
 
+use crate::admin::{left, mourn, name_of};
+use crate::agent::has_agent;
 use crate::engine::{Patience, Target, check};
 use crate::ruleset::Ruleset;
 use crate::settings::{CheckSettings, Enabled, ProxyChecks};
@@ -62,10 +64,11 @@ pub async fn watch<R: Reporter>(subject: Subject<R>, clock: Clock) {
             patience: patience(&settings, &subject.checks),
             limit: subject.limit,
         };
-        let mut result = check(&target, stage).await;
+        let (mut result, line) = check(&target, stage).await;
         result.millis = clock.now().millis_since(begin);
         result.info = shortened(result.info);
         take_in(&subject, result, &clock);
+        drop(line);
         let spent = clock.now().since(begin);
         let interval = subject.spread.vary(interval(&settings, health.level(), subject.server.status()));
         tokio::time::sleep(interval.saturating_sub(spent)).await;
@@ -75,7 +78,7 @@ pub async fn watch<R: Reporter>(subject: Subject<R>, clock: Clock) {
 /// How long a result's info may be.
 const MAX_INFO: usize = 127;
 
-fn shortened(mut info: String) -> String {
+pub(crate) fn shortened(mut info: String) -> String {
     if info.len() > MAX_INFO {
         let end = (0..=MAX_INFO).rev().find(|at| info.is_char_boundary(*at)).unwrap_or_default();
         info.truncate(end);
@@ -116,12 +119,16 @@ fn take_in<R: Reporter>(subject: &Subject<R>, result: CheckResult, clock: &Clock
     let news = server.health.observe(result, now);
     let level = server.health.level();
     if news == News::Some && subject.checks.log.is_on() {
-        subject.reporter.log(&announce(backend, server, outcome, &words, level));
+        subject.reporter.log(&announce(Announced::Health, backend, server, outcome, &words));
     }
     let Some(after) = verdict(outcome, level, before) else { return };
+    // What an agent has taken down comes back when the agent says so.
+    if before == Status::Down && has_agent(server) && !server.agent.level().is_up() {
+        return;
+    }
     let moved = backend.set_status(server, after, now);
     let reason = if subject.checks.log.is_on() { String::new() } else { format!(", reason: {words}") };
-    tell(subject, before, after, &reason, moved);
+    tell(backend, server, &subject.reporter, (before, after), &reason, moved);
 }
 
 /// What a server becomes by a result, if that is something else.
@@ -139,25 +146,22 @@ fn verdict(outcome: CheckStatus, level: Level, before: Status) -> Option<Status>
 }
 
 /// What a server's change of state means for its backend, as messages have it.
-fn tell<R: Reporter>(
-    subject: &Subject<R>,
-    before: Status,
-    after: Status,
+pub(crate) fn tell(
+    backend: &Backend,
+    server: &Server,
+    reporter: &dyn Reporter,
+    (before, after): (Status, Status),
     reason: &str,
     moved: Option<usize>,
 ) {
-    let (backend, server) = (&subject.backend, &subject.server);
-    let (active, backups) = backend.balancer.usable();
-    let kind = if server.settings.role == Role::Backup { "Backup " } else { "" };
-    let name = format!("{kind}Server {}/{}", backend.facts.name, server.facts.name);
-    let on_backup = if active == 0 && backups > 0 { " Running on backup." } else { "" };
+    let name = name_of(backend, server);
     let (waiting, moved) = (server.slots.waiting(), moved.unwrap_or(0));
     let (weight, text) = match after {
         Status::Up | Status::Stopping => {
             let is = if after == Status::Up { "UP" } else { "stopping" };
             let text = format!(
-                "{name} is {is}{reason}. {active} active and {backups} backup servers online.{on_backup} \
-                 {moved} sessions requeued, {waiting} total in queue."
+                "{name} is {is}{reason}. {} {moved} sessions requeued, {waiting} total in queue.",
+                left(backend, "online")
             );
             (Weight::Notice, text)
         }
@@ -165,27 +169,43 @@ fn tell<R: Reporter>(
             // The loss of a server that has left already is expected.
             let weight = if before == Status::Stopping { Weight::Notice } else { Weight::Warning };
             let text = format!(
-                "{name} is DOWN{reason}. {active} active and {backups} backup servers left.{on_backup} \
-                 {} sessions active, {moved} requeued, {waiting} remaining in queue.",
+                "{name} is DOWN{reason}. {} {} sessions active, {moved} requeued, {waiting} remaining in queue.",
+                left(backend, "left"),
                 server.counters.common.current.get()
             );
             (weight, text)
         }
     };
-    subject.reporter.report(weight, &text);
-    if before == Status::Up && (active, backups) == (0, 0) {
-        let text = format!("backend '{}' has no server available!", backend.facts.name);
-        subject.reporter.report(Weight::Alert, &text);
+    reporter.report(weight, &text);
+    if before == Status::Up {
+        mourn(backend, reporter);
     }
 }
 
+/// What a line of the log is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Announced {
+    Health,
+    Agent,
+}
+
 /// The line of the log about a check.
-fn announce(backend: &Backend, server: &Server, outcome: CheckStatus, words: &str, level: Level) -> String {
+pub(crate) fn announce(
+    what: Announced,
+    backend: &Backend,
+    server: &Server,
+    outcome: CheckStatus,
+    words: &str,
+) -> String {
     let kind = if server.settings.role == Role::Backup { "backup " } else { "" };
     let verb = match outcome {
         CheckStatus::L7Conditional => "conditionally succeeded",
         _ if outcome.passed() => "succeeded",
         _ => "failed",
+    };
+    let (title, level) = match what {
+        Announced::Health => ("Health", server.health.level()),
+        Announced::Agent => ("Agent", server.agent.level()),
     };
     let status = if level.is_up() {
         format!("{}/{} UP", level.level + 1 - level.rise, level.fall)
@@ -193,9 +213,15 @@ fn announce(backend: &Backend, server: &Server, outcome: CheckStatus, words: &st
         format!("{}/{} DOWN", level.level, level.rise)
     };
     format!(
-        "Health check for {kind}server {}/{} {verb}, reason: {words}, status: {status}.",
+        "{title} check for {kind}server {}/{} {verb}, reason: {words}, status: {status}.",
         backend.facts.name, server.facts.name
     )
+}
+
+/// Whether its checks, if there are any, find a server up.
+pub(crate) fn is_healthy(server: &Server) -> bool {
+    let checked = server.slots_of_features.get::<CheckSettings>().is_some_and(|c| c.enabled == Enabled::Yes);
+    !checked || server.health.level().is_up()
 }
 
 /// The result in words, as messages have it.

@@ -36,6 +36,8 @@ pub struct CheckSettings {
     pub route: Route,
     /// `check-alpn`.
     pub alpn: Option<Vec<Vec<u8>>>,
+    /// `init-state`.
+    pub init: backend::InitState,
     /// `healthcheck`.
     pub(crate) section: Option<Named>,
 }
@@ -93,6 +95,7 @@ impl Default for CheckSettings {
             route: Route::Direct,
             alpn: None,
             section: None,
+            init: backend::InitState::default(),
         }
     }
 }

@@ -41,6 +41,7 @@ impl Survey {
             other => {
                 return common(&backend.common, other)
                     .or_else(|| self.checks(server, other))
+                    .or_else(|| agent(server, other))
                     .or_else(|| self.back_events(&server.counters.common, &backend.common, other))
                     .or_else(|| handshakes(&server.counters.common.tls, other));
             }
@@ -78,6 +79,25 @@ impl Survey {
     }
 }
 
+/// What the agent says.
+fn agent(server: &Server, column: C) -> Option<Value> {
+    if !check::has_agent(server) {
+        return None;
+    }
+    let ((last, _), level) = (server.agent.last(), server.agent.level());
+    Some(match column {
+        C::AgentStatus => Value::Text(check_status(&server.agent, last.status).into()),
+        C::AgentDesc => Value::word(last.status.describe()),
+        C::AgentRise => Value::narrow(u64::from(level.rise)),
+        C::AgentFall => Value::narrow(u64::from(level.fall)),
+        C::AgentHealth => Value::narrow(u64::from(level.level)),
+        C::AgentDuration => Value::U64(last.millis),
+        C::AgentCode => Value::narrow(u64::from(last.code?)),
+        C::LastAgt if !last.info.is_empty() => Value::Text(last.info.into()),
+        _ => return None,
+    })
+}
+
 /// Whether a server is checked.
 pub fn is_checked(server: &Server) -> bool {
     server.slots_of_features.get::<CheckSettings>().is_some_and(|c| c.enabled == Enabled::Yes)
@@ -87,6 +107,10 @@ pub fn is_checked(server: &Server) -> bool {
 fn status(server: &Server) -> String {
     let up = match (server.admin(), server.status()) {
         (Admin::Maintenance, _) => return "MAINT".to_owned(),
+        (_, Status::Down) if check::has_agent(server) && !server.agent.level().is_up() => {
+            return "DOWN (agent)".to_owned();
+        }
+        (Admin::Drain, Status::Up | Status::Stopping) if check::has_agent(server) => "DRAIN (agent)",
         (Admin::Drain, Status::Up | Status::Stopping) => "DRAIN",
         (Admin::Ready, Status::Stopping) => "NOLB",
         (Admin::Ready, Status::Up) if is_checked(server) => "UP",

@@ -4,9 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::{InitState, Server};
+use backend::Server;
 use check::settings::Enabled;
-use check::{CheckSettings, Weight};
+use check::{AgentSettings, CheckSettings, Reporter, Weight};
 use config::Severity;
 use lang::LogFormat;
 use lang::facts::{ProcessFacts, ProxyFacts};
@@ -14,56 +14,71 @@ use lang::facts::{ProcessFacts, ProxyFacts};
 use crate::site::{BackendSide, Site};
 use crate::worker::Worker;
 
-/// Starts the health checks of all servers, spread over their intervals.
+/// What is asked about a server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    Server,
+    Agent,
+}
+
+/// Starts the checks of all servers and their agents, spread over their intervals.
 pub(crate) fn watch_servers(worker: &Rc<Worker>) {
     let site = &worker.site;
-    let servers = |b: usize| site.backends[b].core.servers.load().iter().cloned().collect::<Vec<_>>();
-    let all: Vec<(usize, Arc<Server>)> = (0..site.backends.len())
-        .flat_map(|b| servers(b).into_iter().map(move |s| (b, s)))
-        .filter(|(_, s)| is_checked(s))
-        .collect();
-    let interval = |s: &Server| s.slots_of_features.get_or_default::<CheckSettings>().interval;
-    let intervals: Vec<Duration> = all.iter().map(|(_, s)| interval(s)).collect();
-    let starts = site.spread.starts(&intervals);
-    for (_, server) in &all {
-        let settings: CheckSettings = server.slots_of_features.get_or_default();
-        server.health.configure(settings.rise, settings.fall, InitState::default());
+    let mut all: Vec<(usize, Arc<Server>, Whom, Duration)> = Vec::new();
+    for (index, backend) in site.backends.iter().enumerate() {
+        for server in backend.core.servers.load().iter() {
+            let settings: CheckSettings = server.slots_of_features.get_or_default();
+            if settings.enabled == Enabled::Yes {
+                check::begin(&backend.core, server, &settings, settings.init, site.clock.now());
+                all.push((index, server.clone(), Whom::Server, settings.interval));
+            }
+            let agent: AgentSettings = server.slots_of_features.get_or_default();
+            if agent.enabled == Enabled::Yes {
+                all.push((index, server.clone(), Whom::Agent, agent.interval));
+            }
+        }
     }
-    for ((index, server), delay) in all.into_iter().zip(starts) {
-        let backend = &site.backends[index];
-        let mut checks = check::checks_of(&backend.checks, &server.slots_of_features);
-        checks.connect = backend.common.timeouts.connect;
-        let subject = check::Subject {
-            backend: backend.core.clone(),
+    let starts = site.spread.starts(&all.iter().map(|(.., interval)| *interval).collect::<Vec<_>>());
+    for ((index, server, whom, _), delay) in all.into_iter().zip(starts) {
+        watch(site, index, server, whom, delay);
+    }
+}
+
+fn watch(site: &Arc<Site>, index: usize, server: Arc<Server>, whom: Whom, delay: Duration) {
+    let backend = &site.backends[index];
+    let mut checks = check::checks_of(&backend.checks, &server.slots_of_features);
+    checks.connect = backend.common.timeouts.connect;
+    let (core, clock, spread) = (backend.core.clone(), site.clock.clone(), site.spread.clone());
+    let (limit, surroundings) = (site.tuning.buffer_size, crate::dial::surroundings(site, backend));
+    let reporter = CheckReporter { site: site.clone(), backend: index };
+    if whom == Whom::Agent {
+        let subject = check::AgentSubject {
+            backend: core,
             server,
             checks,
-            surroundings: crate::dial::surroundings(site, backend),
+            surroundings,
             delay,
-            spread: site.spread.clone(),
-            limit: site.tuning.buffer_size,
-            reporter: CheckReporter { site: site.clone(), backend: index },
+            spread,
+            limit,
+            reporter,
         };
-        tokio::task::spawn_local(check::watch(subject, site.clock.clone()));
+        tokio::task::spawn_local(check::watch_agent(subject, clock));
+    } else {
+        let subject =
+            check::Subject { backend: core, server, checks, surroundings, delay, spread, limit, reporter };
+        tokio::task::spawn_local(check::watch(subject, clock));
     }
 }
 
-fn is_checked(server: &Server) -> bool {
-    server.slots_of_features.get::<CheckSettings>().is_some_and(|c| c.enabled == Enabled::Yes)
+/// Tells what happens to servers: on standard error and in the backend's logs.
+pub struct Herald<'s> {
+    /// The site.
+    pub site: &'s Site,
+    /// The backend of the servers.
+    pub backend: &'s BackendSide,
 }
 
-/// Tells what checks find: on standard error and in the backend's logs.
-struct CheckReporter {
-    site: Arc<Site>,
-    backend: usize,
-}
-
-impl CheckReporter {
-    fn backend(&self) -> &BackendSide {
-        &self.site.backends[self.backend]
-    }
-}
-
-impl check::Reporter for CheckReporter {
+impl Reporter for Herald<'_> {
     fn report(&self, weight: Weight, text: &str) {
         let (severity, level) = match weight {
             Weight::Notice => (Severity::Warning, log::Level::Notice),
@@ -73,11 +88,49 @@ impl check::Reporter for CheckReporter {
         self.site.tell(severity, text);
         // The log has always named a backend without the quotes that the terminal shows.
         let text = if weight == Weight::Alert { text.replace('\'', "") } else { text.to_owned() };
-        self.backend().log.message(level, &text);
+        self.backend.log.message(level, &text);
     }
 
     fn log(&self, text: &str) {
         self.report(Weight::Notice, text);
+    }
+
+    fn process(&self) -> &ProcessFacts {
+        &self.site.process
+    }
+
+    fn proxy(&self) -> &ProxyFacts {
+        &self.backend.common.facts
+    }
+
+    fn unique_id(&self) -> Option<&LogFormat> {
+        self.backend.unique_id.format.as_deref()
+    }
+}
+
+/// The same, for as long as a check goes on.
+struct CheckReporter {
+    site: Arc<Site>,
+    backend: usize,
+}
+
+impl CheckReporter {
+    fn herald(&self) -> Herald<'_> {
+        Herald { site: &self.site, backend: self.backend() }
+    }
+
+    fn backend(&self) -> &BackendSide {
+        &self.site.backends[self.backend]
+    }
+}
+
+impl Reporter for CheckReporter {
+    fn report(&self, weight: Weight, text: &str) {
+        self.herald().report(weight, text);
+    }
+
+    fn log(&self, text: &str) {
+        self.herald().log(text);
     }
 
     fn process(&self) -> &ProcessFacts {

@@ -109,6 +109,13 @@ pub static COMMANDS: &[Command] = &[
         certificates::delete_line,
     ),
     Command::new(
+        "disable agent",
+        "disable agent <bk>/<srv>",
+        "do not ask the agent of a server any more",
+        Admin,
+        server::disable_agent,
+    ),
+    Command::new(
         "disable dynamic-cookie backend",
         "disable dynamic-cookie backend <bk>",
         "compute no cookies for servers of a backend",
@@ -144,6 +151,13 @@ pub static COMMANDS: &[Command] = &[
         certificates::dump,
     ),
     Command::new("echo", "echo <text>", "say this", User, session::echo).everywhere(),
+    Command::new(
+        "enable agent",
+        "enable agent <bk>/<srv>",
+        "ask the agent of a server again",
+        Admin,
+        server::enable_agent,
+    ),
     Command::new(
         "enable dynamic-cookie backend",
         "enable dynamic-cookie backend <bk>",

@@ -77,11 +77,13 @@ pub(super) fn servers_state(cx: &mut CommandCx<'_>) -> Answer {
             Admin::Drain => (configured + 8, 0),
             Admin::Maintenance => (configured + 1, 8),
         };
-        let check = check_state(server);
+        let (check, probes) = (check_state(server), server.probes.load());
+        let checks: check::CheckSettings = server.slots_of_features.get_or_default();
+        let agent: check::AgentSettings = server.slots_of_features.get_or_default();
         let (address, port) = address_and_port(&server.address.load());
         let _ = writeln!(
             out,
-            "{} {} {} {} {address} {} {admin} {} {} {} {} {} 0 0 0 - {port} - 0 0 - - 0",
+            "{} {} {} {} {address} {} {admin} {} {} {} {} {} {} 0 0 - {port} - 0 {} {} {} {}",
             backend.common.facts.id,
             backend.common.facts.name,
             server.facts.id,
@@ -95,9 +97,28 @@ pub(super) fn servers_state(cx: &mut CommandCx<'_>) -> Answer {
             server.settings.weight,
             find::seconds_since(site, server.uptime.since()),
             check.outcome,
-            check.bits + paused,
+            if check.bits > 0 || configured > 0 { check.bits + paused } else { 0 },
+            agent_bits(server),
+            probes.check_port.or(checks.port).unwrap_or(0),
+            written(probes.check_address.as_ref().or(checks.address.as_ref())),
+            written(probes.agent_address.as_ref().or(agent.address.as_ref())),
+            probes.agent_port.or(agent.port).unwrap_or(0),
         );
     })
+}
+
+/// The same bits for its agent.
+fn agent_bits(server: &Server) -> u32 {
+    match (check::has_agent(server), server.agent.is_suspended()) {
+        (true, true) => 2 + 16,
+        (true, false) => 2 + 4 + 16,
+        (false, _) => 0,
+    }
+}
+
+/// An address without its port, if there is one.
+fn written(address: Option<&base::addr::Addr>) -> String {
+    address.and_then(base::addr::Addr::ip).map_or_else(|| "-".to_owned(), |ip| ip.to_string())
 }
 
 /// A server's checks in the numbers of the state file.
@@ -115,6 +136,7 @@ fn check_state(server: &Server) -> CheckState {
     let ((last, _), level) = (server.health.last(), server.health.level().level);
     let status = match last.status {
         CheckStatus::Initializing => 1,
+        CheckStatus::Checked => 3,
         CheckStatus::Observed => 4,
         CheckStatus::SocketError => 5,
         CheckStatus::L4Ok => 6,
@@ -137,7 +159,8 @@ fn check_state(server: &Server) -> CheckState {
         status if status.passed() => 3,
         _ => 2,
     };
-    CheckState { outcome: format!("{status} {result} {level}"), bits: 2 + 4 }
+    let bits = if server.health.is_suspended() { 2 } else { 2 + 4 };
+    CheckState { outcome: format!("{status} {result} {level}"), bits }
 }
 
 pub(super) fn servers_conn(cx: &mut CommandCx<'_>) -> Answer {

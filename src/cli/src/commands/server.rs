@@ -8,8 +8,11 @@ use backend::Trend;
 use backend::server::{Admin, Status};
 use keyword::Answer;
 use keyword::command::{CommandCx, Severity};
+use stream::Herald;
 use stream::Site;
 use stream::site::BackendSide;
+
+use check::new_weight;
 
 use super::find;
 
@@ -52,29 +55,6 @@ fn change_weight(site: &Site, backend: &BackendSide, server: &Arc<Server>, text:
     }
 }
 
-/// A weight as it is given: absolute, or in percent of the configured one.
-fn new_weight(text: &str, initial: u32) -> Result<u32, &'static str> {
-    const RANGE: &str = "Absolute weight can only be between 0 and 256 inclusive.";
-    if text.is_empty() {
-        return Err("Require <weight> or <weight%>.");
-    }
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-    if end == 0 {
-        return Err("Empty weight string empty or preceded by garbage");
-    }
-    let value: i64 = digits[..end].parse().map_err(|_| RANGE)?;
-    let value = if digits.len() == text.len() { value } else { -value };
-    match &digits[end..] {
-        "" => u32::try_from(value).ok().filter(|w| *w <= 256).ok_or(RANGE),
-        "%" => {
-            let percent = value.clamp(0, 25_600) as u64;
-            Ok((u64::from(initial) * percent / 100).min(256) as u32)
-        }
-        _ => Err("Trailing garbage in weight string"),
-    }
-}
-
 pub(super) fn enable(cx: &mut CommandCx<'_>) -> Answer {
     with(cx, |site, backend, server| {
         if server.admin() == Admin::Maintenance {
@@ -92,7 +72,8 @@ pub(super) fn disable(cx: &mut CommandCx<'_>) -> Answer {
 }
 
 fn change_admin(site: &Site, backend: &BackendSide, server: &Arc<Server>, admin: Admin) {
-    backend.core.set_admin(server, admin, site.clock.now());
+    let herald = Herald { site, backend };
+    check::set_admin(&backend.core, server, admin, &herald, site.clock.now());
 }
 
 /// Lets checks be made again.
@@ -110,6 +91,25 @@ pub(super) fn enable_health(cx: &mut CommandCx<'_>) -> Answer {
 pub(super) fn disable_health(cx: &mut CommandCx<'_>) -> Answer {
     with(cx, |_, _, server| {
         server.health.suspend();
+        Answer::Silence
+    })
+}
+
+/// Lets an agent be asked again.
+pub(super) fn enable_agent(cx: &mut CommandCx<'_>) -> Answer {
+    with(cx, |_, _, server| {
+        if !check::has_agent(server) {
+            return Answer::error("Agent was not configured on this server, cannot enable.");
+        }
+        server.agent.resume();
+        Answer::Silence
+    })
+}
+
+/// Lets an agent be asked no more.
+pub(super) fn disable_agent(cx: &mut CommandCx<'_>) -> Answer {
+    with(cx, |_, _, server| {
+        server.agent.suspend();
         Answer::Silence
     })
 }
@@ -152,7 +152,14 @@ pub(super) fn set_server(cx: &mut CommandCx<'_>) -> Answer {
         }
         "health" => set_health(site, backend, server, &value),
         "addr" => set_address(cx, server),
-        other if LACKING.iter().any(|(word, ..)| *word == other) => lacking(other, cx.has(2), server),
+        "check-addr" | "check-port" if cx.has(2) && report::is_checked(server) => {
+            set_probe(server, &what, &value, (&cx.arg(3), &cx.arg(4)))
+        }
+        "agent" if cx.has(2) && check::has_agent(server) => set_agent(site, backend, server, &value),
+        "agent-addr" | "agent-port" | "agent-send" if cx.has(2) && check::has_agent(server) => {
+            set_probe(server, &what, &value, (&cx.arg(3), &cx.arg(4)))
+        }
+        other if LACKING.iter().any(|(word, ..)| *word == other) => lacking(other, cx.has(2)),
         _ => Answer::error(USAGE),
     })
 }
@@ -204,12 +211,54 @@ const LACKING: &[(&str, &str, &str)] = &[
 const NO_AGENT: &str = "agent checks are not enabled on this server.";
 const NO_TLS: &str = "'set server <srv> ssl' cannot be set.  default-server should define ssl settings";
 
-fn lacking(word: &str, given: bool, server: &Arc<Server>) -> Answer {
-    if given && word.starts_with("check-") && report::is_checked(server) {
-        return Answer::error(format!("'{word}' of this server cannot be changed at run time."));
-    }
+fn lacking(word: &str, given: bool) -> Answer {
     let found = LACKING.iter().find(|(name, ..)| *name == word);
     found.map_or(Answer::Silence, |(_, without, with)| Answer::error(if given { *with } else { *without }))
+}
+
+/// What the agent is taken to say.
+fn set_agent(site: &Site, backend: &BackendSide, server: &Arc<Server>, value: &str) -> Answer {
+    let (status, trend) = match value {
+        "up" => (Status::Up, Trend::Up),
+        "down" => (Status::Down, Trend::Down),
+        _ => return Answer::error("'set server <srv> agent' expects 'up' or 'down'."),
+    };
+    server.agent.force(trend);
+    backend.core.set_status(server, status, site.clock.now());
+    Answer::Silence
+}
+
+/// Where checks or the agent are from now on, or what the agent is told.
+fn set_probe(server: &Server, what: &str, value: &str, (word, more): (&str, &str)) -> Answer {
+    let mut probes = backend::Probes::clone(&server.probes.load());
+    let port = |text: &str| match text.parse::<i64>() {
+        Ok(port) => u16::try_from(port).map_err(|_| Answer::error("provided port is invalid")),
+        Err(_) => Err(Answer::error("provided port is not an integer")),
+    };
+    let second = if word == "port" { port(more).map(Some) } else { Ok(None) };
+    let address = || {
+        let ip = value.parse::<IpAddr>().map_err(|_| Answer::error(format!("invalid addr '{value}'")))?;
+        Ok(base::addr::Addr::inet(ip, 0))
+    };
+    let done: Result<(), Answer> = (|| {
+        match what {
+            "check-addr" => {
+                (probes.check_address, probes.check_port) = (Some(address()?), second?.or(probes.check_port));
+            }
+            "check-port" => probes.check_port = Some(port(value)?),
+            "agent-addr" => {
+                (probes.agent_address, probes.agent_port) = (Some(address()?), second?.or(probes.agent_port));
+            }
+            "agent-port" => probes.agent_port = Some(port(value)?),
+            _ => probes.agent_send = Some(value.as_bytes().into()),
+        }
+        Ok(())
+    })();
+    if let Err(answer) = done {
+        return answer;
+    }
+    server.probes.store(Arc::new(probes));
+    Answer::Silence
 }
 
 fn set_address(cx: &CommandCx<'_>, server: &Arc<Server>) -> Answer {
@@ -242,19 +291,4 @@ fn set_address(cx: &CommandCx<'_>, server: &Arc<Server>) -> Answer {
     }
     server.move_to(base::addr::Addr::inet(ip, port));
     Answer::notice(format!("{} by 'stats socket command'", changes.join(", ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn weights_are_absolute_or_relative() {
-        for (text, weight) in [("0", 0), ("256", 256), ("50%", 5), ("300%", 30), ("99999%", 256)] {
-            assert_eq!(new_weight(text, 10), Ok(weight), "{text}");
-        }
-        for text in ["257", "-1", "x", "5x", "", "%", "99999999999999999999"] {
-            assert!(new_weight(text, 10).is_err(), "{text}");
-        }
-    }
 }

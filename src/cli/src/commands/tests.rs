@@ -119,7 +119,7 @@ fn servers_change_state() {
     let state = admin(&shared, "show servers state");
     assert!(state.starts_with("1\n# be_id be_name srv_id "), "{state}");
     assert!(
-        state.contains("\n3 be 1 s1 127.0.0.1 0 1 10 10 0 1 0 0 8 0 0 0 - 8001 - 0 0 - - 0\n"),
+        state.contains("\n3 be 1 s1 127.0.0.1 0 1 10 10 0 1 0 0 0 0 0 0 - 8001 - 0 0 - - 0\n"),
         "{state}"
     );
     assert!(state.contains("\n3 be 2 s2 127.0.0.1 2 8 1 1 0 1 0 0 0 0 0 0 - 8002 - 0 0 - - 0\n"), "{state}");
