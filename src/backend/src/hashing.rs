@@ -234,12 +234,12 @@ fn check_modes(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
             line.slots.get::<ServerSettings>().is_some_and(|s| s.cookie.is_some()).then(|| line.name.clone())
         };
         let drafts = proxy.slots.get::<ServerDrafts>();
-        let valued: Vec<_> = drafts.into_iter().flat_map(|d| d.list.iter().filter_map(values)).collect();
+        let named: Vec<_> = drafts.into_iter().flat_map(|d| d.list.iter().filter_map(values)).collect();
         let Some(settings) = proxy.slots.get::<BackendSettings>() else { continue };
         if settings.cookies.cookie.is_some() {
             diagnostics.warning(format!("'cookie' does nothing in proxy '{name}' without 'mode http'."));
         }
-        for server in valued {
+        for server in named {
             diagnostics.warning(format!(
                 "proxy '{name}' : the cookie of server '{server}' does nothing without 'mode http'."
             ));
