@@ -134,6 +134,7 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { directives: client::DIRECTIVES, checks: client::CHECKS, ..Tables::NONE },
     Tables { directives: renew::DIRECTIVES, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
+    Tables { directives: backend::HASH_DIRECTIVES, checks: backend::HASH_CHECKS, ..Tables::NONE },
     Tables {
         directives: backend::COOKIE_DIRECTIVES,
         server_options: backend::COOKIE_OPTIONS,

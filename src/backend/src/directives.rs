@@ -17,7 +17,7 @@ use crate::dial::DialSettings;
 use crate::dial_options;
 use crate::retry;
 use crate::settings::{
-    Algorithm, BackendSettings, Limited, Preferred, Role, ServerDraft, ServerDrafts, ServerSettings, Start,
+    BackendSettings, Limited, Preferred, RingKey, Role, ServerDraft, ServerDrafts, ServerSettings, Start,
 };
 
 const BACK: Sections = Sections::BACK;
@@ -35,7 +35,6 @@ const fn directive(
 
 /// The directives of this room.
 pub static DIRECTIVES: &[Directive] = &[
-    directive("balance", BACK, Prefix::None, Arity::AtLeast(1), balance),
     directive("default-server", BACK, Prefix::None, Arity::AtLeast(1), default_server),
     directive("dispatch", OWN, Prefix::None, Arity::Exactly(1), dispatch),
     directive("fullconn", BACK, Prefix::None, Arity::Exactly(1), |s| {
@@ -101,6 +100,17 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
     option("backup", 0, set!(role = Role::Backup)),
     option("disabled", 0, set!(start = Start::Disabled)),
     option("enabled", 0, set!(start = Start::Enabled)),
+    option("hash-key", 1, |cx| {
+        let key = match cx.take()?.as_ref() {
+            "id" => RingKey::Id,
+            "addr" => RingKey::Address,
+            "addr-port" => RingKey::AddressAndPort,
+            "guid" | "id32" => return Err(cx.refuse("does not take this key in this version")),
+            _ => return Err(cx.refuse("has to be 'id', 'addr', or 'addr-port'")),
+        };
+        cx.slot::<ServerSettings>().ring_key = key;
+        Ok(())
+    }),
     option("id", 1, |cx| {
         let id = cx.take_integer(1..=i64::from(i32::MAX))?;
         cx.slot::<ServerSettings>().id = Some(id as u32);
@@ -142,21 +152,6 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
 fn number(cx: &mut OptionCx<'_, '_>, field: fn(&mut ServerSettings) -> &mut u64) -> Result<(), Refusal> {
     let value = cx.take_integer(0..=i64::from(i32::MAX))?;
     *field(cx.slot()) = value as u64;
-    Ok(())
-}
-
-fn balance(s: &mut Statement<'_>) -> Result<(), Refusal> {
-    let algorithm = match s.arg(0).as_ref() {
-        "roundrobin" => Algorithm::RoundRobin,
-        "first" => Algorithm::First,
-        "leastconn" => Algorithm::LeastConn,
-        other => {
-            return Err(
-                s.refuse(0, format!("'balance' : algorithm '{other}' is not supported by this version."))
-            );
-        }
-    };
-    s.slot::<BackendSettings>().algorithm = algorithm;
     Ok(())
 }
 

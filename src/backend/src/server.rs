@@ -324,7 +324,7 @@ impl Backend {
     ) -> Self {
         let counters =
             BackendCounters { events: base::worker::PerWorker::new(workers), ..BackendCounters::default() };
-        let balancer = Balancer::new(settings.algorithm);
+        let balancer = Balancer::new(&settings);
         let cookies = Arc::new(DynamicCookies::new(&settings.cookies));
         let (down, uptime) = (AtomicBool::new(false), Uptime::default());
         let backend = Self {
@@ -516,11 +516,19 @@ mod tests {
     }
 
     fn backend(servers: Vec<Arc<Server>>) -> Backend {
-        Backend::new(ProxyFacts::default(), BackendSettings::default(), servers, 1)
+        let settings = BackendSettings {
+            algorithm: crate::settings::Algorithm::RoundRobin,
+            ..BackendSettings::default()
+        };
+        Backend::new(ProxyFacts::default(), settings, servers, 1)
+    }
+
+    fn wish(avoid: Option<&Arc<Server>>) -> crate::Wish<'_> {
+        crate::Wish { avoid, hash: None, now: Tick(1) }
     }
 
     fn next(b: &Backend) -> String {
-        match b.balancer.choose(&b.queue, None) {
+        match b.balancer.choose(&b.queue, wish(None)) {
             Choice::Server(server) => server.facts.name.to_string(),
             other => format!("{other:?}"),
         }
@@ -562,7 +570,7 @@ mod tests {
         let (a, b) = (server("a", ServerSettings::default()), server("b", ServerSettings::default()));
         let backend = backend(vec![a.clone(), b]);
         for _ in 0..3 {
-            let chosen = backend.balancer.choose(&backend.queue, Some(&a));
+            let chosen = backend.balancer.choose(&backend.queue, wish(Some(&a)));
             assert!(matches!(chosen, Choice::Server(s) if &*s.facts.name == "b"));
         }
     }
@@ -573,7 +581,7 @@ mod tests {
         let (a, b) = (server("a", limited()), server("b", limited()));
         let backend = backend(vec![a.clone(), b.clone()]);
         assert!(backend.queue.enter(&a) && backend.queue.enter(&b));
-        assert!(matches!(backend.balancer.choose(&backend.queue, None), Choice::AllFull));
+        assert!(matches!(backend.balancer.choose(&backend.queue, wish(None)), Choice::AllFull));
         let waiting = [backend.wait(Order::default()), backend.wait(Order::default())];
         assert_eq!(backend.queue.waiting(), 2);
         backend.queue.leave(&b);

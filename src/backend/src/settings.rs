@@ -8,6 +8,7 @@ use grammar::address::Address;
 
 use crate::cookie::Stickiness;
 use crate::dial::Source;
+use crate::hashing::{Affinity, HashKey, HashMethod, HashType};
 use crate::retry::RetryOn;
 
 /// A `server` line.
@@ -70,6 +71,8 @@ pub struct ServerSettings {
     pub idle_ping: Option<Duration>,
     /// `cookie`: the value that stands for it.
     pub cookie: Option<Box<[u8]>>,
+    /// `hash-key`.
+    pub ring_key: RingKey,
 }
 
 impl Default for ServerSettings {
@@ -87,6 +90,7 @@ impl Default for ServerSettings {
             limited: Limited::Requests,
             idle_ping: None,
             cookie: None,
+            ring_key: RingKey::Id,
         }
     }
 }
@@ -128,6 +132,12 @@ pub enum Start {
 pub struct BackendSettings {
     /// `balance`.
     pub algorithm: Algorithm,
+    /// `hash-type`.
+    pub hash: HashType,
+    /// `hash-balance-factor`, in percent; 0 for no limit.
+    pub balance_factor: u64,
+    /// `hash-preserve-affinity`.
+    pub affinity: Affinity,
     /// `retries`.
     pub retries: u32,
     /// `retry-on`.
@@ -164,7 +174,10 @@ pub enum Preferred {
 impl Default for BackendSettings {
     fn default() -> Self {
         Self {
-            algorithm: Algorithm::RoundRobin,
+            algorithm: Algorithm::default(),
+            hash: HashType::default(),
+            balance_factor: 0,
+            affinity: Affinity::default(),
             retries: 3,
             retry_on: RetryOn::default(),
             redispatch: 0,
@@ -183,19 +196,49 @@ impl Setting for BackendSettings {}
 
 impl Algorithm {
     /// Whether it may choose any server for a stream, whatever that brings.
-    pub fn is_free(self) -> bool {
-        matches!(self, Self::RoundRobin | Self::First | Self::LeastConn)
+    pub fn is_free(&self) -> bool {
+        !matches!(self, Self::Hash(_))
+    }
+
+    /// Whether weights are taken as they were when servers came up.
+    pub fn is_static(&self, method: HashMethod) -> bool {
+        matches!(self, Self::Static) || matches!(self, Self::Hash(_)) && method == HashMethod::Map
     }
 }
 
 /// How servers are chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Algorithm {
     /// `roundrobin`: each in turn, by weight.
-    #[default]
     RoundRobin,
+    /// `static-rr`: the same, in an order that is fixed.
+    Static,
     /// `first`: the first one that has a free connection slot.
     First,
     /// `leastconn`: the one with the fewest connections.
     LeastConn,
+    /// `sticky`: the one that has been there for longest.
+    Sticky,
+    /// `random`: the least loaded of so many that are drawn.
+    Random(u32),
+    /// By the hash of this.
+    Hash(HashKey),
+}
+
+impl Default for Algorithm {
+    fn default() -> Self {
+        Self::Random(2)
+    }
+}
+
+/// `hash-key`: what a server's places on a ring come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RingKey {
+    /// Its number.
+    #[default]
+    Id,
+    /// Its IP address.
+    Address,
+    /// Its IP address and port.
+    AddressAndPort,
 }

@@ -72,9 +72,11 @@ impl<'a> Line<'a> {
         if let Some(gap) = self.gap.take() {
             self.copy_to(gap);
             self.copied = self.text.len();
-            if self.stays && separator < self.text.len() {
+            let begun = self.out.as_ref().is_some_and(|out| !out.is_empty());
+            if begun && separator < self.text.len() {
                 // What follows the last separator is there, though it is nothing.
                 self.push(&[self.text[separator], b' ']);
+                self.stays = true;
             }
         }
         let Some(mut out) = self.out else { return Rewritten::Same };
@@ -227,6 +229,7 @@ mod tests {
         assert_eq!(without("$Version=1; S=2; $Path=/; b=3"), "$Version=1; b=3");
         assert_eq!(without("$Version=1; S=2"), "-");
         assert_eq!(without("a=1; $S=2; S=3"), "a=1; $S=2");
+        assert_eq!(without("$Version=1; S=2;"), "$Version=1; ");
     }
 
     #[test]
@@ -266,6 +269,16 @@ mod tests {
             prop_assert_eq!(names(&headers), before);
             let mut left = crate::request_cookies(&headers);
             prop_assert!(left.all(|c| c.name != b"S"));
+        }
+
+        #[test]
+        fn what_is_written_is_read(value in "[ -~]{0,30}") {
+            let value = trim(value.as_bytes());
+            if let Some(set) = SetCookie::of(value) {
+                let written = set.with(value, b"new", Place::Instead);
+                let again = SetCookie::of(&written).map(|c| written[c.value].to_vec());
+                prop_assert_eq!(again.as_deref(), Some(&b"new"[..]));
+            }
         }
     }
 }

@@ -127,7 +127,7 @@ impl Survey {
             C::Chkdown => Value::U64(c.downs.get()),
             C::Dreq => Value::U64(c.events.sum(|e| e.denied_requests.get())),
             C::CacheLookups | C::CacheHits | C::CacheHintHits if is_http(&backend.common) => Value::U64(0),
-            C::Algo => Value::word(algorithm(core.settings.algorithm)),
+            C::Algo => Value::word(algorithm(&core.settings.algorithm)),
             C::Cookie => text_of(&core.settings.cookies.cookie.as_ref()?.name),
             other => {
                 return common(&backend.common, other)
@@ -331,9 +331,13 @@ fn weight_of(backend: &BackendSide) -> u64 {
     counted.filter(role).map(|s| u64::from(s.weight())).sum()
 }
 
-fn algorithm(algorithm: Algorithm) -> &'static str {
+fn algorithm(algorithm: &Algorithm) -> &'static str {
     match algorithm {
         Algorithm::RoundRobin => "roundrobin",
+        Algorithm::Static => "static-rr",
+        Algorithm::Hash(key) => key.name(),
+        // The original has no names for these.
+        Algorithm::Random(_) | Algorithm::Sticky => "unknown",
         Algorithm::First => "first",
         Algorithm::LeastConn => "leastconn",
     }

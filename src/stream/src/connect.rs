@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use backend::settings::Preferred;
-use backend::{Choice, RetryOn, Server, ServerQueue, Waiting};
+use backend::{Choice, RetryOn, Server, ServerQueue, Waiting, Wish};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use config::Mode;
@@ -354,7 +354,9 @@ fn stand(
         story.facts.server_queue = waiting.ahead() + 1;
         return Ok(Standing::InLine(waiting));
     }
-    match backend.core.balancer.choose(queue, avoid) {
+    let wish = Wish { avoid, hash: story.hash, now: story.now() };
+    match backend.core.balancer.choose(queue, wish) {
+        Choice::Bound(server) => return stand(story, backend, Some(&server), avoid),
         Choice::Nobody => return Err(UNAVAILABLE),
         Choice::Server(server) if queue.enter(&server) => return Ok(Standing::Served(server)),
         // Somebody else may have been quicker.

@@ -22,6 +22,7 @@ pub mod forwarded;
 pub mod gate;
 mod h1_side;
 pub mod h2_settings;
+mod hash_key;
 mod http;
 mod inspect;
 mod introduction;

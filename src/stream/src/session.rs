@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use backend::settings::Algorithm;
 use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::{Cause, Phase, Termination};
@@ -21,6 +22,7 @@ use crate::connect::{Reuse, lease};
 use crate::continuous;
 use crate::events::Events;
 use crate::finish;
+use crate::hash_key;
 use crate::http::Served;
 use crate::inspect::{self, Arriving, Head, Inspection, Stop};
 use crate::introduction;
@@ -397,6 +399,10 @@ fn assign(story: &mut Story<'_>, client: &Conn, backend: &BackendSide) {
         let stage = recognise(story, client);
         let assigned = switching::server(backend, &story.raw_scene(stage, client));
         story.take_assignment(assigned);
+    }
+    if matches!(backend.core.settings.algorithm, Algorithm::Hash(_)) {
+        let stage = recognise(story, client);
+        story.hash = hash_key::of(story, backend, &story.raw_scene(stage, client));
     }
     if backend.rdp_cookie.0.is_some() && story.assigned.is_none() {
         story.assigned = switching::by_rdp_cookie(backend, &story.raw_scene(Stage::Connection, client));

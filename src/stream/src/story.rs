@@ -74,6 +74,8 @@ pub(crate) struct Story<'s> {
     pub(crate) requests: Requests,
     /// The server that rules or a cookie have chosen.
     pub(crate) assigned: Option<Arc<Server>>,
+    /// The hash of what balancing goes by, where it goes by one.
+    pub(crate) hash: Option<u32>,
     /// The dates of the client's cookie.
     pub(crate) presented: crate::http::Dates,
 }
@@ -227,6 +229,7 @@ impl<'s> Story<'s> {
                 _ => Requests::Any,
             },
             assigned: None,
+            hash: None,
             presented: crate::http::Dates::default(),
             listener: listener.counters.as_deref(),
             live: Seat::take(&site.live).counting(exchanges),
@@ -304,6 +307,7 @@ impl<'s> Story<'s> {
         self.sent = 0;
         self.wants = Answer::Whole;
         self.assigned = None;
+        self.hash = None;
         self.presented = crate::http::Dates::default();
         self.logged = Logged::No;
         self.facts = StreamFacts {

@@ -12,6 +12,9 @@ fn read(lines: &str) -> (BackendSettings, Vec<ServerDraft>, Vec<String>) {
     registry.add(DIRECTIVES);
     registry.add(SERVER_OPTIONS);
     registry.add(DIAL_OPTIONS);
+    registry.add(crate::HASH_DIRECTIVES);
+    registry.add(crate::COOKIE_DIRECTIVES);
+    registry.add(crate::COOKIE_OPTIONS);
     registry.add(lang::fetches::FETCHES);
     registry.add(lang::converters::texts::CONVERTERS);
     let draft = Draft::new(Environment::default(), Readings::default());
@@ -89,5 +92,71 @@ fn what_no_server_can_say() {
         "pool-conn-name nothing.such",
     ] {
         assert_eq!(read(&format!("server s 10.0.0.1:80 {options}")).2.len(), 1, "{options}");
+    }
+}
+
+#[test]
+fn algorithms_of_balancing() {
+    use crate::hashing::HashKey;
+    use crate::settings::Algorithm;
+    let of = |line: &str| {
+        let (settings, _, said) = read(line);
+        assert_eq!(said, [""; 0], "{line}");
+        settings.algorithm
+    };
+    assert!(matches!(of(""), Algorithm::Random(2)));
+    assert!(matches!(of("balance"), Algorithm::RoundRobin));
+    assert!(matches!(of("balance random(3)"), Algorithm::Random(3)));
+    assert!(matches!(of("balance uri len 3 depth 2 whole"), Algorithm::Hash(HashKey::Uri(_))));
+    assert!(matches!(of("balance hdr(Host) use_domain_only"), Algorithm::Hash(HashKey::Header { .. })));
+    assert!(matches!(of("balance url_param x check_post 64"), Algorithm::Hash(HashKey::Parameter { .. })));
+    assert!(matches!(of("balance source"), Algorithm::Hash(HashKey::Source)));
+    for line in [
+        "balance none",
+        "balance hdr",
+        "balance hdr()",
+        "balance random(0)",
+        "balance random(x)",
+        "balance uri len",
+        "balance uri what",
+        "balance url_param",
+        "balance hash",
+        "balance hash none",
+        "balance hash none y",
+        "hash-type none",
+        "hash-type consistent md5",
+        "hash-type consistent sdbm none",
+        "hash-balance-factor 100",
+        "hash-preserve-affinity never",
+    ] {
+        assert_eq!(read(line).2.len(), 1, "{line}");
+    }
+}
+
+#[test]
+fn what_is_said_of_cookies() {
+    let lines = "cookie c insert httponly secure domain .a.b domain c.d attr x=y maxidle 1m maxlife 2h\n\
+                 server s 10.0.0.1:80 cookie v";
+    let (settings, servers, said) = read(lines);
+    assert_eq!(said, [""; 0]);
+    let cookie = settings.cookies.cookie.unwrap();
+    assert_eq!(&*cookie.attributes, b"; path=/; domain=.a.b; domain=c.d; HttpOnly; Secure; x=y");
+    assert_eq!((cookie.max_idle, cookie.max_life, cookie.is_logged()), (Some(60), Some(7200), true));
+    let server: ServerSettings = servers[0].slots.get_or_default();
+    assert_eq!(server.cookie.as_deref(), Some(&b"v"[..]));
+    assert!(!read("cookie c nocache").0.cookies.cookie.unwrap().is_logged());
+    for line in [
+        "cookie",
+        "cookie c what",
+        "cookie c insert prefix",
+        "cookie c rewrite indirect",
+        "cookie c rewrite preserve",
+        "cookie c insert domain",
+        "cookie c insert attr \"a;b\"",
+        "cookie c insert maxidle x",
+        "cookie c insert maxlife 100000000d",
+        "dynamic-cookie-key",
+    ] {
+        assert_eq!(read(line).2.len(), 1, "{line}");
     }
 }

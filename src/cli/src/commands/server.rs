@@ -38,7 +38,15 @@ pub(super) fn set_weight(cx: &mut CommandCx<'_>) -> Answer {
 }
 
 fn change_weight(site: &Site, backend: &BackendSide, server: &Arc<Server>, text: &str) -> Answer {
+    let settings = &backend.core.settings;
     match new_weight(text, server.settings.weight) {
+        Ok(weight)
+            if settings.algorithm.is_static(settings.hash.method)
+                && weight != 0
+                && weight != server.settings.weight =>
+        {
+            Answer::error("Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.")
+        }
         Ok(weight) => {
             backend.core.set_weight(server, weight, site.clock.now());
             Answer::Silence

@@ -51,7 +51,7 @@ fn stat_lists_proxies_in_order() {
     );
     assert_eq!(
         columns(&stat, "be,BACKEND", &["status", "slim", "weight", "algo"]),
-        ["UP", "100", "10", "roundrobin"]
+        ["UP", "100", "10", "unknown"]
     );
     assert_eq!(columns(&stat, "li,BACKEND", &["status", "act", "hrsp_2xx"]), ["DOWN", "0", ""]);
 }

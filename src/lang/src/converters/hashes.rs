@@ -56,7 +56,7 @@ fn bin(bytes: Vec<u8>) -> Sample<'static> {
 }
 
 /// Spreads each bit over all others: Robert Jenkins's integer hash, then a multiplication by a prime.
-pub(crate) fn avalanche(hash: u32) -> u32 {
+pub fn avalanche(hash: u32) -> u32 {
     let a = hash.wrapping_add(0x7ed5_5d16).wrapping_add(hash << 12);
     let a = a ^ 0xc761_c23c ^ (a >> 19);
     let a = a.wrapping_add(0x1656_67b1).wrapping_add(a << 5);
@@ -67,17 +67,17 @@ pub(crate) fn avalanche(hash: u32) -> u32 {
 }
 
 /// Daniel J. Bernstein's hash of strings.
-fn djb2(bytes: &[u8]) -> u32 {
+pub fn djb2(bytes: &[u8]) -> u32 {
     bytes.iter().fold(5381, |hash: u32, byte| hash.wrapping_mul(33).wrapping_add(u32::from(*byte)))
 }
 
 /// The hash of the sdbm database library.
-pub(crate) fn sdbm(bytes: &[u8]) -> u32 {
+pub fn sdbm(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |hash: u32, byte| hash.wrapping_mul(65_599).wrapping_add(u32::from(*byte)))
 }
 
 /// WT6: two words that are swapped and rotated by amounts taken from themselves.
-fn wt6(bytes: &[u8]) -> u32 {
+pub fn wt6(bytes: &[u8]) -> u32 {
     let (mut low, mut high) = (0xa53c_965a_u32, 0x5ca6_953a_u32);
     let (mut by_low, mut by_high) = (6, 18);
     for byte in bytes {
@@ -87,6 +87,11 @@ fn wt6(bytes: &[u8]) -> u32 {
         (by_low, by_high) = (steps & 31, steps >> 11);
     }
     low ^ high
+}
+
+/// The checksum of Ethernet and gzip.
+pub fn crc32(bytes: &[u8]) -> u32 {
+    crc32fast::hash(bytes)
 }
 
 type DigestFn = fn(&[u8]) -> Vec<u8>;

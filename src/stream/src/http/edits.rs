@@ -86,8 +86,13 @@ fn caching(method: &Method, response: &ResponseHead) -> Caching {
     if !is_lasting(&response.headers) {
         return Caching::Forbidden;
     }
-    let said = cache_control(&response.headers);
-    said.unwrap_or(if cacheable { Caching::Allowed } else { Caching::Forbidden })
+    match cache_control(&response.headers) {
+        None if cacheable => Caching::Allowed,
+        None => Caching::Forbidden,
+        // What is said of cookies makes nothing cacheable that is not.
+        Some(Caching::WithoutCookies) if !cacheable => Caching::Forbidden,
+        Some(said) => said,
+    }
 }
 
 /// What caches may do with a response.

@@ -7,10 +7,16 @@ use http::Version;
 use rule::set::Outcome;
 use rule::{BodyWait, Ending, RuleSets, Verdict, Wait};
 
+use std::time::Duration;
+
+use backend::settings::Algorithm;
+use http::Method;
+
 use super::{answer, body, edits, sticky};
 
 use crate::finish;
 use crate::h1_side::H1Side;
+use crate::hash_key;
 use crate::inspect::{self, Arriving, Inspection};
 use crate::secure;
 use crate::settings::IfNone;
@@ -115,6 +121,12 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
     }
     story.assign(backend, Stage::Request);
     sticky::of_request(story, backend);
+    if let Algorithm::Hash(key) = &backend.core.settings.algorithm {
+        if key.looks_at_bodies() && story.request.method == Method::Post {
+            body::of_request(story, client, BodyWait { time: Duration::ZERO, at_least: 0 }).await?;
+        }
+        story.hash = hash_key::of(story, backend, &story.scene(Stage::Request, None));
+    }
     edits::add_forwarded(story, backend);
     add_forwarded_for(story, backend);
     edits::add_original_to(story, backend);

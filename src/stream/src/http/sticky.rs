@@ -116,10 +116,10 @@ impl Search<'_> {
             let age = self.now - i64::from(date);
             date != 0 && (age > i64::from(limit) || age < -FUTURE)
         };
-        if self.cookie.max_idle.is_some_and(|limit| outdated(dates.last, limit)) {
-            return Some(b'E');
+        if self.cookie.max_life.is_some_and(|limit| outdated(dates.first, limit)) {
+            return Some(b'O');
         }
-        self.cookie.max_life.is_some_and(|limit| outdated(dates.first, limit)).then_some(b'O')
+        self.cookie.max_idle.is_some_and(|limit| outdated(dates.last, limit)).then_some(b'E')
     }
 
     /// Looks for the first server with this value that may be used.
@@ -180,10 +180,11 @@ pub(super) fn of_response(story: &mut Story<'_>, backend: &BackendSide, server: 
         return;
     }
     let value = server.cookie();
-    let direct = story.assigned.as_ref().is_some_and(|assigned| std::ptr::eq(Arc::as_ptr(assigned), server));
+    let assigned = story.assigned.as_ref().is_some_and(|a| std::ptr::eq(Arc::as_ptr(a), server));
+    let origin = if assigned { Origin::Told } else { Origin::Balanced };
     let fate = if cookie.preserve.is_on() {
         Fate::Keep
-    } else if cookie.mode == CookieMode::Insert || direct && cookie.indirect.is_on() {
+    } else if cookie.mode == CookieMode::Insert || origin == Origin::Told && cookie.indirect.is_on() {
         Fate::Remove
     } else {
         match (cookie.mode, &value) {
@@ -208,8 +209,16 @@ pub(super) fn of_response(story: &mut Story<'_>, backend: &BackendSide, server: 
         };
     }
     if cookie.mode == CookieMode::Insert && !(set && cookie.preserve.is_on()) {
-        insert(story, cookie, value.as_deref().map(|v| &**v), direct);
+        insert(story, cookie, value.as_deref().map(|v| &**v), origin);
     }
+}
+
+/// Why a server was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// A cookie or a rule told so.
+    Told,
+    Balanced,
 }
 
 /// What becomes of a cookie that a server sets.
@@ -242,10 +251,12 @@ fn change_set_cookies(story: &mut Story<'_>, mut fate: impl FnMut(&[u8]) -> Fate
 }
 
 /// Sets the cookie, unless the client has the right one.
-fn insert(story: &mut Story<'_>, cookie: &CookieSettings, value: Option<&[u8]>, direct: bool) {
+fn insert(story: &mut Story<'_>, cookie: &CookieSettings, value: Option<&[u8]>, origin: Origin) {
     let now = story.worker.date().seconds() as u32;
     let posted = || story.request.method == Method::Post;
-    if cookie.post_only.is_on() && !posted() || direct && !is_stale(cookie, story.presented, now) {
+    if cookie.post_only.is_on() && !posted()
+        || origin == Origin::Told && !is_stale(cookie, story.presented, now)
+    {
         return;
     }
     let mut text = [&cookie.name, &b"="[..]].concat();
@@ -263,7 +274,7 @@ fn insert(story: &mut Story<'_>, cookie: &CookieSettings, value: Option<&[u8]>, 
     if private {
         story.response.headers.push(b"cache-control", b"private");
     }
-    story.facts.cookies.server = if direct && value.is_some() { b'U' } else { b'I' };
+    story.facts.cookies.server = if origin == Origin::Told && value.is_some() { b'U' } else { b'I' };
 }
 
 /// Whether the dates of a cookie that was presented are to be renewed, or to go.
