@@ -122,8 +122,11 @@ pub(crate) const ROOMS: &[Tables] = &[
     },
     Tables { directives: stream::MESSAGE_DIRECTIVES, ..Tables::NONE },
     Tables { directives: stream::FORWARDED_DIRECTIVES, ..Tables::NONE },
+    Tables { directives: stream::H2_DIRECTIVES, ..Tables::NONE },
     Tables { directives: stream::SWITCHING_DIRECTIVES, ..Tables::NONE },
     Tables { actions: rule::STREAM_ACTIONS, ..Tables::NONE },
+    Tables { actions: rule::SERVICE_ACTIONS, services: report::EXPORTER, ..Tables::NONE },
+    Tables { directives: report::PAGE_DIRECTIVES, checks: report::PAGE_CHECKS, ..Tables::NONE },
     Tables { directives: check::DIRECTIVES, server_options: check::SERVER_OPTIONS, ..Tables::NONE },
     Tables { directives: check::RULE_DIRECTIVES, ..Tables::NONE },
     Tables { directives: check::SECTION_RULES, ..Tables::NONE },
@@ -131,6 +134,11 @@ pub(crate) const ROOMS: &[Tables] = &[
     Tables { directives: client::DIRECTIVES, checks: client::CHECKS, ..Tables::NONE },
     Tables { directives: renew::DIRECTIVES, ..Tables::NONE },
     Tables { server_options: backend::DIAL_OPTIONS, ..Tables::NONE },
+    Tables {
+        directives: backend::COOKIE_DIRECTIVES,
+        server_options: backend::COOKIE_OPTIONS,
+        ..Tables::NONE
+    },
     Tables {
         directives: stream::DIRECTIVES,
         actions: stream::ACTIONS,

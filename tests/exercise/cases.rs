@@ -309,7 +309,7 @@ pub(crate) fn actions(registry: &Registry, cases: &mut Cases) {
             let Some(words) = special.or_else(|| words_of(cases, words::ACTIONS, name)) else { continue };
             let separator = if action.name.ends_with("(*)") { "" } else { " " };
             let line = |words: &str| format!("{keyword} {name}{separator}{words}").trim_end().to_owned();
-            if !allowed {
+            if !allowed || matches!(words.fate, Fate::Refused) {
                 let before = for_rules(cases);
                 cases.refuse(before, name, line(words.good));
                 continue;

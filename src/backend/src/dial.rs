@@ -8,7 +8,7 @@ use std::time::Duration;
 use base::addr::Addr;
 use config::Setting;
 use lang::{Expr, LogFormat};
-use net::Transport;
+use net::{Protocol, Transport};
 use sys::namespace::Namespace;
 use sys::options::Switch;
 
@@ -35,11 +35,27 @@ pub struct DialSettings {
     pub socks4: Option<Addr>,
     /// `send-proxy` and its like.
     pub header: HeaderSettings,
+    /// `proto`: what is spoken on connections, whatever was agreed on.
+    pub protocol: Option<Protocol>,
+    /// `ws`.
+    pub websockets: Websockets,
     /// `pool-conn-name`: connections with different names do not stand in for each other.
     pub name: Option<Arc<Expr>>,
 }
 
 impl Setting for DialSettings {}
+
+/// What `WebSocket` streams go over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Websockets {
+    /// What other streams go over; HTTP/1 where both sides are to agree and that is offered.
+    #[default]
+    Auto,
+    /// HTTP/1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
 
 /// The network namespace of a server's connections.
 #[derive(Clone, Debug, Default)]

@@ -12,7 +12,7 @@ use sys::namespace::Namespace;
 
 use crate::dial::{
     DialSettings, FastOpen, HeaderSettings, PortPool, Sending, ServerNamespace, ServerPort, ServerTransport,
-    Shown, Source,
+    Shown, Source, Websockets,
 };
 use crate::settings::BackendSettings;
 
@@ -72,6 +72,20 @@ pub static DIAL_OPTIONS: &[ServerOption] = &[
         cx.slot::<DialSettings>().name = Some(Arc::new(name));
         Ok(())
     }),
+    option("proto", 1, |cx| {
+        let name = cx.take()?;
+        let protocol = match name.as_ref() {
+            "h1" => net::Protocol::Http1,
+            "h2" => net::Protocol::Http2,
+            "none" => net::Protocol::None,
+            "fcgi" | "spop" | "quic" | "qmux" => {
+                return Err(cx.refuse(format!("'{name}' is not supported by this version")));
+            }
+            other => return Err(cx.refuse(format!("unknown MUX protocol '{other}'"))),
+        };
+        cx.slot::<DialSettings>().protocol = Some(protocol);
+        Ok(())
+    }),
     option("proxy-v2-options", 1, header_options),
     option("send-proxy", 0, header!(v1 = Sending::Yes)),
     option("send-proxy-v2", 0, header!(v2 = Sending::Yes)),
@@ -112,6 +126,18 @@ pub static DIAL_OPTIONS: &[ServerOption] = &[
         Ok(())
     }),
     option("tfo", 0, set!(fast_open = FastOpen::On)),
+    option("ws", 1, |cx| {
+        let name = cx.take()?;
+        cx.slot::<DialSettings>().websockets = match name.as_ref() {
+            "auto" => Websockets::Auto,
+            "h1" => Websockets::Http1,
+            "h2" => Websockets::Http2,
+            other => {
+                return Err(cx.refuse(format!("has to be 'auto', 'h1' or 'h2', got '{other}'")));
+            }
+        };
+        Ok(())
+    }),
     option("usesrc", 0, |cx| Err(cx.refuse("is only allowed after a 'source' statement"))),
 ];
 

@@ -2,6 +2,7 @@
 
 pub mod balance;
 pub mod connection;
+pub mod cookie;
 pub mod dial;
 mod dial_options;
 mod directives;
@@ -12,6 +13,7 @@ pub mod settings;
 mod uptime;
 
 pub use balance::{Balancer, Choice};
+pub use cookie::{COOKIE_DIRECTIVES, COOKIE_OPTIONS, CookieMode, CookieSettings};
 pub use dial::DialSettings;
 pub use dial_options::DIAL_OPTIONS;
 pub use directives::{CHECKS, DIRECTIVES, SERVER_OPTIONS};

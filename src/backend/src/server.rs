@@ -3,17 +3,19 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use base::addr::Addr;
 use base::clock::Tick;
 use base::worker::PerWorker;
+use config::directive::Switch;
 use lang::facts::{ProxyFacts, ServerFacts};
 use queue::{Desk, Order, Queue, Slots, Ticket};
 use stats::counters::H1Counters;
 use stats::{BackendCounters, ServerCounters};
 
 use crate::balance::Balancer;
+use crate::cookie::DynamicCookies;
 use crate::dial::DialSettings;
 use crate::health::Health;
 use crate::settings::{BackendSettings, Role, ServerSettings, Start};
@@ -117,6 +119,10 @@ pub struct Server {
     admin: AtomicU8,
     weight: AtomicU32,
     connections: OnceLock<Arc<dyn pool::Connections>>,
+    /// The value that stands for it in persistence cookies.
+    cookie: ArcSwapOption<Box<[u8]>>,
+    /// What computes it.
+    computed: OnceLock<Arc<DynamicCookies>>,
     /// When its status last changed (`lastchg`), and how long it was down (`downtime`).
     pub uptime: Uptime,
 }
@@ -152,6 +158,8 @@ impl Server {
             status: AtomicU8::new(Status::Up as u8),
             address: ArcSwap::from_pointee(address),
             connections: OnceLock::new(),
+            cookie: ArcSwapOption::new(settings.cookie.clone().map(Arc::new)),
+            computed: OnceLock::new(),
             uptime: Uptime::default(),
             health: Health::default(),
             agent: Health::default(),
@@ -192,8 +200,23 @@ impl Server {
     /// Moves it to another address. What is connected to the old one is not used again.
     pub fn move_to(&self, address: Addr) {
         self.address.store(Arc::new(address));
+        self.compute_cookie();
         if let Some(connections) = self.known_connections() {
             connections.renew();
+        }
+    }
+
+    /// The value that stands for it in persistence cookies, if it has one.
+    pub fn cookie(&self) -> Option<Arc<Box<[u8]>>> {
+        self.cookie.load_full()
+    }
+
+    /// Computes that value, where nobody has said what it is.
+    fn compute_cookie(&self) {
+        if self.settings.cookie.is_none()
+            && let Some(computed) = self.computed.get()
+        {
+            self.cookie.store(computed.value(&self.address.load()).map(Arc::new));
         }
     }
 
@@ -277,6 +300,8 @@ pub struct Backend {
     /// Who waits for them.
     pub queue: Arc<ServerQueue>,
     load: Arc<Load>,
+    /// What computes its servers' cookies.
+    cookies: Arc<DynamicCookies>,
     /// Counters.
     pub counters: BackendCounters,
     /// HTTP/1; connections hold on to those of the thread that made them.
@@ -298,6 +323,7 @@ impl Backend {
         let counters =
             BackendCounters { events: base::worker::PerWorker::new(workers), ..BackendCounters::default() };
         let balancer = Balancer::new(settings.algorithm);
+        let cookies = Arc::new(DynamicCookies::new(&settings.cookies));
         let (down, uptime) = (AtomicBool::new(false), Uptime::default());
         let backend = Self {
             facts,
@@ -306,6 +332,7 @@ impl Backend {
             balancer,
             queue: Arc::default(),
             load: Arc::default(),
+            cookies,
             h1: PerWorker::new(workers),
             counters,
             down,
@@ -315,6 +342,8 @@ impl Backend {
         for server in backend.servers.load().iter() {
             // A server belongs to one backend for good.
             let _ = server.load.set(backend.load.clone());
+            let _ = server.computed.set(backend.cookies.clone());
+            server.compute_cookie();
         }
         backend.down.store(backend.choose_usable() == Running::No, Ordering::Relaxed);
         backend
@@ -352,6 +381,18 @@ impl Backend {
     /// Sets the number of streams from which on servers take as many as they may.
     pub fn set_full(&self, streams: u64) {
         self.load.full.store(streams, Ordering::Relaxed);
+    }
+
+    /// Computes its servers' cookies from another key (`set dynamic-cookie-key backend`).
+    pub fn set_cookie_key(&self, key: &[u8]) {
+        self.cookies.set_key(key);
+        self.servers.load().iter().for_each(|server| server.compute_cookie());
+    }
+
+    /// Computes its servers' cookies, or does so no longer (`enable dynamic-cookie backend`).
+    pub fn compute_cookies(&self, switch: Switch) {
+        self.cookies.turn(switch);
+        self.servers.load().iter().for_each(|server| server.compute_cookie());
     }
 
     /// A stream begins to belong to it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use config::{Place, Setting, Slots};
 use grammar::address::Address;
 
+use crate::cookie::Stickiness;
 use crate::dial::Source;
 use crate::retry::RetryOn;
 
@@ -67,6 +68,8 @@ pub struct ServerSettings {
     pub limited: Limited,
     /// `idle-ping`, for protocols that can ask whether the peer is still there.
     pub idle_ping: Option<Duration>,
+    /// `cookie`: the value that stands for it.
+    pub cookie: Option<Box<[u8]>>,
 }
 
 impl Default for ServerSettings {
@@ -83,6 +86,7 @@ impl Default for ServerSettings {
             max_reuse: None,
             limited: Limited::Requests,
             idle_ping: None,
+            cookie: None,
         }
     }
 }
@@ -143,6 +147,8 @@ pub struct BackendSettings {
     pub keep_alive_queue: Option<u64>,
     /// `option prefer-last-server`.
     pub preferred: Preferred,
+    /// `cookie`, `dynamic-cookie-key`.
+    pub cookies: Stickiness,
 }
 
 /// The server that a session's later requests go to where none is prescribed.
@@ -168,11 +174,19 @@ impl Default for BackendSettings {
             reuse: pool::Reuse::default(),
             keep_alive_queue: None,
             preferred: Preferred::default(),
+            cookies: Stickiness::default(),
         }
     }
 }
 
 impl Setting for BackendSettings {}
+
+impl Algorithm {
+    /// Whether it may choose any server for a stream, whatever that brings.
+    pub fn is_free(self) -> bool {
+        matches!(self, Self::RoundRobin | Self::First | Self::LeastConn)
+    }
+}
 
 /// How servers are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,3 +11,4 @@ pub mod registry;
 pub mod termination;
 pub mod text;
 pub mod worker;
+pub mod world;

@@ -5,7 +5,8 @@ use base::registry::Registry;
 use config::{Check, Diagnostics, Draft, Slots};
 
 use crate::agent::AgentSettings;
-use crate::settings::{CheckSettings, Enabled, ProxyChecks};
+use crate::external::ExternalChecks;
+use crate::settings::{CheckSettings, Enabled, Method, ProxyChecks};
 
 /// Runs before the checks of servers.
 pub static EARLY_CHECKS: &[Check] = &[Check { name: "encrypted checks", run: prepare }];
@@ -19,10 +20,35 @@ pub fn checks_of(proxy: &ProxyChecks, server: &Slots) -> ProxyChecks {
     checks
 }
 
+/// Why no program can check the servers of a proxy.
+fn obstacle(checks: &ProxyChecks, external: &ExternalChecks) -> Option<&'static str> {
+    if !external.allowed.is_on() {
+        Some("needs 'external-check' in the global section")
+    } else if !external.forks.is_on() {
+        Some("needs 'insecure-fork-wanted' in the global section")
+    } else if checks.program.command.is_none() {
+        Some("needs an 'external-check command'")
+    } else {
+        None
+    }
+}
+
 /// Looks up the sections that servers name. Servers whose checks want encrypted connections get what these need.
 fn prepare(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    let external: ExternalChecks = draft.global();
     let sections = &draft.sections;
     for proxy in &mut draft.proxies {
+        if let Some(checks) = proxy.slots.get::<ProxyChecks>()
+            && matches!(checks.method, Method::External)
+            && proxy.kind.has_backend()
+        {
+            if let Some(why) = obstacle(checks, &external) {
+                let text =
+                    format!("{} '{}' : 'option external-check' {why}.", proxy.kind.title(), proxy.name);
+                diagnostics.alert_at(&proxy.place, text);
+            }
+            proxy.slots.get_mut::<ProxyChecks>().program.environment = external.environment;
+        }
         let own: ProxyChecks = proxy.slots.get_or_default();
         let asked = own.wants_tls();
         if proxy.slots.get::<ServerDrafts>().is_none() {

@@ -8,15 +8,11 @@ mod builtin;
 mod commands;
 mod directives;
 mod line;
-mod load;
 mod session;
 mod suggest;
 #[cfg(test)]
 mod testing;
-mod traffic;
 
-pub use api::{Api, Program};
+pub use api::Api;
 pub use commands::{AUTHORITY_COMMANDS, COMMANDS, Sinks};
 pub use directives::{ApiSettings, BIND_OPTIONS, DIRECTIVES};
-pub use load::Load;
-pub use traffic::{Door, Traffic};

@@ -13,10 +13,10 @@ use lang::facts::ProcessFacts;
 use net::Socket;
 use stream::Site;
 
-use crate::api::{Program, Shared};
+use crate::api::Shared;
 use crate::directives::Expose;
 use crate::session::serve;
-use crate::traffic::Traffic;
+use report::{Program, Traffic};
 
 const ROOMS: &[Tables] = &[
     Tables { directives: config::DIRECTIVES, checks: config::CHECKS, ..Tables::NONE },

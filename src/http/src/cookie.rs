@@ -114,15 +114,15 @@ impl<'a> Iterator for Cookies<'a> {
 }
 
 /// One `name=value` and where the separator after it stands.
-struct Pair {
-    name: Range<usize>,
+pub(crate) struct Pair {
+    pub(crate) name: Range<usize>,
     /// `None` for a name without an equals sign.
-    value: Option<Range<usize>>,
-    end: usize,
+    pub(crate) value: Option<Range<usize>>,
+    pub(crate) end: usize,
 }
 
 impl Pair {
-    fn scan(text: &[u8], from: usize, side: CookieSide) -> Self {
+    pub(crate) fn scan(text: &[u8], from: usize, side: CookieSide) -> Self {
         let is_end = |b: u8| b == b';' || (b == b',' && side == CookieSide::Request);
         let start = skip(text, from, is_blank);
         let equals = skip(text, start, |b| b != b'=' && !is_end(b));

@@ -6,6 +6,7 @@
 
 mod body;
 mod cookie;
+mod cookie_edit;
 mod date;
 mod head;
 mod headers;
@@ -20,6 +21,7 @@ mod version;
 pub use body::{BodyLength, Piece};
 pub use bytes::Bytes;
 pub use cookie::{Cookie, CookieSide, Cookies, request_cookies, response_cookies};
+pub use cookie_edit::{Change, Place, SetCookie, change_request_cookies};
 pub use date::{civil_from_days, days_from_civil, imf_fixdate, parse_http_date, push_imf_fixdate};
 pub use head::{RequestHead, ResponseHead, TargetSource};
 pub use headers::{Block, FixedField, HeaderField, HeaderLine, Headers, Iter};

@@ -1,15 +1,13 @@
 //! Commands of the runtime API: what one is, what it sees, and how it answers.
 
-use std::any::{Any, TypeId};
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base::registry::Entry;
+pub use base::world::World;
 
 /// What a session may do, from least to most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -227,28 +225,6 @@ impl Session {
     }
 }
 
-/// What commands work on: one value of each type, put there by the house.
-#[derive(Clone, Default)]
-pub struct World(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
-
-impl World {
-    /// Adds a value.
-    pub fn put<T: Any + Send + Sync>(&mut self, value: Arc<T>) {
-        self.0.insert(TypeId::of::<T>(), value);
-    }
-
-    /// The value of a type.
-    pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.0.get(&TypeId::of::<T>()).cloned().and_then(|v| v.downcast().ok())
-    }
-}
-
-impl fmt::Debug for World {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} values", self.0.len())
-    }
-}
-
 /// What a command sees.
 pub struct CommandCx<'a> {
     /// The words after the command's own.
@@ -355,14 +331,5 @@ mod tests {
         assert!(Level::User < Level::Operator && Level::Operator < Level::Admin);
         assert_eq!(Level::by_name("admin"), Some(Level::Admin));
         assert_eq!(Level::by_name("root"), None);
-    }
-
-    #[test]
-    fn the_world_is_found_by_type() {
-        let mut world = World::default();
-        world.put(Arc::new(5_u32));
-        world.put(Arc::new("x".to_owned()));
-        assert_eq!(world.get::<u32>().as_deref(), Some(&5));
-        assert!(world.get::<u64>().is_none());
     }
 }

@@ -7,8 +7,8 @@ use base::registry::Registry;
 use config::{BindOption, Check, Directive, ListOption, Lookup, SectionKind, ServerOption};
 use lang::expr::Finish;
 use lang::{Alias, Converter, Fetch};
-use rule::Action;
 use rule::acl::{AclKeyword, PredefinedAcl};
+use rule::{Action, Service};
 
 pub use command::{Answer, Command, CommandCx, World};
 
@@ -29,6 +29,8 @@ pub struct Tables {
     pub predefined_acls: &'static [PredefinedAcl],
     /// Actions.
     pub actions: &'static [Action],
+    /// Services.
+    pub services: &'static [Service],
     /// Directives.
     pub directives: &'static [Directive],
     /// `bind` options.
@@ -57,6 +59,7 @@ impl Tables {
         acl_keywords: &[],
         predefined_acls: &[],
         actions: &[],
+        services: &[],
         directives: &[],
         bind_options: &[],
         server_options: &[],
@@ -79,6 +82,7 @@ pub fn registry(rooms: &[Tables]) -> Registry {
         registry.add(room.acl_keywords);
         registry.add(room.predefined_acls);
         registry.add(room.actions);
+        registry.add(room.services);
         registry.add(room.directives);
         registry.add(room.bind_options);
         registry.add(room.server_options);

@@ -8,9 +8,9 @@ use config::directive::{Section, Sections};
 use config::options::OptionEntry;
 use config::{BindOption, Directive, ListOption, ProxyKind, SectionKind, ServerOption};
 use lang::{Converter, Fetch};
-use rule::Action;
 use rule::acl::AclKeyword;
 use rule::action::RuleSets;
+use rule::{Action, Service};
 
 use crate::Command;
 use crate::command::{Audience, Maturity};
@@ -40,7 +40,7 @@ const CLASSES: [Class; 7] = [
     },
     Class { name: "flt", about: "filter names", title: "filter names", list: |_, _| {} },
     Class { name: "smp", about: "sample fetch keywords", title: "sample fetch functions", list: fetches },
-    Class { name: "svc", about: "service names", title: "service names", list: |_, _| {} },
+    Class { name: "svc", about: "service names", title: "service names", list: services },
 ];
 
 /// The listing of comma-separated classes; `all` stands for all of them. What is no class lists nothing.
@@ -86,6 +86,12 @@ fn commands(registry: &Registry, out: &mut String) {
             Maturity::Expert => "[EXPERT] ",
         };
         let _ = writeln!(out, "{} {audience}{maturity}", command.name);
+    }
+}
+
+fn services(registry: &Registry, out: &mut String) {
+    for service in sorted::<Service>(registry) {
+        let _ = writeln!(out, "{}", service.name);
     }
 }
 

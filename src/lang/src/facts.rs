@@ -211,7 +211,7 @@ pub struct SessionFacts {
     /// What it carries.
     pub course: Course,
     /// `sess.` variables.
-    pub variables: crate::vars::Variables,
+    pub variables: crate::vars::SessionVariables,
 }
 
 /// What a connection carries.
@@ -235,6 +235,28 @@ pub trait Entrance: std::fmt::Debug + Send + Sync {
 }
 
 impl SessionFacts {
+    /// What one of the streams knows of a session that has several at a time; they share its variables.
+    #[must_use]
+    pub fn branch(&mut self) -> Self {
+        Self {
+            id: self.id,
+            source: self.source.clone(),
+            peer: self.peer.clone(),
+            destination: self.destination.clone(),
+            own_destination: self.own_destination.clone(),
+            socket: self.socket,
+            expected: self.expected,
+            introduction: self.introduction.clone(),
+            fault: self.fault.clone(),
+            entrance: self.entrance.clone(),
+            listener_id: self.listener_id,
+            accepted: self.accepted,
+            tls: self.tls.clone(),
+            course: self.course,
+            variables: self.variables.share(),
+        }
+    }
+
     /// The name of the listener, if it has one.
     pub fn listener_name(&self) -> Option<&Arc<str>> {
         self.entrance.as_ref()?.name()
@@ -414,7 +436,7 @@ impl Encryption {
 }
 
 /// The local address of a connection, asked of the system only when somebody wants it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LocalAddr {
     known: OnceCell<Option<Addr>>,
     socket: Option<(i32, AskAddr)>,
@@ -702,6 +724,8 @@ pub enum Persistence {
     Usual,
     /// It is, and no other.
     Forced,
+    /// A client's cookie chooses none (`ignore-persist`).
+    Ignored,
 }
 
 /// Whether a request that a server failed to answer may be sent again.
@@ -772,6 +796,15 @@ pub struct CookieLetters {
     pub client: u8,
     /// What was done to the server's.
     pub server: u8,
+}
+
+impl CookieLetters {
+    /// The stream goes to another server than the cookie said, which cannot be reached.
+    pub fn redispatch(&mut self) {
+        if self.client == b'V' {
+            self.client = b'D';
+        }
+    }
 }
 
 impl Default for CookieLetters {

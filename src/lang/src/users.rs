@@ -77,6 +77,11 @@ pub fn asks(scene: &Scene<'_>) -> Authentication {
     }
 }
 
+/// The name and the password that a client says it has, if it says so.
+pub fn claim(scene: &Scene<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
+    Claim::of(scene).map(|claim| (claim.name, claim.password))
+}
+
 /// Who a client says that it is.
 struct Claim {
     name: Vec<u8>,

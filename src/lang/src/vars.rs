@@ -2,6 +2,8 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
+use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -257,6 +259,14 @@ impl Variables {
         }
     }
 
+    /// Sets or removes a variable.
+    pub fn assign(&mut self, name: &str, value: Option<Sample<'static>>) {
+        match value {
+            Some(value) => self.set(name, value),
+            None => self.unset(name),
+        }
+    }
+
     /// Sets or removes a variable while others may be looking at these.
     pub fn change(&self, name: &str, value: Option<Sample<'static>>) {
         let mut changes = self.0.get_or_init(Box::default).changes.borrow_mut();
@@ -322,6 +332,53 @@ impl Clone for Variables {
             copy.set(&name, value);
         }
         copy
+    }
+}
+
+/// The variables of a session, which its streams share where it may have several at a time.
+#[derive(Debug)]
+pub enum SessionVariables {
+    /// Those of a session with one stream after the other.
+    Own(Variables),
+    /// Those that several streams may look at.
+    Shared(Rc<Variables>),
+}
+
+impl Default for SessionVariables {
+    fn default() -> Self {
+        Self::Own(Variables::default())
+    }
+}
+
+impl Deref for SessionVariables {
+    type Target = Variables;
+
+    fn deref(&self) -> &Variables {
+        match self {
+            Self::Own(variables) => variables,
+            Self::Shared(variables) => variables,
+        }
+    }
+}
+
+impl SessionVariables {
+    /// The same variables for another stream of the session.
+    #[must_use]
+    pub fn share(&mut self) -> Self {
+        let shared = match self {
+            Self::Own(variables) => Rc::new(std::mem::take(variables)),
+            Self::Shared(variables) => variables.clone(),
+        };
+        *self = Self::Shared(shared.clone());
+        Self::Shared(shared)
+    }
+
+    /// Sets or removes a variable.
+    pub fn assign(&mut self, name: &str, value: Option<Sample<'static>>) {
+        match self {
+            Self::Own(variables) => variables.assign(name, value),
+            Self::Shared(variables) => variables.change(name, value),
+        }
     }
 }
 

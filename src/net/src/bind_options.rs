@@ -51,6 +51,8 @@ pub enum AcceptProxy {
 pub enum Protocol {
     /// HTTP/1.
     Http1,
+    /// HTTP/2.
+    Http2,
     /// Just bytes.
     None,
 }
@@ -60,6 +62,7 @@ impl Protocol {
     pub fn name(self) -> &'static str {
         match self {
             Self::Http1 => "h1",
+            Self::Http2 => "h2",
             Self::None => "none",
         }
     }
@@ -222,7 +225,8 @@ fn protocol(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
     let protocol = match name.as_ref() {
         "h1" => Protocol::Http1,
         "none" => Protocol::None,
-        "h2" | "quic" | "qmux" => {
+        "h2" => Protocol::Http2,
+        "quic" | "qmux" => {
             return Err(cx.refuse(format!("'{name}' is not supported by this version")));
         }
         other => return Err(cx.refuse(format!("unknown MUX protocol '{other}'"))),

@@ -10,13 +10,14 @@ use backend::{ServerDraft, ServerDrafts};
 use base::registry::Registry;
 use check::CheckSettings;
 use check::settings::Enabled;
-use cli::{Api, ApiSettings, Program, Sinks, Traffic};
+use cli::{Api, ApiSettings, Sinks};
 use config::diagnostic::Message;
 use config::global::{Instance, ProcessLimits};
 use config::{Draft, Place, ProxyDraft, Severity};
 use keyword::World;
 use lang::facts::ProcessFacts;
 use net::{BoundListener, Inherited};
+use report::{Program, Traffic};
 use stream::{Control, Crew, Site};
 use sys::limits::Resource;
 use sys::signal::{Held, Signal};
@@ -263,6 +264,7 @@ impl Ready<'_> {
             .and_then(|(signals, workers)| {
                 let controls = workers.all.iter().map(|w| w.control.clone()).collect();
                 world.put(Arc::new(Crew::new(controls)));
+                site.furnish(world.clone());
                 api.start(world, site.clock.clone()).map(|()| (signals, workers))
             });
         let (signals, workers) = match started {
@@ -347,7 +349,9 @@ fn world(
     world.put(Arc::new(Program {
         version: version::full(),
         date: version::DATE.to_owned(),
+        description: draft.global::<Instance>().description.map(|text| text.to_string()),
         environment,
+        sockets: sockets.len(),
         listeners: traffic.chain(sockets.iter().cloned()).collect(),
         maxconn,
         started: site.clock.wall(),

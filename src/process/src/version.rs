@@ -56,7 +56,7 @@ pub(crate) const FEATURES: &[(&str, bool)] = &[
     ("PCRE2_JIT", true),
     ("POLL", false),
     ("PRCTL", true),
-    ("PROMEX", false),
+    ("PROMEX", true),
     ("PTHREAD_EMULATION", false),
     ("QUIC", false),
     ("QUIC_OPENSSL_COMPAT", false),
@@ -83,13 +83,14 @@ pub(crate) fn details() -> String {
         FEATURES.iter().map(|(name, on)| format!("{}{name}", if *on { '+' } else { '-' })).collect();
     let _ = write!(
         text,
-        "Build options : \n  TARGET  = linux-glibc\n  OPTIONS = USE_OPENSSL_AWSLC=1 USE_PCRE2=1 USE_PCRE2_JIT=1\n  DEBUG   = \n\n\
+        "Build options : \n  TARGET  = linux-glibc\n  OPTIONS = USE_OPENSSL_AWSLC=1 USE_PROMEX=1 USE_PCRE2=1 USE_PCRE2_JIT=1\n  DEBUG   = \n\n\
          Feature list : {}\n\n\
          Default settings :\n  bufsize = 16384, maxrewrite = 1024, maxpollevents = 1024\n\n\
          Built with multi-threading support (MAX_TGROUPS={}, MAX_THREADS={}, default={}).\n\
          Built with SSL library version : {library}\nRunning on SSL library version : {library}\n\
          SSL library supports TLS extensions : yes\nSSL library supports SNI : yes\nSSL library FIPS mode : no\n\
          SSL library supports : TLSv1.2 TLSv1.3\n\
+         Built with the Prometheus exporter as a service\n\
          Built with network namespace support.\n\
          Built with transparent proxy support using: IP_TRANSPARENT IPV6_TRANSPARENT IP_FREEBIND\n\
          Built without compression support.\n\
@@ -101,7 +102,7 @@ pub(crate) fn details() -> String {
          h1 : mode=HTTP  side=FE|BE  mux=H1    flags=HTX|NO_UPG\n  \
          <default> : mode=TCP   side=FE|BE  mux=PASS  flags=\n       \
          none : mode=TCP   side=FE|BE  mux=PASS  flags=NO_UPG\n\n\
-         Available services : none\nAvailable filters :\n\n",
+         Available services : prometheus-exporter\nAvailable filters :\n\n",
         features.join(" "),
         crate::keywords::MAX_GROUPS,
         crate::keywords::MAX_THREADS,

@@ -87,7 +87,7 @@ impl RuleSets {
     }
 
     /// The side that the conditions of one set are checked for, with its name: where the rules are evaluated first.
-    pub(crate) fn first(self, kind: ProxyKind) -> (Contexts, &'static str) {
+    pub fn first(self, kind: ProxyKind) -> (Contexts, &'static str) {
         let (front, back) = self.sides();
         let response = matches!(self, Self::TCP_RESPONSE | Self::HTTP_RESPONSE | Self::HTTP_AFTER);
         let backend = match kind {

@@ -397,21 +397,25 @@ fn auth(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
 
 impl Act for Auth {
     fn act(&self, txn: &mut Txn<'_>) -> Verdict {
-        let scene = txn.scene();
-        let mut challenge = b"Basic realm=\"".to_vec();
-        match &self.realm {
-            Some(realm) => challenge.extend_from_slice(realm),
-            None => challenge.extend_from_slice(scene.backend.unwrap_or(scene.frontend).name.as_bytes()),
-        }
-        challenge.push(b'"');
-        let (status, header) = match lang::users::asks(&scene) {
-            Authentication::Server => (Status(401), &b"www-authenticate"[..]),
-            Authentication::Proxy => (Status(407), &b"proxy-authenticate"[..]),
-        };
-        Verdict::End(Ending::Answer(Message::Challenge(status.0, header, challenge.into())))
+        Verdict::End(Ending::Answer(challenge(&txn.scene(), self.realm.as_deref())))
     }
 
     fn is_final(&self) -> bool {
         true
     }
+}
+
+/// Asks a client who it is; the realm is the proxy's name unless another one is given.
+pub fn challenge(scene: &Scene<'_>, realm: Option<&[u8]>) -> Message {
+    let mut challenge = b"Basic realm=\"".to_vec();
+    match realm {
+        Some(realm) => challenge.extend_from_slice(realm),
+        None => challenge.extend_from_slice(scene.backend.unwrap_or(scene.frontend).name.as_bytes()),
+    }
+    challenge.push(b'"');
+    let (status, header) = match lang::users::asks(scene) {
+        Authentication::Server => (Status(401), &b"www-authenticate"[..]),
+        Authentication::Proxy => (Status(407), &b"proxy-authenticate"[..]),
+    };
+    Message::Challenge(status.0, header, challenge.into())
 }

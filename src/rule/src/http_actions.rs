@@ -10,7 +10,7 @@ use crate::action::{Act, Action, ActionCx, RuleSets};
 use crate::rewrite::made;
 use crate::set::{Rules, Upgrade};
 use crate::txn::{FIELD_OVERHEAD, Txn};
-use crate::verdict::{Ending, Verdict};
+use crate::verdict::{Ending, Requests, Verdict};
 
 const REQUEST: RuleSets = RuleSets::HTTP_REQUEST;
 const ALL: RuleSets = RuleSets::HTTP;
@@ -37,7 +37,7 @@ fn accept(_: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
     Ok(Box::new(Accept))
 }
 
-/// `switch-mode http [proto h1]`.
+/// `switch-mode http [proto h1|h2]`.
 fn switch_mode(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
     let (kind, name) = (cx.statement.proxy().kind, cx.statement.proxy().name.clone());
     if kind == ProxyKind::Backend {
@@ -53,17 +53,22 @@ fn switch_mode(cx: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
             return Err(cx.refuse_last(format!("switch-mode expects a valid mode (got '{other}')")));
         }
     }
+    let mut requests = Requests::Any;
     if cx.peek().as_deref() == Some("proto") {
         cx.take();
         let protocol = cx.expect("the name of a protocol behind 'proto'")?;
-        if protocol != "h1" {
-            return Err(cx.refuse_last(format!(
-                "'proto' of switch-mode expects a protocol that requests come in, which is 'h1' (got '{protocol}')"
-            )));
-        }
+        requests = match protocol.as_ref() {
+            "h1" => Requests::Http1,
+            "h2" => Requests::Http2,
+            _ => {
+                return Err(cx.refuse_last(format!(
+                    "'proto' of switch-mode expects a protocol that requests come in, 'h1' or 'h2' (got '{protocol}')"
+                )));
+            }
+        };
     }
     cx.statement.slot::<Rules>().upgrade = Upgrade::ByRule;
-    Ok(Box::new(SwitchMode))
+    Ok(Box::new(SwitchMode(requests)))
 }
 
 fn reject(_: &mut ActionCx<'_, '_>) -> Result<Box<dyn Act>, Refusal> {
@@ -88,11 +93,11 @@ impl Act for Accept {
 }
 
 #[derive(Debug)]
-struct SwitchMode;
+struct SwitchMode(Requests);
 
 impl Act for SwitchMode {
     fn act(&self, _: &mut Txn<'_>) -> Verdict {
-        Verdict::End(Ending::Http)
+        Verdict::End(Ending::Http(self.0))
     }
 
     fn is_final(&self) -> bool {

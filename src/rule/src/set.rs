@@ -82,12 +82,18 @@ impl RuleList {
 
     /// Runs the rules from number `start` on.
     pub fn run(&self, start: usize, txn: &mut Txn<'_>) -> Outcome {
+        self.run_some(start, usize::MAX, txn)
+    }
+
+    /// Runs so many rules at most, from number `start` on.
+    pub fn run_some(&self, start: usize, most: usize, txn: &mut Txn<'_>) -> Outcome {
+        let end = self.0.len().min(start.saturating_add(most));
         if let Some(stream) = txn.stream.as_deref_mut().filter(|_| start == 0) {
             stream.rewrites.strictness = RewriteStrictness::default();
         }
         waits(txn, None);
         let mut at = start;
-        while let Some((i, applies)) = self.next(at, &txn.scene()) {
+        while let Some((i, applies)) = self.next(at, end, &txn.scene()) {
             let rule = &self.0[i];
             at = i + 1;
             if applies == Truth::NotYet {
@@ -128,15 +134,15 @@ impl RuleList {
                 }
             }
         }
-        Outcome::Done
+        if end < self.0.len() { Outcome::Waiting(Wait::Turn, end) } else { Outcome::Done }
     }
 }
 
 impl RuleList {
     /// The next rule, from this place on, that applies or cannot tell yet.
     #[inline]
-    fn next(&self, start: usize, scene: &Scene<'_>) -> Option<(usize, Truth)> {
-        self.0.get(start..)?.iter().enumerate().find_map(|(i, rule)| {
+    fn next(&self, start: usize, end: usize, scene: &Scene<'_>) -> Option<(usize, Truth)> {
+        self.0.get(start..end)?.iter().enumerate().find_map(|(i, rule)| {
             match rule.condition.as_ref().map_or(Truth::True, |condition| condition.holds(scene)) {
                 Truth::False => None,
                 applies => Some((start + i, applies)),
@@ -181,7 +187,9 @@ pub struct Rules {
     pub tcp_response: RuleList,
     /// `http-request`.
     pub http_request: RuleList,
-    /// `redirect`, behind `http-request`.
+    /// What answers by itself behind `http-request`, such as the page of statistics.
+    pub services: RuleList,
+    /// `redirect`, behind both.
     pub redirects: RuleList,
     /// `http-response`.
     pub http_response: RuleList,
@@ -221,6 +229,11 @@ impl Rules {
         ]
         .into_iter()
         .find_map(RuleList::looking_at_bytes)
+    }
+
+    /// Whether requests are looked at by rules that may answer them.
+    pub fn answers(&self) -> bool {
+        [&self.http_request, &self.services, &self.redirects].into_iter().any(|list| !list.is_empty())
     }
 
     /// Whether there are any rules.
@@ -395,6 +408,42 @@ mod tests {
             run(&[("", GO_ON), ("", body)], 0, b"", Hope::Nothing),
             "Body(BodyWait { time: 1s, at_least: 3 }) from 2"
         );
+    }
+
+    #[test]
+    fn many_rules_take_turns() {
+        let (process, frontend) = (ProcessFacts::default(), ProxyFacts::default());
+        let mut session = SessionFacts::default();
+        let mut list = RuleList::default();
+        (0..5).for_each(|_| list.push(rule("", GO_ON)));
+        list.push(rule("", REJECT));
+        let mut seen = Vec::new();
+        let mut at = 0;
+        loop {
+            let mut txn = Txn {
+                now: Default::default(),
+                process: &process,
+                frontend: &frontend,
+                backend: None,
+                server: None,
+                session: &mut session,
+                stream: None,
+                request: None,
+                response: None,
+                payload: Payload::Unavailable,
+                recorder: None,
+                buffer: 16384,
+            };
+            match list.run_some(at, 2, &mut txn) {
+                Outcome::Waiting(Wait::Turn, next) => at = next,
+                other => {
+                    assert!(matches!(other, Outcome::Stopped(..)), "{other:?}");
+                    break;
+                }
+            }
+            seen.push(at);
+        }
+        assert_eq!(seen, [2, 4]);
     }
 
     #[test]

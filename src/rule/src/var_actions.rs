@@ -68,16 +68,16 @@ fn assign(txn: &mut Txn<'_>, name: &VarName, value: Option<Sample<'static>>) {
     let process = &txn.process.variables;
     let variables = match (name.scope, txn.stream.as_deref_mut()) {
         (Scope::Process, _) => return process.change(&name.name, value),
-        (Scope::Session, _) => &mut txn.session.variables,
+        (Scope::Session, _) => {
+            txn.session.variables.assign(&name.name, value);
+            return txn.session.variables.account(process);
+        }
         (Scope::Transaction, Some(stream)) => &mut stream.variables.transaction,
         (Scope::Request, Some(stream)) => &mut stream.variables.request,
         (Scope::Response, Some(stream)) => &mut stream.variables.response,
         (Scope::Check | Scope::Parent, _) | (_, None) => return,
     };
-    match value {
-        Some(value) => variables.set(&name.name, value),
-        None => variables.unset(&name.name),
-    }
+    variables.assign(&name.name, value);
     variables.account(process);
 }
 

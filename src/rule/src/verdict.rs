@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::reply::Message;
+use crate::service::Chosen;
 
 /// What happens after an action.
 #[derive(Debug)]
@@ -28,8 +29,10 @@ pub enum Verdict {
 /// How a rule ends a story.
 #[derive(Debug)]
 pub enum Ending {
-    /// `return`, `redirect`, a service: the proxy answers as the configuration wants.
+    /// `return`, `redirect`: the proxy answers as the configuration wants.
     Answer(Message),
+    /// `use-service`: a service answers.
+    Serve(Chosen),
     /// `deny`.
     Deny(Message),
     /// `tarpit`: as `deny`, after the tarpit delay.
@@ -39,9 +42,21 @@ pub enum Ending {
     /// `close`: the server's connection is closed as if the server had done it.
     CloseServer,
     /// `switch-mode http`: what came are requests, and rules go on with the first of them.
-    Http,
+    Http(Requests),
     /// `silent-drop`: the connection is left without a word to the client.
     SilentDrop,
+}
+
+/// The protocol that requests come in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Requests {
+    /// HTTP/1, or HTTP/2 if that is how they begin.
+    #[default]
+    Any,
+    /// HTTP/1, whatever they begin with.
+    Http1,
+    /// HTTP/2.
+    Http2,
 }
 
 /// What a rule waits for.
@@ -55,6 +70,8 @@ pub enum Wait {
     Pause(Duration),
     /// The end of the handshake with the client.
     Handshake,
+    /// Its turn: others may have something to do (`tune.max-rules-at-once`).
+    Turn,
 }
 
 /// `wait-for-body`.

@@ -1,5 +1,7 @@
 //! The columns of `show stat`.
 
+use std::sync::LazyLock;
+
 use crate::declare::declare;
 use crate::field::{Field, Tags};
 
@@ -194,6 +196,32 @@ impl Object {
 pub(crate) const PROTOCOLS: usize = Column::SslSess as usize;
 
 impl Column {
+    /// The figures of single protocols.
+    pub fn of_protocols() -> &'static [Self] {
+        &Self::ALL[PROTOCOLS..]
+    }
+
+    /// The protocol whose figure it is.
+    pub fn module(self) -> Option<&'static str> {
+        let name = self.field().name;
+        name.split_once('_').map(|(module, _)| module).filter(|_| self.is_of_protocol())
+    }
+
+    /// The protocols that have figures of their own, in the order of the columns.
+    pub fn modules() -> &'static [&'static str] {
+        static MODULES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+            let mut modules: Vec<_> = Column::of_protocols().iter().filter_map(|c| c.module()).collect();
+            modules.dedup();
+            modules
+        });
+        &MODULES
+    }
+
+    /// Whether it is the figure of a single protocol.
+    pub fn is_of_protocol(self) -> bool {
+        self as usize >= PROTOCOLS
+    }
+
     /// Its declaration.
     pub fn field(self) -> &'static Field {
         &COLUMNS[self as usize]

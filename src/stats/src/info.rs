@@ -93,6 +93,11 @@ declare! {
 }
 
 impl Figure {
+    /// Its declaration.
+    pub fn field(self) -> &'static Field {
+        &FIGURES[self as usize]
+    }
+
     /// Its marks; a few differ when fractions are shown.
     fn tags(self, value: &Value) -> Tags {
         match (self, value) {
@@ -114,6 +119,11 @@ impl Info {
             "figures come in order"
         );
         self.0.push((figure, value));
+    }
+
+    /// A figure.
+    pub fn get(&self, figure: Figure) -> Option<&Value> {
+        self.0.iter().find(|(f, _)| *f == figure).map(|(_, value)| value)
     }
 
     /// All of it as text.

@@ -25,9 +25,19 @@ impl Row {
         row
     }
 
+    /// What it tells of.
+    pub fn object(&self) -> Object {
+        self.object
+    }
+
     /// Sets a column.
     pub fn set(&mut self, column: Column, value: Value) {
         self.cells[column as usize] = Some(value);
+    }
+
+    /// Leaves a column empty.
+    pub fn clear(&mut self, column: Column) {
+        self.cells[column as usize] = None;
     }
 
     /// Sets columns of 64-bit counters.

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use backend::dial::PortLease;
+use base::addr::Addr;
 use base::buffer::Buffer;
 use base::ration::{self, Claim};
+use http::Headers;
 use net::{More, Socket, Switch};
 
+use crate::carrier::{Carrier, SharedTrunk, lock};
 use crate::dial::Traits;
 use crate::meter::Meter;
 use crate::reserve::Watch;
@@ -16,7 +19,7 @@ use crate::reserve::Watch;
 /// A connection with its buffers. Buffers take memory only while they hold something.
 #[derive(Debug)]
 pub(crate) struct Conn {
-    pub(crate) socket: Socket,
+    pub(crate) line: Line,
     /// Received and not yet consumed.
     pub(crate) input: Buffer,
     /// To be sent.
@@ -39,8 +42,17 @@ pub(crate) struct Conn {
     pub(crate) reuses: u32,
     /// What was told last when something happened while it waited.
     pub(crate) watch: Option<Arc<Watch>>,
-    /// The session that it is encrypted by.
-    pub(crate) tls: Option<tls::Session>,
+}
+
+/// What the bytes of a connection go over.
+#[derive(Debug)]
+pub(crate) enum Line {
+    /// A socket of its own, and the session that encrypts what goes over it.
+    Socket(Socket, Option<tls::Session>),
+    /// One stream of a connection that has many.
+    Stream(Carrier),
+    /// A whole connection for many streams, of which none has been opened yet.
+    Trunk(SharedTrunk),
 }
 
 /// How a connection is closed.
@@ -55,10 +67,11 @@ pub(crate) enum Closing {
 
 impl Drop for Conn {
     fn drop(&mut self) {
+        let Line::Socket(socket, tls) = &mut self.line else { return };
         if self.closing == Closing::Reset && self.receiving == Receiving::Open {
-            let _ = self.socket.reset_on_close(Switch::On);
-        } else if let Some(tls) = &mut self.tls {
-            tls.close(&self.socket);
+            let _ = socket.reset_on_close(Switch::On);
+        } else if let Some(tls) = tls {
+            tls.close(socket);
         }
     }
 }
@@ -93,8 +106,12 @@ pub(crate) enum Filled {
 
 impl Conn {
     pub(crate) fn new(socket: Socket) -> Self {
+        Self::over(Line::Socket(socket, None))
+    }
+
+    pub(crate) fn over(line: Line) -> Self {
         Self {
-            socket,
+            line,
             input: Buffer::new(),
             output: Buffer::new(),
             receiving: Receiving::Open,
@@ -106,7 +123,81 @@ impl Conn {
             port: None,
             reuses: 0,
             watch: None,
-            tls: None,
+        }
+    }
+
+    /// The socket, if it is its own.
+    pub(crate) fn socket(&self) -> Option<&Socket> {
+        match &self.line {
+            Line::Socket(socket, _) => Some(socket),
+            Line::Stream(_) | Line::Trunk(_) => None,
+        }
+    }
+
+    /// The number of the socket that it goes over.
+    pub(crate) fn number(&self) -> i32 {
+        match &self.line {
+            Line::Socket(socket, _) => socket.number(),
+            Line::Stream(carrier) => carrier.number(),
+            Line::Trunk(trunk) => lock(trunk).conn.number(),
+        }
+    }
+
+    /// The session that its socket's bytes are encrypted by.
+    pub(crate) fn tls(&self) -> Option<&tls::Session> {
+        match &self.line {
+            Line::Socket(_, tls) => tls.as_ref(),
+            Line::Stream(_) | Line::Trunk(_) => None,
+        }
+    }
+
+    /// The same with its socket, to work on.
+    pub(crate) fn tls_mut(&mut self) -> Option<(&mut tls::Session, &Socket)> {
+        match &mut self.line {
+            Line::Socket(socket, tls) => Some((tls.as_mut()?, socket)),
+            Line::Stream(_) | Line::Trunk(_) => None,
+        }
+    }
+
+    /// It is encrypted from here on.
+    pub(crate) fn encrypt(&mut self, session: tls::Session) {
+        if let Line::Socket(_, tls) = &mut self.line {
+            *tls = Some(session);
+        }
+    }
+
+    /// The stream of a connection with many that it is.
+    pub(crate) fn carrier(&mut self) -> Option<&mut Carrier> {
+        match &mut self.line {
+            Line::Socket(..) | Line::Trunk(_) => None,
+            Line::Stream(carrier) => Some(carrier),
+        }
+    }
+
+    /// Another thread polls it from here on.
+    pub(crate) fn move_here(&mut self) {
+        match &mut self.line {
+            Line::Socket(socket, _) => socket.move_here(),
+            Line::Trunk(trunk) => lock(trunk).conn.move_here(),
+            Line::Stream(_) => {}
+        }
+    }
+
+    /// Waits for the socket to have something.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.line {
+            Line::Socket(socket, _) => socket.poll_readable(cx),
+            Line::Stream(carrier) => carrier.poll_news(cx).map(Ok),
+            Line::Trunk(trunk) => lock(trunk).conn.poll_readable(cx),
+        }
+    }
+
+    /// The addresses of both ends: the peer's, and its own.
+    pub(crate) fn ends(&self) -> (Option<Addr>, Option<Addr>) {
+        match &self.line {
+            Line::Socket(socket, _) => (socket.peer_addr().ok(), socket.local_addr().ok()),
+            Line::Stream(carrier) => carrier.ends(),
+            Line::Trunk(trunk) => lock(trunk).conn.ends(),
         }
     }
 
@@ -118,9 +209,11 @@ impl Conn {
         if self.input.capacity() == 0 {
             ready!(ration::poll_room(cx, self.claim));
         }
-        let received = match &mut self.tls {
-            None => self.socket.poll_recv_up_to(cx, &mut self.input, limit),
-            Some(tls) => tls.poll_recv_up_to(cx, &self.socket, &mut self.input, limit),
+        let received = match &mut self.line {
+            Line::Socket(socket, None) => socket.poll_recv_up_to(cx, &mut self.input, limit),
+            Line::Socket(socket, Some(tls)) => tls.poll_recv_up_to(cx, socket, &mut self.input, limit),
+            Line::Stream(carrier) => carrier.poll_read(cx, &mut self.input, limit),
+            Line::Trunk(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         };
         match received {
             Poll::Pending => {
@@ -173,10 +266,7 @@ impl Conn {
         data: &[u8],
         more: More,
     ) -> Poll<io::Result<usize>> {
-        let n = ready!(match &mut self.tls {
-            None => self.socket.poll_send(cx, data, more),
-            Some(tls) => tls.poll_send(cx, &self.socket, data, more),
-        })?;
+        let n = ready!(self.line.poll_send(cx, data, more))?;
         self.note_sent(n);
         Poll::Ready(Ok(n))
     }
@@ -184,7 +274,7 @@ impl Conn {
     /// Sends all of the output.
     #[inline]
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, more: More) -> Poll<io::Result<()>> {
-        if self.output.is_empty() && self.tls.is_none() {
+        if self.output.is_empty() && !matches!(self.line, Line::Socket(_, Some(_))) {
             self.output.release_if_empty();
             return Poll::Ready(Ok(()));
         }
@@ -193,48 +283,73 @@ impl Conn {
 
     fn poll_send_output(&mut self, cx: &mut Context<'_>, more: More) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {
-            let n = ready!(match &mut self.tls {
-                None => self.socket.poll_send(cx, self.output.data(), more),
-                Some(tls) => tls.poll_send(cx, &self.socket, self.output.data(), more),
-            })?;
+            let n = ready!(self.line.poll_send(cx, self.output.data(), more))?;
             self.note_sent(n);
             self.output.consume(n);
         }
         self.output.release_if_empty();
-        match &mut self.tls {
+        match self.tls_mut() {
             None => Poll::Ready(Ok(())),
-            Some(tls) => tls.poll_flush(cx, &self.socket, more),
+            Some((tls, socket)) => tls.poll_flush(cx, socket, more),
         }
     }
 
     /// Tells the peer that nothing more comes.
     pub(crate) fn shutdown_write(&mut self) -> io::Result<()> {
-        if let Some(tls) = &mut self.tls {
-            tls.close(&self.socket);
+        match &mut self.line {
+            Line::Socket(socket, tls) => {
+                if let Some(tls) = tls {
+                    tls.close(socket);
+                }
+                socket.shutdown_write()
+            }
+            Line::Stream(carrier) => {
+                carrier.finish(&Headers::new());
+                Ok(())
+            }
+            Line::Trunk(_) => Ok(()),
         }
-        self.socket.shutdown_write()
     }
 
     /// Waits until there is something to read, or the end.
     pub(crate) fn poll_news(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.tls.as_ref().is_some_and(tls::Session::holds_input) {
-            return Poll::Ready(());
+        match &self.line {
+            Line::Socket(_, Some(tls)) if tls.holds_input() => Poll::Ready(()),
+            Line::Socket(socket, _) => socket.poll_readable(cx).map(drop),
+            Line::Stream(carrier) => carrier.poll_news(cx),
+            Line::Trunk(_) => Poll::Ready(()),
         }
-        self.socket.poll_readable(cx).map(drop)
     }
 
     /// The socket, where bytes may go through it as they are.
     pub(crate) fn plain(&self) -> Option<&Socket> {
-        self.tls.is_none().then_some(&self.socket)
+        match &self.line {
+            Line::Socket(socket, None) => Some(socket),
+            Line::Socket(_, Some(_)) | Line::Stream(_) | Line::Trunk(_) => None,
+        }
     }
 
     /// Whether a connection that waits for its next use is still there: nothing came, nobody closed.
     pub(crate) fn is_quiet(&mut self) -> bool {
         self.input.is_empty()
             && self.receiving == Receiving::Open
-            && match &mut self.tls {
-                None => self.socket.is_quiet(),
-                Some(tls) => tls.is_quiet(&self.socket),
+            && match &mut self.line {
+                Line::Socket(socket, None) => socket.is_quiet(),
+                Line::Socket(socket, Some(tls)) => tls.is_quiet(socket),
+                Line::Stream(_) => false,
+                Line::Trunk(trunk) => lock(trunk).is_quiet(),
             }
+    }
+}
+
+impl Line {
+    #[inline]
+    fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8], more: More) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Socket(socket, None) => socket.poll_send(cx, data, more),
+            Self::Socket(socket, Some(tls)) => tls.poll_send(cx, socket, data, more),
+            Self::Stream(carrier) => carrier.poll_write(cx, data),
+            Self::Trunk(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,18 +13,22 @@ use base::termination::{Cause, Phase, Termination};
 use config::Mode;
 
 use lang::facts::{Outgoing, Persistence, Priority, ServerConnection};
+use net::Protocol;
 use pool::Turn;
 use queue::{Order, Outcome};
 
-use crate::conn::{Conn, Filled, Receiving};
+use crate::conn::{Conn, Filled, Line, Receiving};
 use crate::dial::{DialError, Traits, dial};
 use crate::finish;
 use crate::h1_side::H1Side;
 use crate::live::Stage;
 use crate::meter::Exchange;
 use crate::reserve::Owned;
-use crate::site::BackendSide;
+use crate::secure;
+use crate::site::{BackendSide, Site};
 use crate::story::{Asked, Failure, Story};
+use crate::tenancy::{self, Company};
+use crate::trunk::Trunk;
 
 /// A connection to a server, with the server's slot.
 #[derive(Debug)]
@@ -163,6 +167,9 @@ fn departure(
     if http && !backend.common.http.abort_on_close.is_on() {
         return Poll::Pending;
     }
+    if let Some(carrier) = client.carrier() {
+        return carrier.poll_gone(cx).map(|_| Departure::Ended);
+    }
     while client.input.len() < limit {
         let departure = match ready!(client.poll_fill(cx, limit)) {
             Ok(Filled::Bytes(_)) => continue,
@@ -198,7 +205,7 @@ async fn acquire(
         {
             held.0.counters.common.events.here().reuses.inc();
             story.facts.timers.connected = story.facts.timers.queued;
-            story.live.connect(side.conn.socket.number());
+            story.live.connect(side.conn.number());
             story.facts.server_connection = ServerConnection::Reused;
             story.note_server(&side.conn, None);
             held.2 = exchange(backend);
@@ -207,7 +214,7 @@ async fn acquire(
         match connect(story, backend, &held.0, traits).await {
             Ok(side) => {
                 story.facts.timers.connected = story.now();
-                story.live.connect(side.conn.socket.number());
+                story.live.connect(side.conn.number());
                 held.2 = exchange(backend);
                 return Ok(Lease { side, held, origin: Origin::New });
             }
@@ -229,12 +236,17 @@ fn waiting(
 ) -> Option<Owned> {
     let worker = story.worker;
     if let Some(own) = worker.take_own(story.own, server, traits) {
-        return Some(own);
+        return Some(tenancy::begin(worker, server, own, story.session.id));
     }
     let settings = &backend.core.settings;
+    let company = Company::of(settings.reuse);
+    if let Some(found) = worker.tenancies.find(server, traits, (company, story.session.id)) {
+        return Some(found);
+    }
     let later = story.served > 0 || settings.retry_on.covers_dead_connections();
     let turn = if later { Turn::Later } else { Turn::First };
-    worker.take_idle(server, traits, settings.reuse.order(turn)?)
+    let idle = worker.take_idle(server, traits, settings.reuse.order(turn)?)?;
+    Some(tenancy::begin(worker, server, idle, story.session.id))
 }
 
 /// The server to which the session has a connection of its own, if the next request had better go there.
@@ -294,10 +306,17 @@ async fn slot(
     };
     if let Some(left) = avoid.filter(|a| !Arc::ptr_eq(a, &server)) {
         story.facts.redispatch = lang::facts::Redispatch::Done;
+        story.facts.cookies.redispatch();
+        story.assigned = None;
         backend.core.counters.events.here().redispatches.inc();
         left.counters.common.events.here().redispatches.inc();
     }
-    if failed.is_none() || matches!(failed, Some(Failed::Answering(_)) if avoid.is_some()) {
+    if let Some(Failed::Connecting(same)) = failed.filter(|f| Arc::ptr_eq(f.server(), &server)) {
+        backend.core.counters.events.here().retries.inc();
+        same.counters.common.events.here().retries.inc();
+    }
+    let balanced = failed.is_none() || avoid.is_some();
+    if balanced && story.assigned.is_none() {
         backend.core.counters.events.here().balanced.inc();
         server.counters.common.events.here().balanced.inc();
     }
@@ -375,8 +394,12 @@ fn redispatches(story: &Story<'_>, backend: &BackendSide) -> bool {
         return false;
     }
     let retries = story.facts.retries as i32;
+    let core = &backend.core;
+    // Where nothing speaks for this server, any other is as good.
+    let any = story.assigned.is_none() && core.settings.algorithm.is_free() && core.balancer.usable().0 > 1;
     match backend.core.settings.redispatch {
         0 => false,
+        _ if any => true,
         n if n < 0 => retries >= story.retries(backend) as i32 + 1 + n,
         n => retries % n == 0,
     }
@@ -406,9 +429,33 @@ async fn connect(
         let pause = if matches!(e, DialError::Refused(_)) { Pause::Short } else { Pause::No };
         Missed { failure: Failure::new(503, Termination::new(cause, Phase::Connect)), pause }
     })?;
+    let only_http1 = conn.traits.as_deref().is_some_and(Traits::is_for_http1);
+    let conn =
+        if !only_http1 && speaks_h2(backend, server, &conn) { into_trunk(story.site, conn) } else { conn };
     let side = Owned::new(seat, H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response));
     let shared = backend.common.mode == Mode::Http && backend.core.settings.reuse != pool::Reuse::Never;
-    Ok(if shared { side } else { side.into_private() })
+    let side = if shared { side } else { side.into_private() };
+    Ok(tenancy::begin(story.worker, server, side, story.session.id))
+}
+
+/// Whether HTTP/2 is spoken on a new connection: the server's line says so, or both sides have agreed on it.
+fn speaks_h2(backend: &BackendSide, server: &Server, conn: &Conn) -> bool {
+    backend.common.mode == Mode::Http
+        && match server.dial.protocol {
+            Some(protocol) => protocol == Protocol::Http2,
+            None => secure::facts(conn).tls().is_some_and(|tls| tls.protocol.as_deref() == Some(b"h2")),
+        }
+}
+
+/// A connection that carries many streams over this one.
+fn into_trunk(site: &Site, mut conn: Conn) -> Conn {
+    conn.meter = None;
+    let (traits, port) = (conn.traits.take(), conn.port.take());
+    let h2 = h2::Connection::new(h2::Role::Client, site.h2.back(&site.tuning));
+    let trunk = Trunk::new(conn, h2, site.tuning.buffer_size);
+    let mut conn = Conn::over(Line::Trunk(Arc::new(Mutex::new(trunk))));
+    (conn.traits, conn.port) = (traits, port);
+    conn
 }
 
 /// After a failed attempt: gives up, or says which server failed, once the time for another attempt has come.
@@ -427,8 +474,8 @@ async fn retry(
         return Err(failure);
     }
     story.facts.retries += 1;
-    backend.core.counters.events.here().retries.inc();
-    server.counters.common.events.here().retries.inc();
+    // What is counted at the end is the last attempt.
+    server.counters.common.events.here().sessions.inc();
     // Another server need not wait.
     if pause == Pause::Short && !redispatches(story, backend) {
         let delay = story.connect_timeout(backend).map_or(RETRY_DELAY, |t| t.min(RETRY_DELAY));

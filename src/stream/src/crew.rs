@@ -19,6 +19,14 @@ impl Crew {
         Self(controls)
     }
 
+    /// Lets each thread do something, whenever it gets to it.
+    pub fn tell(&self, work: impl Fn() + Clone + Send + 'static) {
+        for control in &self.0 {
+            // A thread that has gone has nothing left to do it to.
+            let _ = control.give(Order::Run(Box::new(work.clone())));
+        }
+    }
+
     /// Asks each thread; `None` stands for one that does not answer in time.
     pub async fn ask<T: Send + 'static>(
         &self,

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use backend::connection::{Particulars, Surroundings, source, spec};
-use backend::dial::{HeaderSettings, ServerNamespace, ServerPort, Shown};
+use backend::dial::{HeaderSettings, ServerNamespace, ServerPort, Shown, Websockets};
 use backend::{RetryOn, Server};
 use base::addr::{Addr, Family};
 use base::ration::Claim;
+use h1::Upgrade;
 use lang::facts::{ConnFault, Encryption};
 use lang::tls_facts::EarlyData;
 use net::Namespace;
@@ -45,13 +46,51 @@ pub(crate) struct Traits {
     name: Option<Box<[u8]>>,
     /// The client's network namespace, when it is the server's, too.
     namespace: Option<Vec<u8>>,
+    /// Whether it is for HTTP/1 where others may not be.
+    only_http1: OnlyHttp1,
+}
+
+/// Whether a connection is for HTTP/1 only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum OnlyHttp1 {
+    #[default]
+    No,
+    Yes,
+}
+
+impl OnlyHttp1 {
+    /// What `ws` means for a stream.
+    fn of(story: &Story<'_>, server: &Server) -> Self {
+        if !matches!(story.upgrade, Upgrade::WebSocket | Upgrade::WebSocketWithoutKey) {
+            return Self::No;
+        }
+        let agreed = || {
+            let connector = server.tls.as_ref().map(|tls| &tls.connector);
+            server.dial.protocol.is_none()
+                && connector.is_some_and(|c| c.offers(b"http/1.1") && c.offers(b"h2"))
+        };
+        match server.dial.websockets {
+            Websockets::Http1 => Self::Yes,
+            Websockets::Auto if agreed() => Self::Yes,
+            Websockets::Auto | Websockets::Http2 => Self::No,
+        }
+    }
 }
 
 impl Traits {
+    /// Whether it is for HTTP/1 only.
+    pub(crate) fn is_for_http1(&self) -> bool {
+        self.only_http1 == OnlyHttp1::Yes
+    }
+
     /// The traits of the connection that the stream would make.
     pub(crate) fn of(story: &Story<'_>, backend: &BackendSide, server: &Server) -> Self {
-        let mut traits =
-            Self { mark: story.facts.server_mark, tos: story.facts.server_tos, ..Self::default() };
+        let mut traits = Self {
+            mark: story.facts.server_mark,
+            tos: story.facts.server_tos,
+            only_http1: OnlyHttp1::of(story, server),
+            ..Self::default()
+        };
         let address = server.address.load();
         if server.dial.port != ServerPort::Own || address.is_unspecified() {
             traits.to = Some(target(story, &address, server.dial.port));
@@ -245,7 +284,10 @@ pub(crate) async fn dial(
             story.facts.server_tls = Encryption::Tls(Arc::new(fault.facts()));
             return Err(DialError::Refused(fault.conn));
         }
-        let ahead = ahead(story, backend, &tls.connector);
+        let ahead = match traits.only_http1 {
+            OnlyHttp1::Yes => Ahead::Http1,
+            OnlyHttp1::No => ahead(story, backend, &tls.connector),
+        };
         let secured =
             Box::pin(secure::with_server(&mut conn, &tls.connector, name.as_deref(), ahead, story.deadline));
         let shaken = secured.await;

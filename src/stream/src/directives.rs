@@ -289,6 +289,11 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<IdleTuning>().sharing = sharing;
         Ok(())
     }),
+    tune("tune.max-rules-at-once", |s| {
+        let value = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Tuning>().rules_at_once = if value == 0 { usize::MAX } else { value as usize };
+        Ok(())
+    }),
     tune("tune.maxaccept", |s| {
         let value = s.integer(0, -1..=i64::from(i32::MAX))?;
         s.slot::<Tuning>().max_accept = usize::try_from(value).unwrap_or(usize::MAX);

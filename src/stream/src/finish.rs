@@ -126,6 +126,29 @@ pub(crate) fn intercepted(story: &Story<'_>) {
     }
 }
 
+/// A service answers from here on: the stream is where one with a server would be by now.
+pub(crate) fn serving(story: &mut Story<'_>) {
+    let now = story.now();
+    (story.facts.timers.queued, story.facts.timers.connected) = (now, now);
+    if let Some(counters) = backend_counters(story) {
+        counters.last_session.set(now.0);
+    }
+}
+
+/// The counters of the backend that a stream belongs to, if only as the other side of its frontend's section.
+fn backend_counters<'s>(story: &Story<'s>) -> Option<&'s BackendCounters> {
+    let own = story.frontend.own_backend.map(|own| &story.site.backends[own]);
+    story.backend.or(own).map(|backend| &backend.core.counters)
+}
+
+/// Counts a service's response that rules refused.
+pub(crate) fn denied_answer(story: &Story<'_>) {
+    story.count(|front| front.denied_responses.inc());
+    if let Some(backend) = elsewhere(story) {
+        backend.core.counters.events.here().denied_responses.inc();
+    }
+}
+
 /// Counts something that went wrong inside, for all that the stream belongs to.
 pub(crate) fn internal_error(story: &Story<'_>, server: Option<&Server>) {
     story.count(|front| front.internal_errors.inc());
@@ -186,9 +209,11 @@ fn account(story: &Story<'_>, counters: &BackendCounters) {
 
 /// Counts what a `listen` section carried of a stream that never reached its backend.
 fn account_own(story: &Story<'_>) {
-    let Some(own) = story.frontend.own_backend else { return };
-    let events = story.site.backends[own].core.counters.events.here();
+    let Some(own) = backend_counters(story) else { return };
+    let events = own.events.here();
     events.bytes_in.add(story.facts.bytes_in);
+    events.bytes_out.add(story.facts.bytes_out);
+    events.requests_out.add(passed_on(story));
     events.responses_out.add(story.sent);
 }
 

@@ -5,12 +5,16 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use h1::{BodyDecoder, BodyEvent, CaseMap, Cursor, Decoded, NameCase, Options, ParseError, Side};
-use http::{BodyLength, Headers};
+use h1::{
+    BodyDecoder, BodyEvent, CaseMap, ConnectionLine, Cursor, Decoded, NameCase, Options, ParseError, Side,
+};
+use h2::{End, Protocol};
+use http::{BodyLength, Headers, RequestHead, ResponseHead, Status};
 use net::{More, Socket};
 
 use crate::captures::Fault;
-use crate::conn::{Conn, Filled, Receiving};
+use crate::carrier;
+use crate::conn::{Conn, Filled, Line, Receiving};
 use crate::exchange::{Piece, Sink, SinkError, Source, SourceError};
 
 /// Bytes that are copied together with the head rather than sent beside it.
@@ -86,6 +90,8 @@ pub(crate) enum Framing {
     Chunked,
     /// There is no body on this side: what comes of it goes no further.
     LeftOut,
+    /// What follows is another protocol's, which alone knows where it ends.
+    Unending,
 }
 
 /// Whether what is sent may wait for more that makes a full packet of it.
@@ -133,12 +139,88 @@ impl H1Side {
 
     /// A body of this kind follows the head that was just written.
     pub(crate) fn send_body(&mut self, framing: Framing) {
-        self.outgoing = framing;
+        // Streams mark the ends of bodies themselves.
+        let marked = framing == Framing::Chunked && self.conn.carrier().is_some();
+        self.outgoing = if marked { Framing::Plain } else { framing };
+    }
+
+    /// Writes the head of a response; tells how many bytes of it the client will get.
+    pub(crate) fn write_response(
+        &mut self,
+        head: &ResponseHead,
+        (body, line): (BodyLength, ConnectionLine),
+        end: End,
+        room: usize,
+    ) -> u64 {
+        let Line::Stream(carrier) = &mut self.conn.line else {
+            let output = &mut self.conn.output;
+            let before = output.len();
+            output.ensure_capacity(room);
+            h1::write_response(head, body, line, self.names.case(), output.tail());
+            return (self.conn.output.len() - before) as u64;
+        };
+        // A stream that is gone is found out by whoever writes its body.
+        let _ = carrier.respond(head, body, end);
+        crate::size::of_response(head)
+    }
+
+    /// Opens a stream with a request, where that is how requests are sent. One that cannot be opened is found out by
+    /// whoever waits for the response.
+    pub(crate) fn open_stream(&mut self, head: &RequestHead, about: (&[u8], BodyLength, Protocol)) {
+        let Line::Trunk(trunk) = &self.conn.line else { return };
+        if self.conn.receiving == Receiving::Ended {
+            return;
+        }
+        match carrier::open(trunk, head, about) {
+            Some(carrier) => self.conn.line = Line::Stream(carrier),
+            None => self.conn.receiving = Receiving::Ended,
+        }
+    }
+
+    /// Waits until it is known whether tunnels for other protocols may be asked for on streams.
+    pub(crate) fn poll_offers_extended_connect(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Line::Trunk(trunk) = &self.conn.line else { return Poll::Ready(true) };
+        carrier::lock(trunk).h2.poll_offers_extended_connect(cx)
+    }
+
+    /// No request goes over it.
+    pub(crate) fn give_up(&mut self) {
+        if let Line::Trunk(trunk) = &self.conn.line {
+            carrier::lock(trunk).h2.skip();
+        }
+        self.conn.receiving = Receiving::Ended;
+    }
+
+    /// Whether requests are sent by opening streams.
+    pub(crate) fn opens_streams(&self) -> bool {
+        matches!(self.conn.line, Line::Trunk(_))
+    }
+
+    /// Lets the client send its body; tells how many bytes that took.
+    pub(crate) fn send_continue(&mut self) -> u64 {
+        let Line::Stream(carrier) = &mut self.conn.line else {
+            self.conn.output.extend(h1::CONTINUE);
+            return h1::CONTINUE.len() as u64;
+        };
+        let mut head = ResponseHead::default();
+        head.set_status(Status(100));
+        let _ = carrier.respond(&head, BodyLength::None, End::No);
+        crate::size::of_response(&head)
+    }
+
+    /// The message that was written is complete, once its body has been sent.
+    pub(crate) fn end_message(&mut self) {
+        if let Line::Stream(carrier) = &mut self.conn.line {
+            carrier.finish(&Headers::new());
+        }
     }
 
     /// Whether the message that came is complete.
     pub(crate) fn has_all(&self) -> bool {
-        self.incoming.is_done()
+        match &self.conn.line {
+            Line::Socket(..) | Line::Trunk(_) => self.incoming.is_done(),
+            Line::Stream(carrier) => self.conn.input.is_empty() && carrier.has_ended(),
+        }
     }
 
     /// What the trailers that came count for in logs.
@@ -275,6 +357,9 @@ impl Source for H1Side {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(Filled::Bytes(_))) => {}
                     Poll::Ready(Ok(Filled::End)) if self.incoming.may_end_here() => {
+                        if let Line::Stream(carrier) = &self.conn.line {
+                            carrier.trailers(&mut self.trailers);
+                        }
                         return Poll::Ready(Ok(Piece::End(&self.trailers)));
                     }
                     Poll::Ready(_) => return Poll::Ready(Err(SourceError::Aborted)),
@@ -312,15 +397,16 @@ impl Source for H1Side {
     }
 }
 
-/// Sends data on an encrypted connection, behind what waits there.
-fn poll_sealed(
+/// Sends data behind what waits there, where both cannot go to the system at once.
+fn poll_behind(
     cx: &mut Context<'_>,
     conn: &mut Conn,
     data: &[u8],
     more: More,
 ) -> Poll<Result<usize, SinkError>> {
     // A head and the beginning of its body go into one record.
-    let together = if conn.output.is_empty() { 0 } else { data.len().min(conn.output.room()) };
+    let together =
+        if conn.output.is_empty() || conn.tls().is_none() { 0 } else { data.len().min(conn.output.room()) };
     if together > 0 {
         conn.output.extend(&data[..together]);
         let _ = conn.poll_flush(cx, more).map_err(|_| SinkError)?;
@@ -352,16 +438,14 @@ impl Sink for H1Side {
             conn.output.extend(data);
             return Poll::Ready(Ok(data.len()));
         }
-        if conn.tls.is_some() {
-            return poll_sealed(cx, conn, data, more);
-        }
         loop {
+            let Some(socket) = conn.plain() else { return poll_behind(cx, conn, data, more) };
             let head = conn.output.len();
             let sent = if head == 0 {
-                conn.socket.poll_send(cx, data, more)
+                socket.poll_send(cx, data, more)
             } else {
                 let slices = [IoSlice::new(conn.output.data()), IoSlice::new(data)];
-                conn.socket.poll_send_vectored(cx, &slices, more)
+                socket.poll_send_vectored(cx, &slices, more)
             };
             if let Poll::Ready(Ok(n)) = sent {
                 conn.note_sent(n);
@@ -399,9 +483,13 @@ impl Sink for H1Side {
     }
 
     fn end(&mut self, trailers: &Headers) {
-        if self.outgoing == Framing::Chunked {
-            let none = Headers::new();
-            let trailers = if self.sent_trailers == Trailers::Dropped { &none } else { trailers };
+        let none = Headers::new();
+        let trailers = if self.sent_trailers == Trailers::Dropped { &none } else { trailers };
+        if let Line::Stream(carrier) = &mut self.conn.line {
+            if self.outgoing != Framing::Unending {
+                carrier.finish(trailers);
+            }
+        } else if self.outgoing == Framing::Chunked {
             h1::chunk::push_last(trailers, self.names.case(), self.conn.output.tail());
         }
     }

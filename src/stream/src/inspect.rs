@@ -7,10 +7,11 @@ use std::time::Duration;
 use backend::Server;
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
-use h1::{Progress, Side};
+use h1::{Preface, Progress, Side};
+use http::Version;
 use lang::facts::{Buffered, Hope, Payload};
 use rule::set::Outcome;
-use rule::{Ending, RuleList, Rules, Verdict};
+use rule::{Ending, RuleList, Rules, Verdict, Wait};
 
 use crate::conn::{Conn, Filled, Receiving};
 use crate::finish;
@@ -84,6 +85,11 @@ impl<'r> Inspection<'r> {
                 Outcome::Done => return Ok(()),
                 Outcome::Stopped(Verdict::End(ending), _) => return Err(Stop::Rule(ending)),
                 Outcome::Stopped(..) => return Err(Stop::Fault),
+                Outcome::Waiting(Wait::Turn, next) => {
+                    tokio::task::yield_now().await;
+                    at = next;
+                    continue;
+                }
                 // What was to come has not come: the rules have nothing against it.
                 Outcome::Waiting(..) if !waits => return Ok(()),
                 Outcome::Waiting(_, next) => at = next,
@@ -126,9 +132,10 @@ impl<'r> Inspection<'r> {
             (Side::Response, Head::Complete) => (Stage::Response, Payload::Response(buffered)),
             (Side::Response, _) => (Stage::Connection, Payload::Response(buffered)),
         };
+        let most = story.site.tuning.rules_at_once;
         let mut txn = story.txn(stage, self.server);
         txn.payload = payload;
-        self.list.run(at, &mut txn)
+        self.list.run_some(at, most, &mut txn)
     }
 
     /// Waits for more bytes, the end of them, or the end of the delay.
@@ -188,7 +195,8 @@ impl Arriving<'_> {
     fn has_news(&self) -> bool {
         match self {
             Self::Session(conn) if conn.input.is_empty() && conn.receiving == Receiving::Open => {
-                conn.tls.as_ref().is_some_and(tls::Session::holds_input) || conn.socket.peek(&mut [0]).is_ok()
+                conn.tls().is_some_and(tls::Session::holds_input)
+                    || conn.socket().is_some_and(|socket| socket.peek(&mut [0]).is_ok())
             }
             Self::Session(_) | Self::Body(_) => false,
         }
@@ -240,6 +248,20 @@ pub(crate) fn sniff(story: &mut Story<'_>, data: &[u8]) -> Head {
     if data.is_empty() {
         return Head::Partial;
     }
+    if data.first() == Some(&b'P') {
+        match h1::http2_preface(data) {
+            // The request that it looks like.
+            Preface::Complete => {
+                story.request.clear();
+                story.request.set_method(b"PRI");
+                story.request.set_target(b"*");
+                story.request.version = Version::Http2;
+                return Head::Complete;
+            }
+            Preface::Partial => return Head::Partial,
+            Preface::No => {}
+        }
+    }
     let options = crate::http::options(story.site, Violations::Refused);
     match h1::parse_request(data, &mut h1::Cursor::new(), &options, &mut story.request) {
         Ok(Progress::Complete(_)) => Head::Complete,
@@ -272,6 +294,11 @@ pub(crate) async fn answer(
                 }
                 denied_response(story, backend, server);
                 return Err(Termination::new(Cause::Proxy, Phase::Data));
+            }
+            Outcome::Waiting(Wait::Turn, next) => {
+                tokio::task::yield_now().await;
+                at = next;
+                continue;
             }
             Outcome::Waiting(..) if !waits => return Ok(()),
             Outcome::Waiting(_, next) => at = next,

@@ -58,23 +58,21 @@ impl Story<'_> {
 
     fn keep_cookie(&mut self, side: CookieSide) {
         let Some(wanted) = &self.frontend.captures.cookie else { return };
-        let (cookies, headers, kept) = match side {
+        let room = wanted.room.min(self.site.tuning.cookie);
+        let cut = |text: &[u8]| text.starts_with(&wanted.name).then(|| text[..text.len().min(room)].into());
+        match side {
             CookieSide::Request => {
                 let headers = &self.request.headers;
-                (http::request_cookies(headers), headers, &mut self.facts.request_cookie)
+                let text = |c: http::Cookie<'_>| cut(&headers.get(c.field)?.value[c.span]);
+                self.facts.request_cookie = http::request_cookies(headers).find_map(text);
             }
             CookieSide::Response => {
-                let headers = &self.response.headers;
-                (http::response_cookies(headers), headers, &mut self.facts.response_cookie)
-            }
-        };
-        for cookie in cookies {
-            let Some(field) = headers.get(cookie.field) else { continue };
-            let text = &field.value[cookie.span];
-            if text.starts_with(&wanted.name) {
-                let room = wanted.room.min(self.site.tuning.cookie);
-                *kept = Some(text[..text.len().min(room)].into());
-                return;
+                let text = |value| {
+                    let set = http::SetCookie::of(value)?;
+                    cut(&value[set.name.start..set.value.end])
+                };
+                let mut values = self.response.headers.find_all(b"set-cookie");
+                self.facts.response_cookie = values.find_map(text);
             }
         }
     }

@@ -21,7 +21,7 @@ pub(crate) fn complete(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagno
         for line in &mut proxy.slots.get_mut::<BindDrafts>().0 {
             let Some(line) = Arc::get_mut(line) else { continue };
             let settings: ListenerSettings = line.slots.get_or_default();
-            if let Some(protocol) = settings.protocol.filter(|p| *p != spoken_in(mode)) {
+            if let Some(protocol) = settings.protocol.filter(|p| !is_spoken_in(mode, *p)) {
                 diagnostics.alert_at(
                     &line.place,
                     format!(
@@ -45,8 +45,8 @@ pub(crate) fn complete(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagno
     }
 }
 
-fn spoken_in(mode: Mode) -> Protocol {
-    if mode == Mode::Http { Protocol::Http1 } else { Protocol::None }
+fn is_spoken_in(mode: Mode, protocol: Protocol) -> bool {
+    (mode == Mode::Http) == (protocol != Protocol::None)
 }
 
 /// As many as may wait: what the line says, or the proxy, or as many as it serves at once.

@@ -21,6 +21,7 @@ use pool::{ServerPool, Ticket, Used};
 use crate::dial::Traits;
 use crate::h1_side::H1Side;
 use crate::settings::{IdleTuning, Sharing, Strangers};
+use crate::tenancy::Tenant;
 use crate::worker::Worker;
 
 /// A connection as it is kept: small to move.
@@ -41,6 +42,8 @@ pub(crate) enum Owned {
     Shared(Used<Kept>),
     /// It belongs to the session.
     Private(Private<Kept>),
+    /// One stream of a connection that has many, and the right to be on it.
+    Stream(Kept, Tenant),
 }
 
 /// The connections of a session that wait for its next request.
@@ -65,6 +68,7 @@ impl Deref for Owned {
         match self {
             Self::Shared(used) => used,
             Self::Private(private) => private,
+            Self::Stream(side, _) => side,
         }
     }
 }
@@ -74,6 +78,7 @@ impl DerefMut for Owned {
         match self {
             Self::Shared(used) => used,
             Self::Private(private) => private,
+            Self::Stream(side, _) => side,
         }
     }
 }
@@ -84,6 +89,10 @@ impl Owned {
         match self {
             Self::Shared(used) => Self::Private(used.into_private()),
             private @ Self::Private(_) => private,
+            Self::Stream(side, tenant) => {
+                tenant.seclude();
+                Self::Stream(side, tenant)
+            }
         }
     }
 
@@ -243,7 +252,7 @@ impl Worker {
         loop {
             let (mut used, from) = reserve.pool.take(&search, |side| is_alike(side, traits))?;
             if from != thread {
-                used.conn.socket.move_here();
+                used.conn.move_here();
             }
             if used.conn.is_quiet() {
                 used.conn.reuses = used.conn.reuses.saturating_add(1);
@@ -317,6 +326,8 @@ impl Worker {
                 let Some(home) = reserve.home(server) else { return };
                 own.rest(home, thread, private, now, limit).ok()
             }
+            // Whoever leaves it last keeps the connection.
+            Owned::Stream(..) => return,
         };
         if let Some(ticket) = ticket {
             watch.ticket.store(ticket.number(), Ordering::Relaxed);
@@ -334,7 +345,7 @@ impl Worker {
     }
 }
 
-fn is_alike(side: &H1Side, traits: &Traits) -> bool {
+pub(crate) fn is_alike(side: &H1Side, traits: &Traits) -> bool {
     side.conn.traits.as_deref().map_or_else(|| *traits == Traits::default(), |own| own == traits)
 }
 
@@ -381,7 +392,7 @@ fn is_waiting(side: &mut H1Side, watch: &Arc<Watch>) -> bool {
     let mut cx = Context::from_waker(&waker);
     // An event that was known before need not mean anything: looking at the connection clears it.
     for _ in 0..2 {
-        match side.conn.socket.poll_readable(&mut cx) {
+        match side.conn.poll_readable(&mut cx) {
             Poll::Pending => return true,
             Poll::Ready(Ok(())) if side.conn.is_quiet() => {}
             Poll::Ready(_) => return false,

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -13,7 +14,8 @@ use stats::counters::HandshakeCounters;
 use tls::{Acceptor, Connector, Fault, Session, Stapling};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::conn::Conn;
+use crate::carrier::lock;
+use crate::conn::{Conn, Filled, Line};
 use crate::story::{Failure, Story};
 
 /// Where handshakes pass one by one, and connections that are set up already go first: a signature takes as long as
@@ -106,7 +108,7 @@ pub(crate) async fn with_client(
     for counters in all.into_iter().flatten() {
         count(counters, &shaken);
         if shaken == Ok(Resumption::New) {
-            match conn.tls.as_ref().map(tls::Session::stapling) {
+            match conn.tls().map(tls::Session::stapling) {
                 Some(Stapling::Given) => counters.stapled.inc(),
                 Some(Stapling::Missed) => counters.stale.inc(),
                 Some(Stapling::None) | None => {}
@@ -133,14 +135,15 @@ async fn shake_client(
     if story.site.rates.is_crowded_by(tls::figures().current().saturating_sub(1)) {
         return Err(Fault::crowded());
     }
-    story.worker.handshakes.shake(&mut session, &conn.socket, story.deadline).await?;
+    let socket = conn.socket().ok_or_else(Fault::aborted)?;
+    story.worker.handshakes.shake(&mut session, socket, story.deadline).await?;
     let facts = session.facts();
     if facts.resumption == Resumption::New {
         counters.client_keys_max.raise(u64::from(counters.client_keys.hit(story.now())));
     }
     let resumption = facts.resumption;
     story.session.tls = Encryption::Tls(facts);
-    conn.tls = Some(session);
+    conn.encrypt(session);
     story.handshake = story.now();
     Ok(resumption)
 }
@@ -157,9 +160,9 @@ fn poll_opening(
         if let Some(begun) = acceptor.accept(conn.input.data()) {
             return Poll::Ready(begun);
         }
-        match conn.socket.poll_recv_up_to(cx, &mut conn.input, limit) {
-            Poll::Ready(Ok(0)) => return Poll::Ready(Err(Fault::closed())),
-            Poll::Ready(Ok(_)) => {}
+        match conn.poll_fill(cx, limit) {
+            Poll::Ready(Ok(Filled::End)) => return Poll::Ready(Err(Fault::closed())),
+            Poll::Ready(Ok(Filled::Bytes(_))) => {}
             Poll::Ready(Err(_)) => return Poll::Ready(Err(Fault::aborted())),
             Poll::Pending => {
                 conn.input.release_if_empty();
@@ -181,6 +184,8 @@ pub(crate) enum Ahead {
     No,
     /// Before its end, if the server takes that.
     Yes,
+    /// After it, and nothing but HTTP/1.
+    Http1,
 }
 
 /// Agrees with a server on how the connection is encrypted; the server is told the name that is wanted.
@@ -194,19 +199,26 @@ pub(crate) async fn with_server(
     let mut session = match ahead {
         Ahead::No => connector.connect(name),
         Ahead::Yes => connector.connect_ahead(name),
+        Ahead::Http1 => connector.connect_for_http1(name),
     }?;
-    poll_fn(|cx| match session.poll_handshake(cx, &conn.socket) {
+    let socket = conn.socket().ok_or_else(Fault::aborted)?;
+    poll_fn(|cx| match session.poll_handshake(cx, socket) {
         Poll::Ready(done) => Poll::Ready(done),
         Poll::Pending => late(cx, deadline),
     })
     .await?;
-    conn.tls = Some(session);
+    conn.encrypt(session);
     Ok(())
 }
 
 /// What is known of how a connection to a server is encrypted.
 pub(crate) fn facts(conn: &Conn) -> Encryption {
-    conn.tls.as_ref().map_or(Encryption::Clear, |session| Encryption::Tls(session.facts()))
+    match &conn.line {
+        Line::Stream(carrier) => carrier.encryption(),
+        Line::Trunk(trunk) => facts(&lock(trunk).conn),
+        Line::Socket(_, None) => Encryption::Clear,
+        Line::Socket(_, Some(session)) => Encryption::Tls(session.facts()),
+    }
 }
 
 /// Counts a handshake with a server.
@@ -236,7 +248,7 @@ pub(crate) fn is_unconfirmed(encryption: &Encryption) -> bool {
 
 /// Takes note of a handshake that has come to its end since somebody looked.
 pub(crate) fn look_again(encryption: &mut Encryption, conn: &Conn) {
-    if let Some(session) = conn.tls.as_ref().filter(|_| is_unconfirmed(encryption))
+    if let Some(session) = conn.tls().filter(|_| is_unconfirmed(encryption))
         && !session.is_unconfirmed()
     {
         *encryption = Encryption::Tls(session.facts());
@@ -245,10 +257,18 @@ pub(crate) fn look_again(encryption: &mut Encryption, conn: &Conn) {
 
 /// The same, after reading what there is of it.
 pub(crate) fn catch_up(encryption: &mut Encryption, conn: &mut Conn) {
-    if let Some(session) = conn.tls.as_mut().filter(|_| is_unconfirmed(encryption)) {
+    if let Some((session, socket)) = conn.tls_mut().filter(|_| is_unconfirmed(encryption)) {
         // Whoever uses the connection next sees what is wrong with it.
-        let _ = session.poll_confirm(&mut Context::from_waker(Waker::noop()), &conn.socket);
+        let _ = session.poll_confirm(&mut Context::from_waker(Waker::noop()), socket);
         look_again(encryption, conn);
+    }
+}
+
+fn poll_confirm(cx: &mut Context<'_>, conn: &mut Conn) -> Poll<io::Result<()>> {
+    match &mut conn.line {
+        Line::Socket(_, None) | Line::Trunk(_) => Poll::Ready(Ok(())),
+        Line::Socket(socket, Some(session)) => session.poll_confirm(cx, socket),
+        Line::Stream(carrier) => carrier.poll_confirm(cx),
     }
 }
 
@@ -256,10 +276,10 @@ pub(crate) fn catch_up(encryption: &mut Encryption, conn: &mut Conn) {
 pub(crate) async fn confirmed(story: &mut Story<'_>, conn: &mut Conn) -> Result<(), Failure> {
     let (now, limit) = (story.now(), story.client_timeout());
     story.expire(now, limit);
-    let Some(session) = conn.tls.as_mut().filter(|_| is_unconfirmed(&story.session.tls)) else {
+    if !is_unconfirmed(&story.session.tls) {
         return Ok(());
-    };
-    let failure = poll_fn(|cx| match session.poll_confirm(cx, &conn.socket) {
+    }
+    let failure = poll_fn(|cx| match poll_confirm(cx, conn) {
         Poll::Ready(Ok(())) => Poll::Ready(None),
         Poll::Ready(Err(_)) => {
             Poll::Ready(Some(Failure::silent(Termination::new(Cause::ClientAbort, Phase::Request))))
@@ -270,7 +290,7 @@ pub(crate) async fn confirmed(story: &mut Story<'_>, conn: &mut Conn) -> Result<
         }
     });
     match failure.await {
-        None => story.session.tls = Encryption::Tls(session.facts()),
+        None => story.session.tls = facts(conn),
         Some(failure) => return Err(failure),
     }
     story.facts.timers.request = story.now();

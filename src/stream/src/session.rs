@@ -13,7 +13,7 @@ use config::draft::Showing;
 use lang::facts::{Encryption, LocalAddr, SessionFacts};
 use net::{Accepted, Deadline, Socket};
 use rule::set::Outcome;
-use rule::{Ending, RuleList, Rules};
+use rule::{Ending, Requests, RuleList, Rules};
 
 use crate::accept::Permit;
 use crate::conn::{Closing, Conn};
@@ -21,9 +21,11 @@ use crate::connect::{Reuse, lease};
 use crate::continuous;
 use crate::events::Events;
 use crate::finish;
+use crate::http::Served;
 use crate::inspect::{self, Arriving, Head, Inspection, Stop};
 use crate::introduction;
 use crate::live::unless_condemned;
+use crate::many;
 use crate::meter::Meter;
 use crate::reserve::OwnConnections;
 use crate::rest::Rest;
@@ -73,7 +75,11 @@ pub(crate) fn serve(worker: Rc<Worker>, permit: Permit, accepted: Accepted) -> i
         loop {
             let Some(conn) = held.take() else { return };
             // What a request needs is in a future of its own, so that a silent connection does not hold it.
-            held = Box::pin(busy(&mut session, conn, start)).await;
+            held = match Box::pin(busy(&mut session, conn, start)).await {
+                Served::Over => return,
+                Served::Silent(conn) => Some(conn),
+                Served::Http2(conn) => return Box::pin(many::serve(&mut session, conn)).await,
+            };
             let Some(silent) = &held else { return };
             Rest::new(&mut session, silent).await;
             start = Start::Woken;
@@ -90,8 +96,8 @@ enum Start {
     Woken,
 }
 
-/// Serves a connection until it ends, or until it falls silent: then it is given back.
-async fn busy(session: &mut Session, conn: Conn, start: Start) -> Option<Conn> {
+/// Serves a connection until it ends, falls silent, or goes on in another way.
+async fn busy(session: &mut Session, conn: Conn, start: Start) -> Served {
     let worker = session.worker.clone();
     let mut work = pin!(serve_streams(session, conn, start));
     poll_fn(|cx| {
@@ -101,15 +107,15 @@ async fn busy(session: &mut Session, conn: Conn, start: Start) -> Option<Conn> {
     .await
 }
 
-async fn serve_streams(session: &mut Session, mut conn: Conn, start: Start) -> Option<Conn> {
+async fn serve_streams(session: &mut Session, mut conn: Conn, start: Start) -> Served {
     let mut story = Story::new(session);
     let frontend = story.frontend;
     if let Start::Accepted(listener) = &start
         && !begin(&mut story, &mut conn, listener).await
     {
-        return None;
+        return Served::Over;
     }
-    story.live.open(frontend.common.facts.id, story.session, conn.socket.number());
+    story.live.open(frontend.common.facts.id, story.session, conn.number());
     if let Start::Accepted(_) = start {
         count(&story);
     }
@@ -117,8 +123,18 @@ async fn serve_streams(session: &mut Session, mut conn: Conn, start: Start) -> O
     let (conn, beginning) = if let Start::Accepted(listener) = &start
         && frontend.common.mode != Mode::Http
     {
-        let conn = tcp(&mut story, conn, listener.upgrading).await?;
-        crate::http::upgrade(&mut story, conn)?
+        let Some(conn) = tcp(&mut story, conn, listener.upgrading).await else { return Served::Over };
+        let Some(upgraded) = crate::http::upgrade(&mut story, conn) else { return Served::Over };
+        if story.requests == Requests::Http2 {
+            session.progress = story.pause();
+            return Served::Http2(upgraded.0);
+        }
+        upgraded
+    } else if let Start::Accepted(listener) = &start
+        && many::begins(listener, story.session)
+    {
+        session.progress = story.pause();
+        return Served::Http2(conn);
     } else {
         let beginning = story.begin();
         (conn, beginning)
@@ -159,7 +175,7 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, listener: &ListenerFacts)
         finish::embryo(story, fault.conn);
         return false;
     }
-    if frontend.common.facts.http && conn.tls.is_some() {
+    if frontend.common.facts.http && conn.tls().is_some() {
         conn.meter = Some(Meter::new(frontend.counters.h1.here()));
     }
     if refuses(story, &frontend.common.rules.tcp_session) {
@@ -305,7 +321,8 @@ async fn tcp(story: &mut Story<'_>, mut client: Conn, upgrading: Upgrading) -> O
 type Failed = (Failure, Option<Arc<backend::Server>>);
 
 async fn run_tcp(story: &mut Story<'_>, client: &mut Conn, upgrading: Upgrading) -> Result<Ended, Failed> {
-    if content(story, client, &story.frontend.common.rules).await? == Bytes::Requests {
+    if let Bytes::Requests(requests) = content(story, client, &story.frontend.common.rules).await? {
+        story.requests = requests;
         return upgrading.end(Cause::Proxy);
     }
     let no_backend = Failure::silent(Termination::new(Cause::ServerAbort, Phase::Connect));
@@ -352,7 +369,7 @@ impl Upgrading {
 enum Bytes {
     Any,
     /// Of HTTP (`switch-mode http`).
-    Requests,
+    Requests(Requests),
 }
 
 /// Runs the content rules of a proxy on a TCP session; a rule may end it.
@@ -360,7 +377,7 @@ async fn content(story: &mut Story<'_>, client: &mut Conn, rules: &Rules) -> Res
     let inspection = Inspection::of_request(rules, story.client_timeout());
     match inspection.run(story, Arriving::Session(client)).await {
         Ok(()) => Ok(Bytes::Any),
-        Err(Stop::Rule(Ending::Http)) => Ok(Bytes::Requests),
+        Err(Stop::Rule(Ending::Http(requests))) => Ok(Bytes::Requests(requests)),
         Err(stop) => Err((inspect::refused(story, &stop), None)),
     }
 }
@@ -378,6 +395,9 @@ fn assign(story: &mut Story<'_>, client: &Conn, backend: &BackendSide) {
         let stage = recognise(story, client);
         let assigned = switching::server(backend, &story.raw_scene(stage, client));
         story.take_assignment(assigned);
+    }
+    if backend.rdp_cookie.0.is_some() && story.assigned.is_none() {
+        story.assigned = switching::by_rdp_cookie(backend, &story.raw_scene(Stage::Connection, client));
     }
 }
 

@@ -293,6 +293,8 @@ pub struct Tuning {
     pub log_line: usize,
     /// `tune.http.cookielen`: what is kept of a cookie's name and value, whatever its capture says.
     pub cookie: usize,
+    /// `tune.max-rules-at-once`: rules of a set that are run in a row.
+    pub rules_at_once: usize,
     /// `tune.maxaccept`: connections accepted in a row.
     pub max_accept: usize,
     /// `h1-accept-payload-with-any-method`.
@@ -309,6 +311,7 @@ impl Default for Tuning {
             max_headers: 101,
             log_line: 1023,
             cookie: 63,
+            rules_at_once: 50,
             max_accept: 4,
             old_payload: h1::OldPayload::Refuse,
             insecure_framing: h1::InsecureFraming::Close,

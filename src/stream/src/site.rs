@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use backend::server::Admin;
 use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
 use base::addr::Addr;
 use base::clock::Clock;
 use base::worker::PerWorker;
+use base::world::World;
 use check::ProxyChecks;
 use config::diagnostic::Message;
 use config::directive::Switch;
@@ -17,7 +18,8 @@ use config::draft::{Resolution, Showing, Speech};
 use config::global::{CloseSpread, EventLoop, ProcessLimits, SocketBuffers};
 use config::{Draft, Mode, ProxyDraft, ProxyKind, Severity};
 use lang::facts::{
-    Authentication, Expected, LevelOverride, ProcessFacts, ProxyFacts, ProxyLimits, ServerFacts,
+    Authentication, CookieLetters, Expected, LevelOverride, ProcessFacts, ProxyFacts, ProxyLimits,
+    ServerFacts,
 };
 use lang::{Scene, Wishes};
 use log::Step;
@@ -28,6 +30,7 @@ use stats::{FrontendCounters, ListenerCounters, ProcessCounters};
 use crate::captures::{CaptureCount, Captures};
 use crate::forwarded::ForwardedOption;
 use crate::gate::Gate;
+use crate::h2_settings::{H2Options, H2Tuning};
 use crate::live::StreamCounters;
 use crate::message_options::{CaseSettings, MessageOptions};
 use crate::reserve::{IdleLimits, Inboxes, Reserve};
@@ -36,7 +39,7 @@ use crate::settings::{
     StatsOptions, Timeouts, Tuning, UniqueId,
 };
 use crate::splice::Splicing;
-use crate::switching::{Assignment, Insistence, Switching, Visibility};
+use crate::switching::{Assignment, Insistence, RdpCookie, Switching, Visibility};
 
 /// Everything that carries traffic.
 #[derive(Debug)]
@@ -53,6 +56,8 @@ pub struct Site {
     pub clock: Clock,
     /// `global` tuning.
     pub tuning: Tuning,
+    /// How HTTP/2 is spoken.
+    pub h2: H2Tuning,
     /// Connections that the process serves at once, and may serve.
     pub gate: Gate,
     /// How many connections and sessions begin each second at most.
@@ -83,6 +88,7 @@ pub struct Site {
     backends_by_name: HashMap<Arc<str>, usize>,
     sessions: AtomicU64,
     streams: AtomicU32,
+    world: OnceLock<World>,
 }
 
 /// What every proxy has.
@@ -110,6 +116,8 @@ pub struct Common {
     pub captures: Captures,
     /// What of its traffic is spliced.
     pub splice: SpliceOptions,
+    /// Its description, and whether it is put to work.
+    pub notes: config::Notes,
 }
 
 impl Common {
@@ -147,12 +155,16 @@ pub struct Frontend {
     pub switching: Switching,
     /// How its streams are identified.
     pub unique_id: UniqueId,
+    /// What it says of HTTP/2.
+    pub h2: H2Options,
     /// Its limits.
     pub limits: Limits,
     /// Connections that it serves at once, and may serve.
     pub gate: Gate,
     /// Its counters.
     pub counters: FrontendCounters,
+    /// What is logged of cookies until a stream comes to a backend.
+    pub(crate) letters: CookieLetters,
     /// Whether its listeners are counted apart.
     stats: StatsOptions,
     workers: usize,
@@ -220,6 +232,8 @@ pub struct BackendSide {
     pub assignment: Assignment,
     /// Whether servers are used that are down.
     pub insistence: Insistence,
+    /// `persist rdp-cookie`.
+    pub(crate) rdp_cookie: RdpCookie,
     /// Whether it is put to work at all.
     pub state: config::State,
     unpublished: AtomicBool,
@@ -273,6 +287,7 @@ impl Site {
             captures: CaptureCount::default(),
             clock,
             tuning: draft.global::<Tuning>().settled(),
+            h2: draft.global(),
             gate: Gate::default(),
             rates: Rates::new(draft.global()),
             event_loop: draft.global(),
@@ -290,6 +305,7 @@ impl Site {
             backends_by_name,
             sessions: AtomicU64::new(0),
             streams: AtomicU32::new(0),
+            world: OnceLock::new(),
             process,
         };
         for server in site.backends.iter().flat_map(|b| b.core.servers.load_full().to_vec()) {
@@ -331,6 +347,18 @@ impl Site {
                 backend.core.set_full((total + anywhere).div_ceil(10).max(1));
             }
         }
+    }
+
+    /// Says what services work on; only the first word counts.
+    pub fn furnish(&self, world: World) {
+        let _ = self.world.set(world);
+    }
+
+    /// What services work on.
+    pub(crate) fn world(&self) -> &World {
+        // Whoever asks before the house is furnished finds nothing, and must not keep it so.
+        static EMPTY: LazyLock<World> = LazyLock::new(World::default);
+        self.world.get().unwrap_or(&EMPTY)
     }
 
     /// A number for a new session.
@@ -381,12 +409,14 @@ impl Site {
             switching: proxy.slots.get_or_default(),
             gate: Gate::new(proxy.slots.get_or_default::<Limits>().maxconn.unwrap_or(0)),
             unique_id: proxy.slots.get_or_default(),
+            h2: proxy.slots.get_or_default(),
             limits: proxy.slots.get_or_default(),
             counters: FrontendCounters {
                 events: PerWorker::new(workers),
                 h1: PerWorker::new(workers),
                 ..FrontendCounters::default()
             },
+            letters: own.map_or_else(CookieLetters::default, |own| crate::http::letters(&self.backends[own])),
             stats: proxy.slots.get_or_default(),
             workers,
         }
@@ -406,6 +436,7 @@ fn common(proxy: &ProxyDraft) -> Common {
         error_pages: proxy.slots.get_or_default(),
         captures: Captures::default(),
         splice: proxy.slots.get_or_default(),
+        notes: proxy.slots.get_or_default(),
     }
 }
 
@@ -484,6 +515,7 @@ fn backend_side(
         log: log::FrontendLog::build(proxy, draft),
         assignment: proxy.slots.get_or_default(),
         insistence: proxy.slots.get_or_default(),
+        rdp_cookie: proxy.slots.get_or_default(),
         state,
         unpublished: AtomicBool::new(
             proxy.slots.get_or_default::<Switching>().visibility == Visibility::Unpublished,
@@ -581,6 +613,8 @@ pub struct ListenerFacts {
     pub tls: Option<Arc<tls::Acceptor>>,
     /// Whether its bytes may turn out to be requests.
     pub upgrading: Upgrading,
+    /// What is spoken on its connections, if it says so.
+    pub protocol: Option<net::Protocol>,
 }
 
 /// Whether sessions in TCP mode may go on in HTTP mode.
@@ -619,6 +653,7 @@ impl ListenerFacts {
                 Some(net::Protocol::None) => Upgrading::Forbidden,
                 _ => Upgrading::Allowed,
             },
+            protocol: settings.protocol,
         }
     }
 }

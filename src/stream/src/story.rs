@@ -7,12 +7,13 @@ use backend::Server;
 use base::addr::Addr;
 use base::clock::{Tick, WallTime};
 use base::termination::Termination;
+use h1::Upgrade;
 use http::{RequestHead, ResponseHead};
 use lang::Wishes;
 use lang::facts::{Buffered, Hope, Outgoing, Payload, Scene, SessionFacts, StreamFacts, Timers};
 use lang::logformat::Needs;
 use net::Deadline;
-use rule::Txn;
+use rule::{Requests, Txn};
 use stats::ListenerCounters;
 use stats::counters::FrontendEvents;
 
@@ -23,7 +24,7 @@ use crate::live::{Begun, Seat};
 use crate::reserve::OwnConnections;
 use crate::secure;
 use crate::session::{Progress, Session};
-use crate::site::{BackendSide, Frontend, Site};
+use crate::site::{BackendSide, Frontend, ListenerFacts, Site};
 use crate::switching::{self, Assigned};
 use crate::tcp::RelayTimeouts;
 use crate::worker::Worker;
@@ -65,8 +66,25 @@ pub(crate) struct Story<'s> {
     pub(crate) events: Option<Events>,
     /// How much of the response the client wants.
     pub(crate) wants: Answer,
-    /// The server that rules have chosen.
+    /// The protocol that the request is to switch to.
+    pub(crate) upgrade: Upgrade,
+    /// What requests come in.
+    pub(crate) requests: Requests,
+    /// The server that rules or a cookie have chosen.
     pub(crate) assigned: Option<Arc<Server>>,
+    /// The dates of the client's cookie.
+    pub(crate) presented: crate::http::Dates,
+}
+
+/// What a story is told of: a session with one stream after the other, or one stream of a session with many.
+pub(crate) struct Parts<'s> {
+    pub(crate) worker: &'s Worker,
+    pub(crate) listener: &'s ListenerFacts,
+    pub(crate) facts: &'s mut SessionFacts,
+    pub(crate) deadline: &'s mut Deadline,
+    pub(crate) progress: Progress,
+    pub(crate) own: &'s mut OwnConnections,
+    pub(crate) events: Option<Events>,
 }
 
 /// Whether a server asked the client to prove who it is.
@@ -158,7 +176,14 @@ impl Failure {
 impl<'s> Story<'s> {
     pub(crate) fn new(session: &'s mut Session) -> Self {
         let Session { worker, permit, facts, deadline, progress, own, events } = session;
-        let (site, listener) = (&*worker.site, &*permit.listener);
+        let (progress, events) = (*progress, *events);
+        Self::of(Parts { worker, listener: &permit.listener, facts, deadline, progress, own, events })
+    }
+
+    /// The story of what these belong to.
+    pub(crate) fn of(parts: Parts<'s>) -> Self {
+        let Parts { worker, listener, facts, deadline, progress, own, events } = parts;
+        let site = &*worker.site;
         let frontend = &site.frontends[listener.frontend];
         let (request, response) = worker.take_heads();
         Self {
@@ -179,7 +204,13 @@ impl<'s> Story<'s> {
             logged: Logged::No,
             sent: 0,
             wants: Answer::Whole,
+            upgrade: Upgrade::None,
+            requests: match listener.protocol {
+                Some(net::Protocol::Http1) => Requests::Http1,
+                _ => Requests::Any,
+            },
             assigned: None,
+            presented: crate::http::Dates::default(),
             listener: listener.counters.as_deref(),
             live: if frontend.common.facts.http {
                 Seat::take(&site.live).counting(frontend.counters.h1.here())
@@ -188,7 +219,7 @@ impl<'s> Story<'s> {
             },
             own,
             asked: progress.asked,
-            events: *events,
+            events,
         }
     }
 
@@ -207,6 +238,7 @@ impl<'s> Story<'s> {
             self.facts.overrides = self.facts.overrides.elsewhere();
         }
         self.backend = Some(backend);
+        self.facts.cookies = crate::http::letters(backend);
         self.occupies = Some(Occupies::new(backend));
         self.live.route(backend.common.facts.id);
     }
@@ -254,11 +286,13 @@ impl<'s> Story<'s> {
         self.sent = 0;
         self.wants = Answer::Whole;
         self.assigned = None;
+        self.presented = crate::http::Dates::default();
         self.logged = Logged::No;
         self.facts = StreamFacts {
             id: awaited.map_or_else(|| self.site.next_stream_id(), |a| a.id),
             earlier_requests: self.served,
             request_line,
+            cookies: self.frontend.letters,
             timers: Timers { begin, begin_date, request_date: begin_date, handshake, ..Timers::default() },
             ..StreamFacts::default()
         };
@@ -382,12 +416,13 @@ impl<'s> Story<'s> {
         self.facts.server_tls = secure::facts(conn);
         self.facts.outgoing = Outgoing::Open;
         if self.site.wishes.contains(Wishes::ROUND_TRIPS) {
-            self.facts.server_socket = Some(conn.socket.number());
+            self.facts.server_socket = Some(conn.number());
         }
         let wanted = self.site.wishes.contains(Wishes::SERVER_ADDRESSES);
         if wanted || self.frontend.log.needs().contains(Needs::SERVER_ADDRESSES) {
-            self.facts.server_addr = to.or_else(|| conn.socket.peer_addr().ok());
-            self.facts.server_source = conn.socket.local_addr().ok();
+            let (peer, own) = conn.ends();
+            self.facts.server_addr = to.or(peer);
+            self.facts.server_source = own;
         }
     }
 

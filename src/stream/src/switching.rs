@@ -1,14 +1,15 @@
 //! The choice of a backend by its frontend's rules, and of a server by its backend's (`use_backend`, `use-server`).
 
+use std::net::{IpAddr, SocketAddrV4};
 use std::sync::Arc;
 
 use backend::{Running, Server, ServerDrafts};
 use base::registry::Registry;
 use config::directive::{Arity, Switch};
 use config::{Diagnostics, Directive, Draft, Place, Prefix, Refusal, Section, Sections, Setting, Statement};
-use lang::Contexts;
 use lang::facts::{Persistence, Scene};
 use lang::logformat::LogFormat;
+use lang::{Contexts, Expr};
 use rule::{Condition, Truth, condition_after};
 
 use crate::settings::RouteTarget;
@@ -41,14 +42,14 @@ pub enum Visibility {
 pub struct Assignment {
     /// `use-server`, in order.
     pub rules: Vec<Arc<ServerRule>>,
-    /// `force-persist`: when a server is used although it is down.
-    pub force: Vec<Arc<Condition>>,
+    /// `force-persist` and `ignore-persist`, in order: the first that applies says how much clients' wishes count.
+    pub persist: Vec<(Persistence, Arc<Condition>)>,
 }
 
 impl Assignment {
     /// Whether there are no rules.
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty() && self.force.is_empty()
+        self.rules.is_empty() && self.persist.is_empty()
     }
 }
 
@@ -64,6 +65,12 @@ impl Setting for Assignment {
 pub struct Insistence(pub Switch);
 
 impl Setting for Insistence {}
+
+/// `persist rdp-cookie`: what gives the cookie that names a server.
+#[derive(Clone, Debug, Default)]
+pub struct RdpCookie(pub Option<Arc<Expr>>);
+
+impl Setting for RdpCookie {}
 
 /// One `use-server` line.
 #[derive(Debug)]
@@ -99,11 +106,16 @@ pub static SWITCHING_DIRECTIVES: &[Directive] = &[
         s.slot::<Switching>().force.push(Arc::new(condition));
         Ok(())
     }),
-    proxy("force-persist", BACK, Arity::AtLeast(0), |s| {
-        let condition = required_condition(s, 0, Contexts::BACK_CONTENT, "backend tcp-request content rule")?;
-        s.slot::<Assignment>().force.push(Arc::new(condition));
-        Ok(())
-    }),
+    proxy("force-persist", BACK, Arity::AtLeast(0), |s| persist(s, Persistence::Forced)),
+    proxy("ignore-persist", BACK, Arity::AtLeast(0), |s| persist(s, Persistence::Ignored)),
+    Directive {
+        section: Section::Proxy(Sections::BACK),
+        ..proxy("persist rdp-cookie", BACK, Arity::None, |s| rdp_cookie(s, "msts"))
+    },
+    Directive {
+        section: Section::Proxy(Sections::BACK),
+        ..proxy("persist", BACK, Arity::Exactly(1), named_rdp_cookie)
+    },
     Directive {
         prefix: Prefix::NoDefault,
         ..proxy("option persist", Sections::BACK, Arity::None, |s| {
@@ -129,6 +141,31 @@ fn required_condition(
         return Err(s.refuse(at, missing(s)));
     }
     condition_after(s, at, within, point)?.ok_or_else(|| s.refuse(at, missing(s)))
+}
+
+fn persist(s: &mut Statement<'_>, persistence: Persistence) -> Result<(), Refusal> {
+    let condition = required_condition(s, 0, Contexts::BACK_CONTENT, "backend tcp-request content rule")?;
+    s.slot::<Assignment>().persist.push((persistence, Arc::new(condition)));
+    Ok(())
+}
+
+/// `persist rdp-cookie(name)`.
+fn named_rdp_cookie(s: &mut Statement<'_>) -> Result<(), Refusal> {
+    let word = s.arg(0);
+    let Some(rest) = word.strip_prefix("rdp-cookie(") else {
+        return Err(s.refuse(0, "unknown persist method."));
+    };
+    match rest.strip_suffix(')') {
+        Some(name) if !name.is_empty() => rdp_cookie(s, name),
+        _ => Err(s.refuse(0, "'persist rdp-cookie(name)' requires an rdp cookie name.")),
+    }
+}
+
+fn rdp_cookie(s: &mut Statement<'_>, name: &str) -> Result<(), Refusal> {
+    let expr = Expr::parse(format!("req.rdp_cookie({name})").as_bytes(), s.registry)
+        .map_err(|e| s.refuse(0, format!("'persist' : {}.", e.message)))?;
+    s.slot::<RdpCookie>().0 = Some(Arc::new(expr));
+    Ok(())
 }
 
 fn use_server(s: &mut Statement<'_>) -> Result<(), Refusal> {
@@ -236,8 +273,8 @@ pub(crate) struct Assigned {
 /// nevertheless.
 pub(crate) fn server(backend: &BackendSide, scene: &Scene<'_>) -> Assigned {
     let assignment = &backend.assignment;
-    let forced = any_holds(&assignment.force, scene);
-    let insists = forced || backend.insistence.0.is_on();
+    let persistence = persistence(assignment, scene);
+    let insists = persistence == Persistence::Forced || backend.insistence.0.is_on();
     let servers = backend.core.servers.load();
     let named = |name: &[u8]| servers.iter().find(|s| s.facts.name.as_bytes() == name);
     let mut rules = assignment.rules.iter().filter(|rule| rule.condition.holds(scene) == Truth::True);
@@ -252,5 +289,47 @@ pub(crate) fn server(backend: &BackendSide, scene: &Scene<'_>) -> Assigned {
         };
         found.filter(|s| insists || s.running() == Running::Yes).cloned()
     });
-    Assigned { server, persistence: if forced { Persistence::Forced } else { Persistence::Usual } }
+    Assigned { server, persistence }
+}
+
+fn persistence(assignment: &Assignment, scene: &Scene<'_>) -> Persistence {
+    let applies = |(_, condition): &&(Persistence, Arc<Condition>)| condition.holds(scene) == Truth::True;
+    assignment.persist.iter().find(applies).map(|(what, _)| *what).unwrap_or_default()
+}
+
+/// The server whose address an RDP cookie has, if it may be used.
+pub(crate) fn by_rdp_cookie(backend: &BackendSide, scene: &Scene<'_>) -> Option<Arc<Server>> {
+    let value = backend.rdp_cookie.0.as_ref()?.eval(scene).value()?.into_text();
+    let address = rdp_address(&value)?;
+    let servers = backend.core.servers.load();
+    let usable = |s: &&Arc<Server>| s.running() == Running::Yes || backend.insistence.0.is_on();
+    let found = servers.iter().filter(usable).find(|s| {
+        let own = s.address.load();
+        own.ip() == Some(IpAddr::V4(*address.ip())) && own.port() == Some(address.port())
+    });
+    found.cloned()
+}
+
+/// The address in an RDP cookie: numbers for IP address and port, in the order in which a PC stores them.
+fn rdp_address(value: &[u8]) -> Option<SocketAddrV4> {
+    let text = std::str::from_utf8(value).ok()?;
+    let mut parts = text.split('.');
+    let ip: u32 = parts.next()?.parse().ok()?;
+    let port: u16 = parts.next()?.parse().ok()?;
+    parts.next()?;
+    Some(SocketAddrV4::new(ip.to_le_bytes().into(), port.swap_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rdp_cookies_hold_addresses() {
+        let address = |text: &str| rdp_address(text.as_bytes()).map(|a| a.to_string());
+        assert_eq!(address("16777343.15629.0000").as_deref(), Some("127.0.0.1:3389"));
+        for wrong in ["", "1", "1.2", "x.1.0", "99999999999.1.0", "1.70000.0"] {
+            assert_eq!(address(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -116,7 +116,7 @@ impl Direction {
                 Poll::Ready(Err(_)) => return Err(Fault::Sink),
                 Poll::Ready(Ok(())) => {}
             }
-            let plain = from.tls.is_none() && to.tls.is_none();
+            let plain = from.plain().is_some() && to.plain().is_some();
             if self.splice.held() > 0
                 || (plain && from.receiving == Receiving::Open && self.splice.is_ready())
             {
@@ -149,8 +149,9 @@ impl Direction {
         from: &mut Conn,
         to: &mut Conn,
     ) -> Result<Poll<u64>, Fault> {
+        let (Some(source), Some(sink)) = (from.plain(), to.plain()) else { return Ok(Poll::Pending) };
         if self.splice.held() == 0 {
-            match self.splice.poll_take(cx, &from.socket, SPLICE_MAX) {
+            match self.splice.poll_take(cx, source, SPLICE_MAX) {
                 Poll::Pending => return Ok(Poll::Pending),
                 Poll::Ready(Ok(Taken::Bytes(_))) => {}
                 Poll::Ready(Ok(Taken::End)) => {
@@ -162,7 +163,7 @@ impl Direction {
             }
         }
         let before = self.splice.held();
-        let given = self.splice.poll_give(cx, &to.socket, More::No);
+        let given = self.splice.poll_give(cx, sink, More::No);
         let moved = (before - self.splice.held()) as u64;
         self.bytes += moved;
         match given {

@@ -1,7 +1,7 @@
 //! What a worker thread keeps to itself.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use crate::rest::Resting;
 use crate::secure::Turnstile;
 use crate::site::Site;
+use crate::tenancy::Tenancies;
 
 /// A worker thread's own.
 #[derive(Debug)]
@@ -39,6 +40,9 @@ pub(crate) struct Worker {
     heads: RefCell<Vec<Heads>>,
     /// Where clients' TLS handshakes pass.
     pub(crate) handshakes: Turnstile,
+    /// Server connections that carry streams and may carry more.
+    pub(crate) tenancies: Tenancies,
+    this: Weak<Self>,
 }
 
 /// A request's and a response's.
@@ -75,7 +79,7 @@ const SPREAD_STEP: Duration = Duration::from_millis(100);
 impl Worker {
     pub(crate) fn new(site: Arc<Site>) -> Rc<Self> {
         let clock = site.clock.clone();
-        Rc::new(Self {
+        Rc::new_cyclic(|this| Self {
             site,
             clock,
             stopping: Cell::default(),
@@ -89,7 +93,14 @@ impl Worker {
             date: Cell::new(WallTime(0)),
             heads: RefCell::default(),
             handshakes: Turnstile::default(),
+            tenancies: Tenancies::default(),
+            this: this.clone(),
         })
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn shared(&self) -> Rc<Self> {
+        self.this.upgrade().expect("invariant: whoever has it keeps it alive")
     }
 
     /// Lets a connection that has served so many requests stay ready while it waits, unless many do already.

@@ -157,7 +157,17 @@ impl Connector {
 
     /// Begins a session; the server is told the name that is wanted, if there is one.
     pub fn connect(&self, name: Option<&[u8]>) -> Result<Session, Fault> {
-        self.begin(self.configs.load().config.clone(), name)
+        self.begin(self.configs.load().config.clone(), name, None)
+    }
+
+    /// The same, where nothing but HTTP/1 is to be spoken.
+    pub fn connect_for_http1(&self, name: Option<&[u8]>) -> Result<Session, Fault> {
+        self.begin(self.configs.load().config.clone(), name, Some(&[b"http/1.1"]))
+    }
+
+    /// Whether servers are offered this protocol.
+    pub fn offers(&self, protocol: &[u8]) -> bool {
+        self.configs.load().config.alpn_protocols.iter().any(|offered| offered == protocol)
     }
 
     /// Whether servers may be sent something before the end of the handshake (`allow-0rtt`).
@@ -169,7 +179,7 @@ impl Connector {
     /// earlier session.
     pub fn connect_ahead(&self, name: Option<&[u8]>) -> Result<Session, Fault> {
         let Some(early) = self.configs.load().early.clone() else { return self.connect(name) };
-        let mut session = self.begin(early, name)?;
+        let mut session = self.begin(early, name, None)?;
         session.send_early();
         Ok(session)
     }
@@ -177,20 +187,23 @@ impl Connector {
     /// The same as `connect`, for what speaks HTTP/1 alone or no HTTP at all.
     pub fn connect_offering(&self, name: Option<&[u8]>, offer: Offer<'_>) -> Result<Session, Fault> {
         let config = self.configs.load().config.clone();
-        let list = match offer {
-            Offer::Usual if config.alpn_protocols.iter().all(|p| p != b"h2") => {
-                return self.begin(config, name);
+        let list: Vec<&[u8]> = match offer {
+            Offer::Usual => {
+                let usual = config.alpn_protocols.iter().map(Vec::as_slice);
+                usual.filter(|protocol| *protocol != b"h2").collect()
             }
-            Offer::Usual => config.alpn_protocols.iter().filter(|p| *p != b"h2").cloned().collect(),
-            Offer::These(list) => list.to_vec(),
+            Offer::These(list) => list.iter().map(Vec::as_slice).collect(),
         };
-        let mut config = ClientConfig::clone(&config);
-        config.alpn_protocols = list;
-        self.begin(Arc::new(config), name)
+        self.begin(config.clone(), name, Some(&list))
     }
 
-    fn begin(&self, config: Arc<ClientConfig>, name: Option<&[u8]>) -> Result<Session, Fault> {
-        let mut session = Session::connect(config, server_name(name))?;
+    fn begin(
+        &self,
+        config: Arc<ClientConfig>,
+        name: Option<&[u8]>,
+        protocols: Option<&[&[u8]]>,
+    ) -> Result<Session, Fault> {
+        let mut session = Session::connect(config, server_name(name), protocols)?;
         if self.secrets != Keeping::Nothing {
             session.keep_secrets();
         }

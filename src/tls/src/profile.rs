@@ -106,22 +106,17 @@ impl Profile {
     }
 }
 
-/// A list of names between commas. Without HTTP/2 its name cannot be offered; what stands beside it can.
+/// A list of names between commas.
 pub(crate) fn protocols(list: &str) -> Result<Vec<Box<[u8]>>, String> {
     if list.split(',').any(|name| name.is_empty() || name.len() > 255) {
         return Err("expects names of 1 to 255 characters between commas".to_owned());
     }
-    let offered: Vec<Box<[u8]>> =
-        list.split(',').filter(|n| *n != "h2").map(|n| n.as_bytes().into()).collect();
-    if offered.is_empty() {
-        return Err("'h2' alone cannot be offered: this version does not support HTTP/2".to_owned());
-    }
-    Ok(offered)
+    Ok(list.split(',').map(|n| n.as_bytes().into()).collect())
 }
 
 /// What HTTP is called, for lines that do not say.
 pub(crate) fn usual_protocols() -> Vec<Box<[u8]>> {
-    vec![b"http/1.1".as_slice().into()]
+    vec![b"h2".as_slice().into(), b"http/1.1".as_slice().into()]
 }
 
 #[cfg(test)]

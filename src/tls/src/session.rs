@@ -153,12 +153,25 @@ impl Session {
     }
 
     /// The client's side of a session with a server of this name.
-    pub(crate) fn connect(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self, Fault> {
+    /// A session with a server of this name. Instead of the protocols of the configuration, it is offered these, if
+    /// some are given.
+    pub(crate) fn connect(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        protocols: Option<&[&[u8]]>,
+    ) -> Result<Self, Fault> {
         let told = match &name {
             ServerName::DnsName(name) => Some(name.as_ref().into()),
             _ => None,
         };
-        let core = UnbufferedClientConnection::new(config, name).map_err(|e| Fault::of(&e))?;
+        let core = match protocols {
+            None => UnbufferedClientConnection::new(config, name),
+            Some(names) => {
+                let names = names.iter().map(|name| name.to_vec()).collect();
+                UnbufferedClientConnection::new_with_alpn(config, name, names)
+            }
+        };
+        let core = core.map_err(|e| Fault::of(&e))?;
         Ok(Self::new(Core::Client(core), told, None))
     }
 

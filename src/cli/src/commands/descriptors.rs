@@ -10,7 +10,7 @@ use stream::live::{Selection, StreamView, list_here};
 use stream::{Crew, Site};
 
 use super::find;
-use crate::api::Program;
+use report::Program;
 
 pub(super) fn show_fd(cx: &mut CommandCx<'_>) -> Answer {
     let site = match find::site(cx) {

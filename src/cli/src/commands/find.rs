@@ -9,8 +9,6 @@ use keyword::command::CommandCx;
 use stream::Site;
 use stream::site::{BackendSide, Frontend};
 
-use crate::api::Program;
-
 /// The site, which is there whenever commands of the workers run.
 pub(super) fn site(cx: &CommandCx<'_>) -> Result<Arc<Site>, Answer> {
     cx.world.get::<Site>().ok_or_else(|| Answer::error("This process carries no traffic."))
@@ -47,14 +45,6 @@ pub(super) fn server<'s>(site: &'s Site, name: &str) -> Result<(&'s BackendSide,
         None => *s.facts.name == *name,
     });
     found.map(|s| (backend, s.clone())).ok_or_else(|| Answer::error("No such server."))
-}
-
-/// The connections that the process may have now.
-pub(super) fn maxconn(site: &Site, program: &Program) -> u64 {
-    match site.gate.limit() {
-        0 => program.maxconn,
-        limit => limit,
-    }
 }
 
 /// Seconds since a tick.

@@ -5,7 +5,7 @@ use keyword::command::CommandCx;
 use stream::Site;
 
 use super::find;
-use crate::api::Program;
+use report::Program;
 
 /// A number as these commands have always read it: the digits that it begins with, 0 without any.
 fn value(text: &str) -> Result<u64, Answer> {

@@ -10,7 +10,6 @@ mod httpclient;
 mod human;
 mod info;
 mod limits;
-mod listener;
 mod lists;
 mod proxy;
 mod responses;
@@ -117,6 +116,13 @@ pub static COMMANDS: &[Command] = &[
         server::disable_agent,
     ),
     Command::new(
+        "disable dynamic-cookie backend",
+        "disable dynamic-cookie backend <bk>",
+        "compute no cookies for servers of a backend",
+        Admin,
+        proxy::disable_cookies,
+    ),
+    Command::new(
         "disable frontend",
         "disable frontend <frontend>",
         "accept no connections for a while",
@@ -151,6 +157,13 @@ pub static COMMANDS: &[Command] = &[
         "ask the agent of a server again",
         Admin,
         server::enable_agent,
+    ),
+    Command::new(
+        "enable dynamic-cookie backend",
+        "enable dynamic-cookie backend <bk>",
+        "compute cookies for servers of a backend",
+        Admin,
+        proxy::enable_cookies,
     ),
     Command::new(
         "enable frontend",
@@ -234,6 +247,13 @@ pub static COMMANDS: &[Command] = &[
         "change the value of entries of a map",
         Admin,
         lists::set_map,
+    ),
+    Command::new(
+        "set dynamic-cookie-key backend",
+        "set dynamic-cookie-key backend <bk> <k>",
+        "change the key of computed cookies",
+        Admin,
+        proxy::set_cookie_key,
     ),
     Command::new(
         "set maxconn frontend",

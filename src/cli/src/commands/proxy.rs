@@ -7,6 +7,7 @@ use backend::server::{Admin, Status};
 use backend::settings::Start;
 use backend::{CheckStatus, Server};
 use base::addr::Addr;
+use config::directive::Switch;
 use keyword::Answer;
 use keyword::command::CommandCx;
 use stream::Site;
@@ -14,7 +15,7 @@ use stream::site::BackendSide;
 use stream::switching::Visibility;
 
 use super::find;
-use crate::traffic::{Door, Traffic};
+use report::{Door, Traffic};
 
 pub(super) fn backends(cx: &mut CommandCx<'_>) -> Answer {
     let mut text = "# name\n".to_owned();
@@ -129,7 +130,7 @@ struct CheckState {
 }
 
 fn check_state(server: &Server) -> CheckState {
-    if !super::stat::is_checked(server) {
+    if !report::is_checked(server) {
         return CheckState { outcome: "1 0 0".to_owned(), bits: 0 };
     }
     let ((last, _), level) = (server.health.last(), server.health.level().level);
@@ -252,6 +253,43 @@ pub(super) fn shutdown_frontend(cx: &mut CommandCx<'_>) -> Answer {
             let _ = traffic.set(index, Door::Stopped);
             Answer::Silence
         }
+    })
+}
+
+/// Does something with the backend that the first argument names.
+fn with_backend(cx: &CommandCx<'_>, run: impl FnOnce(&BackendSide) -> Answer) -> Answer {
+    let site = match find::site(cx) {
+        Ok(site) => site,
+        Err(answer) => return answer,
+    };
+    if !cx.has(0) {
+        return Answer::error("A backend name is expected.");
+    }
+    find::backend(&site, &cx.arg(0)).map_or_else(|| Answer::error("No such backend."), run)
+}
+
+pub(super) fn enable_cookies(cx: &mut CommandCx<'_>) -> Answer {
+    with_backend(cx, |backend| {
+        backend.core.compute_cookies(Switch::On);
+        Answer::Silence
+    })
+}
+
+pub(super) fn disable_cookies(cx: &mut CommandCx<'_>) -> Answer {
+    with_backend(cx, |backend| {
+        backend.core.compute_cookies(Switch::Off);
+        Answer::Silence
+    })
+}
+
+pub(super) fn set_cookie_key(cx: &mut CommandCx<'_>) -> Answer {
+    let key = cx.arg(1);
+    with_backend(cx, |backend| {
+        if key.is_empty() {
+            return Answer::error("String value expected.");
+        }
+        backend.core.set_cookie_key(key.as_bytes());
+        Answer::Silence
     })
 }
 

@@ -71,7 +71,7 @@ fn change_admin(site: &Site, backend: &BackendSide, server: &Arc<Server>, admin:
 /// Lets checks be made again.
 pub(super) fn enable_health(cx: &mut CommandCx<'_>) -> Answer {
     with(cx, |_, _, server| {
-        if !super::stat::is_checked(server) {
+        if !report::is_checked(server) {
             return Answer::error("Health check was not configured on this server, cannot enable.");
         }
         server.health.resume();
@@ -144,7 +144,7 @@ pub(super) fn set_server(cx: &mut CommandCx<'_>) -> Answer {
         }
         "health" => set_health(site, backend, server, &value),
         "addr" => set_address(cx, server),
-        "check-addr" | "check-port" if cx.has(2) && super::stat::is_checked(server) => {
+        "check-addr" | "check-port" if cx.has(2) && report::is_checked(server) => {
             set_probe(server, &what, &value, (&cx.arg(3), &cx.arg(4)))
         }
         "agent" if cx.has(2) && check::has_agent(server) => set_agent(site, backend, server, &value),

@@ -9,7 +9,7 @@ use stream::figures::LoopFigures;
 use stream::{Crew, Site};
 
 use super::find;
-use crate::api::Program;
+use report::Program;
 
 /// What the system says of a thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

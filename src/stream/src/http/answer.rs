@@ -7,13 +7,14 @@ use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::errors::AfterPage;
 use h1::{ConnectionLine, Persistence, RequestInfo};
+use h2::End;
 use http::{BodyLength, Bytes, CookieSide, Method, ResponseHead, Status};
 use lang::facts::{Hint, Joining};
 use rule::set::Outcome;
 use rule::{Ending, Message, Page, Reply, Verdict};
 
 use super::request::Stop;
-use super::{After, persistence};
+use super::{After, persistence, service};
 use crate::finish;
 use crate::h1_side::H1Side;
 use crate::story::{Answer, Failure, Logged, Stage, Story};
@@ -57,6 +58,7 @@ pub(super) async fn stop(
             finish::intercepted(story);
             message(story, client, info, answer, Termination::new(Cause::Local, Phase::Request)).await
         }
+        Stop::Rule(Ending::Serve(chosen)) => Box::pin(service::serve(story, client, info, chosen)).await,
         Stop::Rule(Ending::Deny(answer)) => {
             story.capture_cookie(CookieSide::Request);
             finish::denied(story);
@@ -72,7 +74,7 @@ pub(super) async fn stop(
             message(story, client, info, answer, Termination::new(Cause::Proxy, Phase::Tarpit)).await
         }
         // Rules on requests have no server to close.
-        Stop::Rule(Ending::Reject | Ending::SilentDrop | Ending::CloseServer | Ending::Http)
+        Stop::Rule(Ending::Reject | Ending::SilentDrop | Ending::CloseServer | Ending::Http(_))
         | Stop::Rejected
         | Stop::Unasked => {
             match stop {
@@ -204,11 +206,9 @@ fn send_them(story: &mut Story<'_>, client: &mut H1Side) {
         for hint in group {
             head.headers.push(&hint.name, &hint.value);
         }
-        let names = client.names();
-        let before = client.conn.output.len();
-        let line = ConnectionLine::Nothing;
-        h1::write_response(&head, BodyLength::None, line, names.case(), client.conn.output.tail());
-        story.sent += (client.conn.output.len() - before) as u64;
+        let framing = (BodyLength::None, ConnectionLine::Nothing);
+        let room = story.site.tuning.buffer_size;
+        story.sent += client.write_response(&head, framing, End::No, room);
     }
 }
 
@@ -270,26 +270,36 @@ pub(super) async fn failure(
 /// for this case.
 async fn unread(story: &mut Story<'_>, client: &mut H1Side, status: u16, page: Option<&Page>) -> After {
     story.facts.status = status;
-    let names = client.names();
-    let output = &mut client.conn.output;
-    let before = output.len();
-    match page {
+    let room = story.site.tuning.buffer_size;
+    let write = |client: &mut H1Side, head: &ResponseHead, framing, body: &[u8]| {
+        let end = if body.is_empty() { End::Yes } else { End::No };
+        let written = client.write_response(head, (framing, ConnectionLine::Nothing), end, room);
+        client.conn.output.extend(body);
+        written + body.len() as u64
+    };
+    let length = match page {
         Some(Page::Nothing) => return After::Abandon,
         Some(Page::Response { head, body }) => {
-            output.ensure_capacity(story.site.tuning.buffer_size);
             // Without a length, the body's end is that of the connection.
             let has_length = head.headers.contains(b"content-length");
             let framing =
                 if has_length { BodyLength::Length(body.len() as u64) } else { BodyLength::UntilClose };
-            h1::write_response(head, framing, ConnectionLine::Nothing, names.case(), output.tail());
-            output.extend(body);
+            write(client, head, framing, body)
         }
         Some(Page::Made(_)) | None => match h1::errors::find(Status(status)).or_else(internal_error_page) {
-            Some(page) => output.extend(&page.to_bytes()),
+            Some(page) if client.conn.carrier().is_none() => {
+                let page = page.to_bytes();
+                client.conn.output.extend(&page);
+                page.len() as u64
+            }
+            Some(page) => {
+                let (mut head, body) = (ResponseHead::default(), page.body());
+                page.fill(&mut head);
+                write(client, &head, BodyLength::Length(body.len() as u64), body.as_bytes())
+            }
             None => return After::Abandon,
         },
-    }
-    let length = (client.conn.output.len() - before) as u64;
+    };
     flush(story, client, length).await
 }
 
@@ -351,28 +361,31 @@ async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, b
     let tunnel = story.request.method == Method::Connect && matches!(story.response.status.0, 200..300);
     // There is no tunnel behind an answer of the proxy's own.
     let wanted = if tunnel { Persistence::Close } else { closing(story, wanted) };
-    let line = if tunnel {
+    let line = if tunnel || story.response.status == SWITCHING {
         ConnectionLine::Nothing
     } else {
         ConnectionLine::for_response(story.response.version, story.request.version, wanted)
     };
-    let before = client.conn.output.len();
-    client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-    let names = client.names();
-    h1::write_response(&story.response, framing, line, names.case(), client.conn.output.tail());
+    let end = if body.is_empty() { End::Yes } else { End::No };
+    let room = story.site.tuning.buffer_size;
+    let head = client.write_response(&story.response, (framing, line), end, room);
     client.conn.output.extend(body);
-    let length = (client.conn.output.len() - before) as u64;
-    match flush(story, client, length).await {
+    match flush(story, client, head + body.len() as u64).await {
         After::Close if wanted == Persistence::KeepAlive => After::KeepAlive,
         other => other,
     }
 }
 
+/// The status by which protocols are switched.
+const SWITCHING: Status = Status(101);
+
 /// An answer of the configuration may say itself that the connection ends with it.
-fn closing(story: &mut Story<'_>, wanted: Persistence) -> Persistence {
+pub(super) fn closing(story: &mut Story<'_>, wanted: Persistence) -> Persistence {
     let headers = &mut story.response.headers;
     let closes = headers.has_value(b"connection", b"close");
-    headers.remove(b"connection");
+    if story.response.status != SWITCHING {
+        headers.remove(b"connection");
+    }
     if closes { Persistence::Close } else { wanted }
 }
 
@@ -382,6 +395,7 @@ async fn flush(story: &mut Story<'_>, client: &mut H1Side, length: u64) -> After
     story.expire(now, story.client_timeout());
     match crate::tcp::finish_output(&mut client.conn, story.deadline).await {
         Ok(()) => {
+            client.end_message();
             story.sent += length;
             After::Close
         }

@@ -27,6 +27,16 @@ enum Waited {
     Broken,
 }
 
+/// Gives a client that waits for leave to send its request's body that leave.
+pub(super) fn invite(story: &mut Story<'_>, client: &mut H1Side) {
+    let is_continue = |value: &[u8]| value.eq_ignore_ascii_case(b"100-continue");
+    let expects = story.request.headers.find(b"expect").is_some_and(is_continue);
+    if expects && story.request.version.is_at_least_11() && !client.has_all() {
+        story.sent += client.send_continue();
+        story.request.headers.remove(b"expect");
+    }
+}
+
 /// Waits for a part of a request's body; a client that waits for leave to send it gets that first. One that goes
 /// away is noticed when there is to be a server for it.
 pub(super) async fn of_request(
@@ -34,13 +44,7 @@ pub(super) async fn of_request(
     client: &mut H1Side,
     wait: BodyWait,
 ) -> Result<(), Failure> {
-    let is_continue = |value: &[u8]| value.eq_ignore_ascii_case(b"100-continue");
-    let expects = story.request.headers.find(b"expect").is_some_and(is_continue);
-    if expects && story.request.version.is_at_least_11() && !client.has_all() {
-        client.conn.output.extend(CONTINUE);
-        story.sent += CONTINUE.len() as u64;
-        story.request.headers.remove(b"expect");
-    }
+    invite(story, client);
     let time = Some(wait.time).filter(|t| !t.is_zero()).or_else(|| story.client_timeout());
     let waited = wait_for(story, client, wait.at_least, time).await;
     keep(story, client);
@@ -60,8 +64,6 @@ pub(super) async fn of_request(
     story.facts.timers.request = Tick::NEVER;
     Err(failure)
 }
-
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Keeps a copy of what has arrived of the request's body, for rules to look at.
 pub(super) fn keep(story: &mut Story<'_>, client: &H1Side) {

@@ -70,13 +70,33 @@ pub(super) fn add_forwarded(story: &mut Story<'_>, backend: &BackendSide) {
 
 /// Whether a response may be kept by a cache although it sets a cookie (`option checkcache`).
 pub(super) fn leaks_cookie(method: &Method, response: &ResponseHead) -> bool {
-    if !response.headers.contains(b"set-cookie") && !response.headers.contains(b"set-cookie2") {
-        return false;
-    }
+    let sets = response.headers.contains(b"set-cookie") || response.headers.contains(b"set-cookie2");
+    sets && caching(method, response) == Caching::Allowed
+}
+
+/// Whether a response may be kept by a cache, with or without its cookies.
+pub(super) fn is_cacheable(method: &Method, response: &ResponseHead) -> bool {
+    caching(method, response) != Caching::Forbidden
+}
+
+fn caching(method: &Method, response: &ResponseHead) -> Caching {
     let cacheable =
         matches!(response.status.0, 200 | 203 | 204 | 206 | 300 | 301 | 404 | 405 | 410 | 414 | 501)
             && method.is_safe();
-    is_lasting(&response.headers) && cache_control(&response.headers).unwrap_or(cacheable)
+    if !is_lasting(&response.headers) {
+        return Caching::Forbidden;
+    }
+    let said = cache_control(&response.headers);
+    said.unwrap_or(if cacheable { Caching::Allowed } else { Caching::Forbidden })
+}
+
+/// What caches may do with a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caching {
+    Allowed,
+    /// They may keep it without its cookies.
+    WithoutCookies,
+    Forbidden,
 }
 
 /// Tells the operator of a response that was kept back for its cookie.
@@ -100,19 +120,21 @@ fn is_lasting(headers: &Headers) -> bool {
 }
 
 /// Whether headers say that a cache may keep the response; nothing when they do not say.
-fn cache_control(headers: &Headers) -> Option<bool> {
+fn cache_control(headers: &Headers) -> Option<Caching> {
     if headers.has_value(b"pragma", b"no-cache") {
-        return Some(false);
+        return Some(Caching::Forbidden);
     }
     let mut said = None;
     for value in headers.find_values(b"cache-control") {
         let value = value.to_ascii_lowercase();
         match &*value {
-            b"private" | b"no-cache" | b"no-store" | b"max-age=0" | b"s-maxage=0" => return Some(false),
-            b"public" => said = Some(true),
+            b"private" | b"no-cache" | b"no-store" | b"max-age=0" | b"s-maxage=0" => {
+                return Some(Caching::Forbidden);
+            }
+            b"public" => said = Some(said.unwrap_or(Caching::Allowed)),
             // Other fields may follow.
             v if v.starts_with(b"no-cache=\"set-cookie\"") || v.starts_with(b"no-cache=\"set-cookie,") => {
-                return Some(false);
+                said = Some(Caching::WithoutCookies);
             }
             _ => {}
         }

@@ -2,13 +2,14 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use backend::{RetryOn, Server};
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
 use h1::{Asked, ConnectionLine, Persistence, Progress, RequestInfo, ResponseInfo, Side};
-use http::{BodyLength, CookieSide, ResponseHead, Status};
+use h2::End;
+use http::{BodyLength, Method, RequestHead, ResponseHead, Status};
 use lang::facts::Replay;
 use net::More;
 use rule::set::Outcome;
@@ -16,8 +17,9 @@ use rule::{Ending, Message, RuleSets, Verdict, Wait};
 
 use super::replay::{self, Upload};
 use super::request::Routed;
-use super::{After, answer, body, edits, persistence, receive};
+use super::{After, answer, body, edits, persistence, receive, sticky};
 use crate::captures::{self, Fault};
+use crate::carrier::Carrier;
 use crate::conn::{Filled, Receiving};
 use crate::connect::{self, Failed as FailedServer, Lease, Origin, Reuse, lease};
 use crate::events;
@@ -25,12 +27,14 @@ use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
 use crate::finish;
 use crate::h1_side::{Delivery, Framing, H1Side, Trailers};
 use crate::inspect::{self, Arriving, Inspection};
+use crate::reserve::Owned;
 use crate::secure;
 use crate::settings::ConnectionMode;
 use crate::site::BackendSide;
 use crate::size;
 use crate::story::{Answer, Asked as Challenged, Failure, Logged, Stage, Story};
 use crate::tcp::relay;
+use crate::websocket;
 use log::Step;
 
 /// A request that was answered by a server.
@@ -56,6 +60,7 @@ pub(super) async fn forward(
         story.facts.status = 400;
         return Err((Failure::silent(Termination::new(Cause::ClientAbort, Phase::Request)), None));
     }
+    story.upgrade = info.upgrade;
     let mut lease = lease(story, &mut client.conn, backend, reuse, None).await?;
     let mut body = Upload::prepare(story, backend, client).await;
     let received = story.facts.bytes_in;
@@ -68,6 +73,7 @@ pub(super) async fn forward(
             upload: Pump::spliced(story.frontend.common.splicing(&backend.common).0),
             body: &mut body,
             server_done: false,
+            proof: None,
             aborts_on_close,
         };
         let Broken { failure, server, event, origin } = match connected.exchange(story, client, lease).await {
@@ -132,6 +138,8 @@ struct Connected<'r> {
     upload: Pump,
     body: &'r mut Upload,
     server_done: bool,
+    /// What the server must answer with, if it is to switch protocols.
+    proof: Option<String>,
     /// Whether a client that ends its side is taken to have given up.
     aborts_on_close: bool,
 }
@@ -160,6 +168,9 @@ impl Connected<'_> {
     ) -> Result<Forwarded, Broken> {
         let server = lease.held.0.clone();
         finish::step(story, Some(&*server), Stage::Request, Step::Connect);
+        if self.info.upgrade.is_some() && lease.side.opens_streams() {
+            Box::pin(self.get_acquainted(story, &mut lease.side)).await;
+        }
         self.write_request(story, &mut lease);
         let origin = lease.origin;
         let head = match self.response_head(story, client, &mut lease).await {
@@ -196,7 +207,6 @@ impl Connected<'_> {
         let after = match outcome {
             Ok(()) => {
                 story.facts.status = story.response.status.0;
-                story.capture_cookie(CookieSide::Response);
                 finish::step(story, Some(&*server), Stage::Response, Step::Response);
                 self.relay_response(story, client, &mut lease, head.info).await
             }
@@ -288,10 +298,41 @@ impl Connected<'_> {
         let both = [&story.frontend.common.http, &self.backend.common.http];
         let urgent = both.iter().any(|options| options.no_delay.is_on());
         side.deliver(if urgent { Delivery::AtOnce } else { Delivery::Packed });
+        if side.opens_streams() {
+            let protocol = match self.info.upgrade {
+                h1::Upgrade::WebSocket | h1::Upgrade::WebSocketWithoutKey => h2::Protocol::WebSocket,
+                h1::Upgrade::Other => h2::Protocol::Other,
+                h1::Upgrade::None => h2::Protocol::None,
+            };
+            // Nobody said what the client came by: what servers of HTTP/2 expect is assumed.
+            side.open_stream(request, (b"https", self.info.body, protocol));
+            let tunnel = protocol != h2::Protocol::None || request.method == Method::Connect;
+            return side.send_body(if tunnel { Framing::Unending } else { Framing::Plain });
+        }
+        if self.info.upgrade == h1::Upgrade::WebSocketWithoutKey {
+            self.proof = Some(websocket::add_key(&mut story.request));
+        }
+        let request = &story.request;
         let names = side.names();
         h1::write_request(request, self.info.body, line, names.case(), side.conn.output.tail());
         let chunked = self.info.body == BodyLength::Chunked;
         side.send_body(if chunked { Framing::Chunked } else { Framing::Plain });
+    }
+
+    /// Whether a server can switch protocols on a stream is not known before it has said what it wants; one that cannot
+    /// is asked nothing.
+    async fn get_acquainted(&self, story: &mut Story<'_>, side: &mut H1Side) {
+        let (now, limit) = (story.now(), story.server_timeout(self.backend));
+        story.expire(now, limit);
+        let offered = poll_fn(|cx| match side.poll_offers_extended_connect(cx) {
+            Poll::Ready(offered) => Poll::Ready(offered),
+            Poll::Pending => story.deadline.poll_expired(cx).map(|()| false),
+        })
+        .await;
+        // Nor can it take a body before it has agreed.
+        if !offered || !self.info.body.is_empty() {
+            side.give_up();
+        }
     }
 
     /// Sends the request while waiting for the head of the final response; interim ones are passed on.
@@ -315,6 +356,9 @@ impl Connected<'_> {
         story.expire(now, if upload { wait.server_timeout } else { wait.client_timeout });
         let outcome = poll_fn(|cx| self.poll_head(cx, story, client, side, &wait)).await;
         let info = outcome?;
+        if info.body == BodyLength::Tunnel && self.is_premature(story) {
+            return Err(Failure::new(502, Termination::new(Cause::Proxy, Phase::Headers)));
+        }
         story.facts.timers.response = story.now();
         secure::look_again(&mut story.facts.server_tls, &lease.side.conn);
         secure::catch_up(&mut story.session.tls, &mut client.conn);
@@ -323,6 +367,15 @@ impl Connected<'_> {
         story.capture_response();
         story.body.clear();
         Ok(Head { info })
+    }
+
+    /// Whether a server switches protocols without having proven that it knows to which, or before it can have read the
+    /// whole request.
+    fn is_premature(&self, story: &Story<'_>) -> bool {
+        let unproven =
+            self.proof.as_deref().is_some_and(|proof| !websocket::is_proven(&story.response, proof));
+        let switches = story.response.status == Status(101);
+        unproven || switches && !self.upload.is_done() && !self.info.body.is_empty()
     }
 
     fn poll_head(
@@ -338,7 +391,18 @@ impl Connected<'_> {
                 Ok(waiting) => waiting,
                 Err(failure) => return Poll::Ready(Err(failure)),
             };
-            if !server.conn.input.is_empty() {
+            if server.conn.carrier().is_some() {
+                match poll_head_of_stream(cx, server, wait, (&story.request, &mut story.response)) {
+                    Poll::Ready(Ok(info)) if info.is_interim(&story.response) => {
+                        story.facts.bytes_out += size::of_response(&story.response);
+                        events::answered(story);
+                        forward_interim(story, client);
+                        continue;
+                    }
+                    Poll::Ready(result) => return Poll::Ready(result),
+                    Poll::Pending => {}
+                }
+            } else if !server.conn.input.is_empty() {
                 match read_head(server, wait, &mut story.response) {
                     Ok(Some(info)) if info.is_interim(&story.response) => {
                         story.facts.bytes_out += size::of_response(&story.response);
@@ -359,7 +423,8 @@ impl Connected<'_> {
             }
             // A slow reader of interim responses must not hold up the final one.
             let _ = client.conn.poll_flush(cx, More::No);
-            match server.poll_fill(cx) {
+            let filled = if server.conn.carrier().is_some() { Poll::Pending } else { server.poll_fill(cx) };
+            match filled {
                 Poll::Ready(Ok(Filled::Bytes(_))) => {}
                 Poll::Ready(_) => {
                     // A head that breaks off is an invalid one; none at all is a server that left.
@@ -435,7 +500,11 @@ impl Connected<'_> {
         for rules in proxies.into_iter().flatten().map(|r| &r.http_response).filter(|r| !r.is_empty()) {
             let mut at = 0;
             loop {
-                match rules.run(at, &mut story.txn(Stage::Response, Some(server))) {
+                match rules.run_some(
+                    at,
+                    story.site.tuning.rules_at_once,
+                    &mut story.txn(Stage::Response, Some(server)),
+                ) {
                     Outcome::Stopped(Verdict::End(ending), _) => return Err(Refused::Rule(ending)),
                     Outcome::Stopped(..) => return Err(Refused::Fault),
                     Outcome::Waiting(Wait::Body(wait), next) => {
@@ -446,10 +515,15 @@ impl Connected<'_> {
                         story.pause_for(time).await;
                         at = next;
                     }
+                    Outcome::Waiting(Wait::Turn, next) => {
+                        tokio::task::yield_now().await;
+                        at = next;
+                    }
                     Outcome::Done | Outcome::Waiting(Wait::Data | Wait::Handshake, _) => break,
                 }
             }
         }
+        sticky::of_response(story, self.backend, server);
         let checks = self.backend.common.messages.check_cache.is_on();
         if checks && edits::leaks_cookie(&story.request.method, &story.response) {
             edits::report_cookie(story, self.backend, server);
@@ -500,13 +574,11 @@ impl Connected<'_> {
                 .unless_upgrading(info.upgrade),
         };
         story.facts.status = story.response.status.0;
-        let before = client.conn.output.len();
-        client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-        let names = client.names();
-        h1::write_response(&story.response, length, line, names.case(), client.conn.output.tail());
-        story.sent += (client.conn.output.len() - before) as u64;
         // Rules may have changed the method for the server, or the status for the client.
         let bodyless = story.wants == Answer::HeadOnly || story.response.status.forbids_body();
+        let end = if bodyless || length.is_empty() { End::Yes } else { End::No };
+        let room = story.site.tuning.buffer_size;
+        story.sent += client.write_response(&story.response, (length, line), end, room);
         let urgent = lease.side.delivery();
         client.deliver(urgent);
         client.send_body(if bodyless { Framing::LeftOut } else { framing });
@@ -609,9 +681,16 @@ impl Connected<'_> {
     fn release(&self, story: &mut Story<'_>, lease: Lease) {
         let Lease { side, held, .. } = lease;
         story.part_from_server();
+        let limit = story.frontend.limits.session_connections;
+        let side = match side {
+            Owned::Stream(side, tenant) => {
+                drop(side);
+                return tenant.leave(story.own, limit);
+            }
+            other => other,
+        };
         let clean = side.has_all() && side.conn.input.is_empty() && side.conn.output.is_empty();
         if self.keep == Persistence::KeepAlive && clean {
-            let limit = story.frontend.limits.session_connections;
             story.worker.keep(&held.0, side, (&mut *story.own, limit));
         }
     }
@@ -634,6 +713,10 @@ fn challenges_connection(response: &ResponseHead) -> bool {
 /// Whether the client ended its side while nothing is left to be read from it. What it sends meanwhile is its next
 /// request, kept as far as there is room.
 fn client_ended(cx: &mut Context<'_>, client: &mut H1Side) -> Option<Failure> {
+    let ended = Failure::new(400, Termination::new(Cause::ClientAbort, Phase::Headers));
+    if let Some(carrier) = client.conn.carrier() {
+        return carrier.poll_gone(cx).is_ready().then_some(ended);
+    }
     loop {
         if client.is_full() {
             return None;
@@ -641,9 +724,7 @@ fn client_ended(cx: &mut Context<'_>, client: &mut H1Side) -> Option<Failure> {
         match client.poll_fill(cx) {
             Poll::Pending => return None,
             Poll::Ready(Ok(Filled::Bytes(_))) => {}
-            Poll::Ready(_) => {
-                return Some(Failure::new(400, Termination::new(Cause::ClientAbort, Phase::Headers)));
-            }
+            Poll::Ready(_) => return Some(ended),
         }
     }
 }
@@ -690,6 +771,58 @@ fn read_head(
     }
 }
 
+/// Waits for the head of a response on a stream.
+fn poll_head_of_stream(
+    cx: &mut Context<'_>,
+    server: &mut H1Side,
+    wait: &ResponseWait,
+    (request, response): (&RequestHead, &mut ResponseHead),
+) -> Poll<Result<ResponseInfo, Failure>> {
+    let Some(carrier) = server.conn.carrier() else { return Poll::Pending };
+    match ready!(carrier.poll_response(cx, response)) {
+        Ok(()) => {
+            let body = body_of_stream(carrier, &wait.asked, response);
+            if body == BodyLength::Tunnel && wait.asked.upgrade.is_some() {
+                // RFC 8441, section 5: what was an upgrade is accepted by a status of success.
+                response.set_status(Status(101));
+                websocket::accept_upgrade(request, response);
+            }
+            let comes = if body == BodyLength::None { BodyLength::None } else { BodyLength::UntilClose };
+            server.expect_body(comes, Side::Response, wait.options);
+            Poll::Ready(Ok(ResponseInfo {
+                head_len: 0,
+                body,
+                persistence: Persistence::KeepAlive,
+                upgrade: if body == BodyLength::Tunnel { wait.asked.upgrade } else { h1::Upgrade::None },
+                violations: 0,
+                first_violation: None,
+            }))
+        }
+        Err(reading) => {
+            let malformed = reading == h2::Reading::Malformed;
+            let cause = if malformed { Cause::Proxy } else { Cause::ServerAbort };
+            Poll::Ready(Err(Failure::new(502, Termination::new(cause, Phase::Headers))))
+        }
+    }
+}
+
+/// How the end of a response's body is to be told that comes on a stream.
+fn body_of_stream(carrier: &Carrier, asked: &Asked, response: &ResponseHead) -> BodyLength {
+    let status = response.status;
+    let accepted = matches!(status.0, 200..300);
+    if accepted && (asked.upgrade.is_some() || asked.method == Method::Connect) {
+        return BodyLength::Tunnel;
+    }
+    if status.is_interim() || status.forbids_body() || asked.method == Method::Head {
+        return BodyLength::None;
+    }
+    match response.headers.find(b"content-length").and_then(http::token::decimal) {
+        Some(length) => BodyLength::Length(length),
+        None if carrier.has_ended() => BodyLength::Length(0),
+        None => BodyLength::Chunked,
+    }
+}
+
 /// Keeps what is invalid in either side's input, to be looked at; with the bytes of bodies that came before.
 fn keep_faults(
     story: &Story<'_>,
@@ -714,12 +847,9 @@ fn keep_faults(
 /// Interim responses mean nothing to clients of HTTP/1.0.
 fn forward_interim(story: &mut Story<'_>, client: &mut H1Side) {
     if story.request.version.is_at_least_11() {
-        let before = client.conn.output.len();
-        client.conn.output.ensure_capacity(story.site.tuning.buffer_size);
-        let names = client.names();
-        let (none, out) = (ConnectionLine::Nothing, client.conn.output.tail());
-        h1::write_response(&story.response, BodyLength::None, none, names.case(), out);
-        story.sent += (client.conn.output.len() - before) as u64;
+        let framing = (BodyLength::None, ConnectionLine::Nothing);
+        let room = story.site.tuning.buffer_size;
+        story.sent += client.write_response(&story.response, framing, End::No, room);
     }
 }
 

@@ -18,8 +18,11 @@ mod forward;
 mod receive;
 mod replay;
 mod request;
+mod service;
+mod sticky;
 
 pub(crate) use receive::options;
+pub(crate) use sticky::{Dates, letters};
 
 use std::pin::pin;
 
@@ -75,20 +78,21 @@ pub(crate) fn upgrade(story: &mut Story<'_>, mut conn: Conn) -> Option<(Conn, Be
 
 /// Serves a client's connection until it ends, or until its client has been silent for a while: then it is given
 /// back.
-pub(crate) async fn serve(story: &mut Story<'_>, conn: Conn, mut beginning: Beginning) -> Option<Conn> {
+pub(crate) async fn serve(story: &mut Story<'_>, conn: Conn, mut beginning: Beginning) -> Served {
     let mut client = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Request);
     if story.frontend.common.messages.adjust_for_client.is_on() {
         client.adjust_names(&story.site.cases);
     }
     loop {
         match one(story, &mut client, beginning).await {
-            Next::Silence => return Some(client.conn),
+            Next::Silence => return Served::Silent(client.conn),
+            Next::Http2 => return Served::Http2(client.conn),
             Next::Served(After::KeepAlive) => story.served += 1,
             Next::Served(After::Close) => {
                 Box::pin(close(story, &mut client)).await;
-                return None;
+                return Served::Over;
             }
-            Next::Served(After::Abandon) => return None,
+            Next::Served(After::Abandon) => return Served::Over,
         }
         beginning = story.begin();
     }
@@ -100,6 +104,18 @@ enum Next {
     Served(After),
     /// Nothing, so far.
     Silence,
+    /// The beginning of HTTP/2.
+    Http2,
+}
+
+/// What became of a connection on which requests came one after the other.
+pub(crate) enum Served {
+    /// It has ended.
+    Over,
+    /// Nothing comes at the moment.
+    Silent(Conn),
+    /// HTTP/2 begins on it.
+    Http2(Conn),
 }
 
 /// One request and its response.
@@ -113,6 +129,7 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side, beginning: Beginning) -
     let received = match receive::request(story, client).await {
         Ok(received) => received,
         Err(receive::NoRequest::Silent) => return Next::Silence,
+        Err(receive::NoRequest::Http2) => return Next::Http2,
         Err(receive::NoRequest::Idle) => return Next::Served(After::Close),
         Err(receive::NoRequest::Failed(failure)) if beginning == Beginning::Upgraded => {
             // The client is told, but it is the proxy that found no request where it expected one.
@@ -131,11 +148,16 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side, beginning: Beginning) -
     if beginning != Beginning::Upgraded {
         story.enlist();
     }
+    Next::Served(carry_on(story, client, &received).await)
+}
+
+/// Serves a request that was received, to the end of its stream.
+async fn carry_on(story: &mut Story<'_>, client: &mut H1Side, received: &RequestInfo) -> After {
     finish::step(story, None, Stage::Request, Step::Request);
     let live = story.live.share();
     let accounts = story.accounts();
     let left = {
-        let work = pin!(handle(story, client, &received));
+        let work = pin!(handle(story, client, received));
         let work = unless_condemned(&live, work);
         match accounts {
             Some(accounts) => Box::pin(continuous::counting(accounts, &live, work)).await,
@@ -146,12 +168,34 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side, beginning: Beginning) -
         Some(Left::Done(after, server)) => (after, server),
         Some(Left::Unasked(after)) => {
             finish::unasked(story);
-            return Next::Served(after);
+            return after;
         }
         None => (After::Abandon, finish::killed_http(story)),
     };
     finish::http(story, server.as_deref());
-    Next::Served(after)
+    after
+}
+
+/// Serves the one request of a stream that shares its connection with others.
+pub(crate) async fn serve_stream(story: &mut Story<'_>, conn: Conn) {
+    let mut client = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Request);
+    finish::step(story, None, Stage::Connection, Step::Accept);
+    let after = match receive::of_stream(story, &mut client) {
+        Ok(received) => {
+            story.enlist();
+            carry_on(story, &mut client, &received).await
+        }
+        Err(failure) => {
+            let after = Box::pin(answer::failure(story, &mut client, None, failure)).await;
+            finish::unparsed(story);
+            after
+        }
+    };
+    if after == After::Abandon
+        && let Some(carrier) = client.conn.carrier()
+    {
+        carrier.part_with(h2::Code::CANCEL);
+    }
 }
 
 /// A request that was received, on its way through the phases.

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use base::clock::Tick;
 use base::termination::{Cause, Phase, Termination};
-use h1::{Progress, RequestInfo, Side, Strictness};
+use h1::{Expectation, Persistence, Progress, RequestInfo, Side, Strictness, Upgrade};
 use http::{BodyLength, Method};
 use lang::Wishes;
 use lang::logformat::Needs;
+use rule::Requests;
 
 use crate::captures::{self, Fault};
 use crate::conn::Filled;
@@ -27,6 +28,8 @@ pub(super) enum NoRequest {
     Idle,
     /// Nothing came for a while; there is time left for it.
     Silent,
+    /// The client speaks HTTP/2.
+    Http2,
     /// Something went wrong.
     Failed(Failure),
 }
@@ -39,6 +42,8 @@ enum Polled {
     Silence(Cause),
     /// None came so far.
     Drowsy,
+    /// The beginning of HTTP/2.
+    Http2,
 }
 
 /// How long a connection is ready to serve a request at once before it gives up what it takes to do so.
@@ -101,6 +106,7 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
         // Browsers connect in advance, and may find nothing to ask for.
         Polled::Silence(_) if story.frontend.common.messages.ignore_probes.is_on() => Err(NoRequest::Idle),
         Polled::Drowsy => Err(NoRequest::Silent),
+        Polled::Http2 => Err(NoRequest::Http2),
         Polled::Silence(cause) => {
             let status = if cause == Cause::ClientTimeout { 408 } else { 400 };
             Err(NoRequest::Failed(Failure::new(status, Termination::new(cause, Phase::Request))))
@@ -179,8 +185,17 @@ fn poll(
             if !story.facts.timers.first_byte.is_set() {
                 begin_request(story);
             }
+            let speaks = if story.served == 0 { preface(client) } else { h1::Preface::No };
+            if speaks == h1::Preface::Complete {
+                return Poll::Ready(if may_speak_http2(story) {
+                    Polled::Http2
+                } else {
+                    Polled::Failed(Failure::new(405, Termination::new(Cause::Proxy, Phase::Request)))
+                });
+            }
             match h1::parse_request(client.conn.input.data(), &mut client.cursor, options, &mut story.request)
             {
+                _ if speaks == h1::Preface::Partial => {}
                 Ok(Progress::Complete(info)) => {
                     keep_request_line(story);
                     return Poll::Ready(Polled::Complete(info));
@@ -213,6 +228,53 @@ fn poll(
             }
         }
     }
+}
+
+/// Whether the client begins to speak HTTP/2.
+fn preface(client: &H1Side) -> h1::Preface {
+    let data = client.conn.input.data();
+    // Few methods begin with this letter, and none of them is as common as those that do not.
+    if data.first() == Some(&b'P') { h1::http2_preface(data) } else { h1::Preface::No }
+}
+
+fn may_speak_http2(story: &Story<'_>) -> bool {
+    story.requests == Requests::Any && !story.frontend.h2.upgrade_disabled.is_on()
+}
+
+/// Receives the request of a stream that shares its connection with others: it is there already.
+pub(super) fn of_stream(story: &mut Story<'_>, client: &mut H1Side) -> Result<RequestInfo, Failure> {
+    let options = options(story.site, story.frontend.common.http.request_violations);
+    let bad = Failure::new(400, Termination::new(Cause::Proxy, Phase::Request));
+    let carrier = client.conn.carrier().ok_or(bad)?;
+    let info = carrier.take_request(&mut story.request).ok_or(bad)?;
+    let now = story.now();
+    story.facts.timers.first_byte = now;
+    story.facts.timers.request_date = story.worker.date();
+    if info.verdict == h2::Verdict::Bad {
+        return Err(bad);
+    }
+    keep_request_line(story);
+    story.facts.http_version = 20;
+    story.facts.timers.request = now;
+    // The stream itself says where the body ends.
+    let comes = if info.body == BodyLength::None { BodyLength::None } else { BodyLength::UntilClose };
+    client.expect_body(comes, Side::Request, options);
+    story.facts.bytes_in = size::of_request(&story.request);
+    story.capture_request();
+    let upgrade = match info.protocol {
+        h2::Protocol::None => Upgrade::None,
+        h2::Protocol::WebSocket => Upgrade::WebSocketWithoutKey,
+        h2::Protocol::Other => Upgrade::Other,
+    };
+    Ok(RequestInfo {
+        head_len: 0,
+        body: info.body,
+        persistence: Persistence::KeepAlive,
+        upgrade,
+        expectation: Expectation::None,
+        violations: 0,
+        first_violation: None,
+    })
 }
 
 /// The time is over in which something should have come, or only the one in which it would be served at once.

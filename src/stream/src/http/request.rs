@@ -3,11 +3,11 @@
 use base::termination::{Cause, Phase, Termination};
 use base::text::IpText;
 use config::{Mode, State};
-use http::CookieSide;
+use http::Version;
 use rule::set::Outcome;
 use rule::{BodyWait, Ending, RuleSets, Verdict, Wait};
 
-use super::{answer, body, edits};
+use super::{answer, body, edits, sticky};
 
 use crate::finish;
 use crate::h1_side::H1Side;
@@ -73,7 +73,8 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
     // What there is nothing to do for is not even begun: a future costs as much as some rules.
     if !frontend.common.rules.tcp_content.is_empty() {
         // The rules that said that requests come have been run on the first of them.
-        if frontend.common.mode == Mode::Http || story.served > 0 {
+        let has_run = story.served == 0 && story.request.version != Version::Http2;
+        if frontend.common.mode == Mode::Http || !has_run {
             let inspected = inspect(story, client, &frontend.common).await;
             inspected.map_err(|stop| {
                 if matches!(stop, Stop::Rule(_) | Stop::Rejected) { Stop::Unasked } else { stop }
@@ -113,7 +114,7 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
         edits::restrict_names(&mut story.request, &backend.common)?;
     }
     story.assign(backend, Stage::Request);
-    story.capture_cookie(CookieSide::Request);
+    sticky::of_request(story, backend);
     edits::add_forwarded(story, backend);
     add_forwarded_for(story, backend);
     edits::add_original_to(story, backend);
@@ -126,7 +127,7 @@ pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Res
 /// Whether a proxy wants to see requests before they go on.
 fn looks_at_requests(proxy: &Common) -> bool {
     let rules = &proxy.rules;
-    proxy.http.buffer_request.is_on() || !rules.http_request.is_empty() || !rules.redirects.is_empty()
+    proxy.http.buffer_request.is_on() || rules.answers()
 }
 
 /// Runs the content rules of a proxy on the request.
@@ -134,7 +135,7 @@ async fn inspect(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> 
     let silence = story.client_timeout();
     match Inspection::of_request(&proxy.rules, silence).run(story, Arriving::Body(client)).await {
         // They are requests already.
-        Ok(()) | Err(inspect::Stop::Rule(Ending::Http)) => Ok(()),
+        Ok(()) | Err(inspect::Stop::Rule(Ending::Http(_))) => Ok(()),
         Err(stop) => Err(stop.into()),
     }
 }
@@ -149,9 +150,9 @@ async fn buffer(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> R
     Ok(())
 }
 
-/// Runs the rules of a proxy on the request, and then its redirections.
+/// Runs the rules of a proxy on the request, what answers by itself, and then its redirections.
 async fn run_all(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> Result<(), Stop> {
-    for rules in [&proxy.rules.http_request, &proxy.rules.redirects] {
+    for rules in [&proxy.rules.http_request, &proxy.rules.services, &proxy.rules.redirects] {
         if !rules.is_empty() {
             run(story, client, rules).await?;
         }
@@ -165,15 +166,20 @@ async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList)
         body::keep(story, client);
     }
     hold(story);
+    let most = story.site.tuning.rules_at_once;
     let mut at = 0;
     loop {
-        let outcome = rules.run(at, &mut story.txn(Stage::Request, None));
+        let outcome = rules.run_some(at, most, &mut story.txn(Stage::Request, None));
         finish::count_rewrites(story, None);
         answer::send_hints(story, client);
         match outcome {
             Outcome::Waiting(Wait::Pause(time), next) => {
                 story.pause_for(time).await;
                 story.facts.timers.request = story.now();
+                at = next;
+            }
+            Outcome::Waiting(Wait::Turn, next) => {
+                tokio::task::yield_now().await;
                 at = next;
             }
             Outcome::Waiting(Wait::Handshake, next) => {

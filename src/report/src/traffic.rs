@@ -43,18 +43,18 @@ impl Traffic {
     }
 
     /// How many listeners there are that are not stopped.
-    pub(crate) fn listening(&self) -> usize {
+    pub fn listening(&self) -> usize {
         let open = |i: &usize| self.door(*i) != Door::Stopped;
         (0..self.frontends.len()).filter(open).map(|i| self.frontends[i].bound.len()).sum()
     }
 
     /// What is known of a frontend's listeners.
-    pub(crate) fn listeners(&self, frontend: usize) -> impl Iterator<Item = &ListenerFacts> {
+    pub fn listeners(&self, frontend: usize) -> impl Iterator<Item = &ListenerFacts> {
         self.frontends.get(frontend).into_iter().flat_map(|f| f.bound.iter().map(|(_, facts)| &**facts))
     }
 
     /// What a frontend's listeners do.
-    pub(crate) fn door(&self, frontend: usize) -> Door {
+    pub fn door(&self, frontend: usize) -> Door {
         match self.frontends.get(frontend).map(|f| f.door.load(Ordering::Relaxed)) {
             Some(1) => Door::Paused,
             Some(2) => Door::Stopped,
@@ -63,7 +63,10 @@ impl Traffic {
     }
 
     /// Makes them accept, wait, or leave.
-    pub(crate) fn set(&self, frontend: usize, door: Door) -> std::io::Result<()> {
+    ///
+    /// # Errors
+    /// When the system does not let them.
+    pub fn set(&self, frontend: usize, door: Door) -> std::io::Result<()> {
         let Some(listeners) = self.frontends.get(frontend) else { return Ok(()) };
         for (listener, _) in &listeners.bound {
             match door {

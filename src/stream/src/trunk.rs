@@ -1,0 +1,143 @@
+//! HTTP/2 connections: what comes on their sockets goes to their streams, and the other way around.
+
+use std::task::{Context, Poll, Waker};
+
+use h2::{Appetite, Connection};
+use net::More;
+
+use crate::conn::{Conn, Filled};
+
+/// An HTTP/2 connection with its socket.
+#[derive(Debug)]
+pub(crate) struct Trunk {
+    pub(crate) conn: Conn,
+    pub(crate) h2: Connection,
+    /// How much is received at once.
+    limit: usize,
+}
+
+/// How far a turn came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Something came or went.
+    Moved,
+    /// Nothing did.
+    Idle,
+    /// The connection is over.
+    Over,
+}
+
+/// While so much waits to be sent, nothing is received: peers that do not read make nobody remember answers for them.
+const BACKLOG: usize = 128 * 1024;
+
+impl Trunk {
+    pub(crate) fn new(conn: Conn, h2: Connection, limit: usize) -> Self {
+        Self { conn, h2, limit }
+    }
+
+    /// Passes over what still comes, until nothing does.
+    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.conn.input.clear();
+            match self.conn.poll_fill(cx, self.limit) {
+                Poll::Ready(Ok(Filled::Bytes(_))) => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Sends and receives what can be sent and received now. Whoever polls is woken when there is more to do.
+    pub(crate) fn turn(&mut self, cx: &mut Context<'_>) -> Turn {
+        self.h2.calm();
+        let mut turn = Turn::Idle;
+        loop {
+            let sent = match self.send(cx) {
+                Ok(sent) => sent,
+                Err(Broken) => return self.lose(),
+            };
+            if self.h2.is_done() && self.h2.output().is_empty() {
+                return Turn::Over;
+            }
+            let received = match self.receive(cx) {
+                Ok(received) => received,
+                Err(Broken) => return self.lose(),
+            };
+            if sent == Turn::Idle && received == Turn::Idle {
+                break;
+            }
+            turn = Turn::Moved;
+            if received == Turn::Idle && self.h2.output().is_empty() {
+                break;
+            }
+        }
+        self.h2.call_when_needed(cx);
+        turn
+    }
+
+    /// Whether a connection that waits for its next use is still there, once what has come was dealt with.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.turn(&mut cx) != Turn::Over && self.h2.is_at_rest()
+    }
+
+    fn lose(&mut self) -> Turn {
+        self.h2.lose();
+        Turn::Over
+    }
+
+    fn send(&mut self, cx: &mut Context<'_>) -> Result<Turn, Broken> {
+        let mut turn = Turn::Idle;
+        while !self.h2.output().is_empty() {
+            match self.conn.poll_send(cx, self.h2.output().data(), More::No) {
+                Poll::Pending => return Ok(turn),
+                Poll::Ready(Err(_)) => return Err(Broken),
+                Poll::Ready(Ok(n)) => {
+                    self.h2.output().consume(n);
+                    turn = Turn::Moved;
+                }
+            }
+        }
+        if turn == Turn::Moved {
+            self.h2.output().release_if_empty();
+            self.h2.sent();
+        }
+        match self.conn.poll_flush(cx, More::No) {
+            Poll::Ready(Err(_)) => Err(Broken),
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(turn),
+        }
+    }
+
+    fn receive(&mut self, cx: &mut Context<'_>) -> Result<Turn, Broken> {
+        let mut turn = Turn::Idle;
+        loop {
+            if self.h2.output().len() > BACKLOG {
+                return Ok(turn);
+            }
+            if !self.conn.input.is_empty() {
+                let intake = self.h2.receive(self.conn.input.data());
+                self.conn.input.consume(intake.consumed);
+                if intake.consumed > 0 {
+                    turn = Turn::Moved;
+                }
+                if intake.appetite != Appetite::Hungry {
+                    return Ok(turn);
+                }
+            }
+            match self.conn.poll_fill(cx, self.limit) {
+                Poll::Pending => {
+                    if !self.h2.welcome() {
+                        cx.waker().wake_by_ref();
+                    }
+                    return Ok(turn);
+                }
+                Poll::Ready(Ok(Filled::Bytes(_))) => {}
+                // What is under way cannot go on: nobody would read it.
+                Poll::Ready(_) => return Err(Broken),
+            }
+        }
+    }
+}
+
+/// The peer has gone.
+struct Broken;
