@@ -103,6 +103,12 @@ impl Reporter for Herald<'_> {
         &self.backend.common.facts
     }
 
+    fn key_agreed(&self) {
+        let counters = &self.site.counters.tls;
+        let hits = counters.server_keys.hit(self.site.clock.now());
+        counters.server_keys_max.raise(u64::from(hits));
+    }
+
     fn unique_id(&self) -> Option<&LogFormat> {
         self.backend.unique_id.format.as_deref()
     }
@@ -139,6 +145,10 @@ impl Reporter for CheckReporter {
 
     fn proxy(&self) -> &ProxyFacts {
         &self.backend().common.facts
+    }
+
+    fn key_agreed(&self) {
+        self.herald().key_agreed();
     }
 
     fn unique_id(&self) -> Option<&LogFormat> {
