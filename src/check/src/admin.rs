@@ -7,6 +7,7 @@ use backend::settings::Role;
 use backend::{Backend, InitState, Server, Status};
 use base::clock::Tick;
 
+use crate::run::tell;
 use crate::settings::{CheckSettings, Enabled};
 use crate::stage::{Reporter, Weight};
 
@@ -79,6 +80,22 @@ pub fn set_admin(backend: &Backend, server: &Arc<Server>, admin: Admin, reporter
     }
     if was_usable {
         mourn(backend, reporter);
+    }
+}
+
+/// Lets a server be as an operator says, and tells of it.
+pub fn set_status(
+    backend: &Backend,
+    server: &Arc<Server>,
+    status: Status,
+    reporter: &dyn Reporter,
+    now: Tick,
+) {
+    let before = server.status();
+    let moved = backend.set_status(server, status, now);
+    // In maintenance nobody sees the difference.
+    if before != status && server.admin() != Admin::Maintenance {
+        tell(backend, server, reporter, (before, status), ", changed from CLI", moved);
     }
 }
 

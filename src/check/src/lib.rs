@@ -27,7 +27,7 @@ mod stage;
 mod weight;
 mod words;
 
-pub use admin::{begin, set_admin};
+pub use admin::{begin, set_admin, set_status};
 pub use agent::{AgentSettings, AgentSubject, has_agent, watch_agent};
 pub use directives::{DIRECTIVES, RULE_DIRECTIVES, SECTION_DIRECTIVES, SECTION_RULES, SECTIONS};
 pub use early::{EARLY_CHECKS, checks_of};
