@@ -11,7 +11,7 @@ use base::worker::PerWorker;
 use config::directive::Switch;
 use lang::facts::{ProxyFacts, ServerFacts};
 use queue::{Desk, Order, Queue, Slots, Ticket};
-use stats::counters::H1Counters;
+use stats::counters::{H1Counters, H2Counters};
 use stats::{BackendCounters, ServerCounters};
 
 use crate::balance::Balancer;
@@ -306,6 +306,8 @@ pub struct Backend {
     pub counters: BackendCounters,
     /// HTTP/1; connections hold on to those of the thread that made them.
     pub h1: PerWorker<Arc<H1Counters>>,
+    /// The figures of HTTP/2, as well.
+    pub h2: PerWorker<Arc<H2Counters>>,
     /// Whether it has servers of which none is usable.
     down: AtomicBool,
     /// When that last changed, and how long it was so.
@@ -334,6 +336,7 @@ impl Backend {
             load: Arc::default(),
             cookies,
             h1: PerWorker::new(workers),
+            h2: PerWorker::new(workers),
             counters,
             down,
             uptime,

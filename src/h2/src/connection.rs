@@ -14,7 +14,7 @@ use crate::message::{RequestInfo, Scratch};
 use crate::settings::{CONNECTION_WINDOW, Peer, Settings};
 use crate::state::Closed;
 use crate::stream::{Gone, Key, Reading, Rest, Stream};
-use crate::{Code, PREFACE};
+use crate::{Code, PREFACE, frame};
 use incoming::Parsing;
 
 /// Which end of a connection this is.
@@ -43,6 +43,8 @@ pub struct Counts {
     pub connection_errors: u64,
     /// Streams given up for what the peer did.
     pub stream_errors: u64,
+    /// Requests that never became streams, for what the peer did.
+    pub refused_requests: u64,
     /// `RST_STREAM` frames sent.
     pub resets_sent: u64,
     /// `GOAWAY` frames sent.
@@ -67,6 +69,8 @@ pub enum Appetite {
     Hungry,
     /// Streams must end first.
     Sated,
+    /// They can, after others have had their turn.
+    Rest,
     /// The connection is over.
     Done,
 }
@@ -127,6 +131,7 @@ pub struct Connection {
     newcomers: VecDeque<Key>,
     /// New streams whose windows have not been widened yet.
     to_credit: Vec<Key>,
+    ping: Ping,
     hesitated: Hesitated,
     driver: Option<Waker>,
     /// Who waits to know what the peer wants.
@@ -140,6 +145,14 @@ enum Lost {
     #[default]
     No,
     Yes,
+}
+
+/// Whether the peer was asked if it is still there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Ping {
+    #[default]
+    Answered,
+    Sent,
 }
 
 /// Whether there was some time for what new streams send right away.
@@ -200,6 +213,7 @@ impl Connection {
             line: VecDeque::new(),
             newcomers: VecDeque::new(),
             to_credit: Vec::new(),
+            ping: Ping::default(),
             hesitated: Hesitated::default(),
             driver: None,
             curious: None,
@@ -210,6 +224,26 @@ impl Connection {
     /// What has happened since this was last asked.
     pub fn take_counts(&mut self) -> Counts {
         std::mem::take(&mut self.counts)
+    }
+
+    /// Asks the peer whether it is still there.
+    pub fn ping(&mut self) {
+        self.ping = Ping::Sent;
+        self.push(frame::PING, 0, 0, b"idleping");
+    }
+
+    /// Whether the peer has not answered yet.
+    pub fn awaits_answer(&self) -> bool {
+        self.ping == Ping::Sent
+    }
+
+    /// Streams that the connection may carry.
+    pub fn limit(&self) -> u32 {
+        match self.role {
+            Role::Server => self.settings.max_streams,
+            Role::Client if self.settings.max_streams == 0 => self.peer.max_streams,
+            Role::Client => self.settings.max_streams.min(self.peer.max_streams),
+        }
     }
 
     /// The number of streams that are there.

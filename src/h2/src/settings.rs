@@ -22,6 +22,10 @@ pub struct Settings {
     pub max_fields: usize,
     /// Streams after which the peer is asked to open another connection; 0 for no limit.
     pub total_streams: u32,
+    /// Frames that are taken in a row; 0 for no limit.
+    pub frames_at_once: u32,
+    /// `RST_STREAM` frames that are taken in a row; 0 for no limit.
+    pub resets_at_once: u32,
     /// Whether `CONNECT` may name a protocol (RFC 8441).
     pub extended_connect: ExtendedConnect,
     /// What is not said in clear words is refused, or let through.
@@ -58,6 +62,8 @@ impl Default for Settings {
             max_head: 16384,
             max_fields: 101,
             total_streams: 0,
+            frames_at_once: 0,
+            resets_at_once: 0,
             extended_connect: ExtendedConnect::Offered,
             strictness: Strictness::Strict,
         }

@@ -210,6 +210,8 @@ pub struct SessionFacts {
     pub tls: Encryption,
     /// What it carries.
     pub course: Course,
+    /// How it carries several streams, if it does.
+    pub multiplex: Option<Box<Multiplex>>,
     /// `sess.` variables.
     pub variables: crate::vars::SessionVariables,
 }
@@ -224,6 +226,17 @@ pub enum Course {
     Requests,
     /// A health check, which no client has asked for.
     Check,
+}
+
+/// A connection that carries several streams at a time, when the one that asks began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Multiplex {
+    /// Streams that it carried then.
+    pub streams: u32,
+    /// Streams that it may carry.
+    pub limit: u32,
+    /// Small breaches of protocol until then.
+    pub glitches: u32,
 }
 
 /// A listener, as its connections see it.
@@ -253,6 +266,7 @@ impl SessionFacts {
             accepted: self.accepted,
             tls: self.tls.clone(),
             course: self.course,
+            multiplex: self.multiplex.clone(),
             variables: self.variables.share(),
         }
     }
@@ -548,6 +562,8 @@ pub struct StreamFacts {
     pub waiting_rule: Option<(Arc<str>, u32)>,
     /// The number of the socket to the server, as long as it is the stream's.
     pub server_socket: Option<i32>,
+    /// How the connection to the server carries several streams, if it does.
+    pub server_multiplex: Option<Multiplex>,
     /// The round trip time of that connection and its variance when the stream left it, in microseconds, where
     /// somebody wants to know.
     pub server_round_trip: Option<(u32, u32)>,

@@ -1,6 +1,7 @@
 //! The options of `bind` lines that concern their sockets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::{BindOption, LineOption, OptionCx, Refusal, Setting};
 use sys::namespace::Namespace;
@@ -26,6 +27,8 @@ pub struct ListenerSettings {
     pub client_ip_magic: Option<u32>,
     /// `proto`.
     pub protocol: Option<Protocol>,
+    /// `idle-ping`, for protocols that can ask whether the peer is still there.
+    pub idle_ping: Option<Duration>,
     /// `shards`.
     pub shards: Option<Shards>,
     /// `thread`.
@@ -129,6 +132,11 @@ pub static BIND_OPTIONS: &[BindOption] = &[
     option("id", 1, |cx| {
         let id = cx.take_integer(1..=i64::from(i32::MAX))?;
         cx.slot::<ListenerSettings>().id = Some(id as u32);
+        Ok(())
+    }),
+    option("idle-ping", 1, |cx| {
+        let delay = cx.take_duration()?;
+        cx.slot::<ListenerSettings>().idle_ping = (!delay.is_zero()).then_some(delay);
         Ok(())
     }),
     option("interface", 1, |cx| {

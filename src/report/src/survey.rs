@@ -10,7 +10,7 @@ use base::worker::PerWorker;
 use base::world::World;
 use config::Mode;
 use stats::columns::Column as C;
-use stats::counters::{BackendEvents, FrontendEvents, H1Counters, HandshakeCounters, TimeFigures};
+use stats::counters::{BackendEvents, FrontendEvents, H1Counters, H2Counters, HandshakeCounters, TimeFigures};
 use stats::{BackendCounters, Value};
 use stream::Site;
 use stream::site::{BackendSide, Common, Frontend};
@@ -88,6 +88,7 @@ impl Survey {
                     .or_else(|| front_events(&c.events, other))
                     .or_else(|| requests(frontend, other))
                     .or_else(|| handshakes(&c.tls, other))
+                    .or_else(|| http2(&c.h2, other))
                     .or_else(|| http1(&c.h1, other));
             }
         })
@@ -130,6 +131,7 @@ impl Survey {
                 return common(&backend.common, other)
                     .or_else(|| self.back_events(c, &backend.common, other))
                     .or_else(|| handshakes(&c.tls, other))
+                    .or_else(|| http2(&core.h2, other))
                     .or_else(|| http1(&core.h1, other));
             }
         })
@@ -219,20 +221,21 @@ pub(crate) fn front_events(events: &PerWorker<FrontendEvents>, column: C) -> Opt
 fn requests(frontend: &Frontend, column: C) -> Option<Value> {
     let http = is_http(&frontend.common);
     let sum = |figure: fn(&FrontendEvents) -> u64| frontend.counters.events.sum(figure);
-    let h1_sessions = || if http { sum(|e| e.sessions.get()) } else { sum(|e| e.upgrades.get()) };
+    let http_sessions = || if http { sum(|e| e.sessions.get()) } else { sum(|e| e.upgrades.get()) };
     Some(Value::U64(match column {
-        C::ReqTot | C::H1req => sum(|e| e.requests.get()),
-        C::SessOther => sum(|e| e.sessions.get()).saturating_sub(h1_sessions()),
-        C::H1sess => h1_sessions(),
+        C::ReqTot => sum(|e| e.requests.get()),
+        C::H1req => sum(|e| e.requests.get()).saturating_sub(sum(|e| e.h2_requests.get())),
+        C::H2req => sum(|e| e.h2_requests.get()),
+        C::SessOther => sum(|e| e.sessions.get()).saturating_sub(http_sessions()),
+        C::H1sess => http_sessions().saturating_sub(sum(|e| e.h2_sessions.get())),
+        C::H2sess => sum(|e| e.h2_sessions.get()),
         // There is nothing that could count these.
         C::CompIn
         | C::CompOut
         | C::CompByp
         | C::CompRsp
-        | C::H2sess
         | C::H3sess
         | C::ReqOther
-        | C::H2req
         | C::H3req => 0,
         C::Intercepted if http => sum(|e| e.intercepted.get()),
         C::CacheLookups | C::CacheHits | C::CacheHintHits if http => 0,
@@ -260,6 +263,27 @@ pub(crate) fn handshakes(counters: &HandshakeCounters, column: C) -> Option<Valu
         _ => return None,
     };
     Some(Value::U64(counter.get()))
+}
+
+/// The figures of HTTP/2, summed over the threads.
+fn http2(counters: &PerWorker<Arc<H2Counters>>, column: C) -> Option<Value> {
+    let sum = |figure: fn(&H2Counters) -> u64| Some(Value::U64(counters.sum(|c| figure(c))));
+    match column {
+        C::H2HeadersRcvd => sum(|c| c.headers.get()),
+        C::H2DataRcvd => sum(|c| c.data.get()),
+        C::H2SettingsRcvd => sum(|c| c.settings.get()),
+        C::H2RstStreamRcvd => sum(|c| c.resets.get()),
+        C::H2GoawayRcvd => sum(|c| c.go_aways.get()),
+        C::H2DetectedConnProtocolErrors => sum(|c| c.connection_errors.get()),
+        C::H2DetectedStrmProtocolErrors => sum(|c| c.stream_errors.get()),
+        C::H2RstStreamResp => sum(|c| c.resets_sent.get()),
+        C::H2GoawayResp => sum(|c| c.go_aways_sent.get()),
+        C::H2OpenConnections => sum(|c| c.exchanges.open_connections.get()),
+        C::H2BackendOpenStreams => sum(|c| c.exchanges.open_streams.get()),
+        C::H2TotalConnections => sum(|c| c.exchanges.connections.get()),
+        C::H2BackendTotalStreams => sum(|c| c.exchanges.streams.get()),
+        _ => None,
+    }
 }
 
 /// The figures of HTTP/1, summed over the threads.

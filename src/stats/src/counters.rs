@@ -34,8 +34,12 @@ impl Statuses {
 pub struct FrontendEvents {
     /// `stot`: sessions.
     pub sessions: Counter,
-    /// Sessions in TCP mode that went on as sessions of HTTP/1.
+    /// Sessions in TCP mode that went on as sessions of HTTP.
     pub upgrades: Counter,
+    /// `h2sess`: sessions of HTTP/2.
+    pub h2_sessions: Counter,
+    /// `h2req`: requests that came over HTTP/2.
+    pub h2_requests: Counter,
     /// `conn_tot`: connections.
     pub connections: Counter,
     /// `bin`.
@@ -107,6 +111,52 @@ impl H1Counters {
     }
 }
 
+/// The HTTP/2 figures of one thread for one frontend or backend.
+#[derive(Debug, Default)]
+pub struct H2Counters {
+    /// Connections and streams.
+    pub exchanges: Arc<H1Counters>,
+    /// `HEADERS` frames received.
+    pub headers: Counter,
+    /// `DATA` frames received.
+    pub data: Counter,
+    /// `SETTINGS` frames received.
+    pub settings: Counter,
+    /// `RST_STREAM` frames received.
+    pub resets: Counter,
+    /// `GOAWAY` frames received.
+    pub go_aways: Counter,
+    /// Connections given up for what the peer did.
+    pub connection_errors: Counter,
+    /// Streams given up for what the peer did.
+    pub stream_errors: Counter,
+    /// `RST_STREAM` frames sent.
+    pub resets_sent: Counter,
+    /// `GOAWAY` frames sent.
+    pub go_aways_sent: Counter,
+}
+
+impl H2Counters {
+    /// Forgets everything but what exists now.
+    pub fn clear(&self) {
+        self.exchanges.clear();
+        let counters = [
+            &self.headers,
+            &self.data,
+            &self.settings,
+            &self.resets,
+            &self.go_aways,
+            &self.connection_errors,
+            &self.stream_errors,
+            &self.resets_sent,
+            &self.go_aways_sent,
+        ];
+        for counter in counters {
+            counter.set(0);
+        }
+    }
+}
+
 /// What handshakes of TLS came to.
 #[derive(Debug, Default)]
 pub struct HandshakeCounters {
@@ -138,6 +188,8 @@ pub struct FrontendCounters {
     pub events: PerWorker<FrontendEvents>,
     /// HTTP/1; connections hold on to those of the thread that made them.
     pub h1: PerWorker<Arc<H1Counters>>,
+    /// HTTP/2, as well.
+    pub h2: PerWorker<Arc<H2Counters>>,
     /// Handshakes.
     pub tls: HandshakeCounters,
     /// `scur`: connections now.
@@ -369,6 +421,7 @@ impl FrontendCounters {
     /// Forgets everything but what exists now.
     pub fn clear(&self) {
         self.h1.iter().for_each(|h1| h1.clear());
+        self.h2.iter().for_each(|h2| h2.clear());
         self.tls.clear();
         self.events.iter().for_each(FrontendEvents::clear);
         self.clear_maxima();

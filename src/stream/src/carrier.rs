@@ -103,6 +103,11 @@ impl Carrier {
         }
     }
 
+    /// Whether the stream has been given up.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.lock().h2.is_gone(self.key)
+    }
+
     /// Waits until the stream is given up, which its end is not.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Gone> {
         self.lock().h2.poll_gone(self.key, cx)

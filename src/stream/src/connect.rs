@@ -22,13 +22,13 @@ use crate::dial::{DialError, Traits, dial};
 use crate::finish;
 use crate::h1_side::H1Side;
 use crate::live::Stage;
-use crate::meter::Exchange;
+use crate::meter::{Exchange, Meter};
 use crate::reserve::Owned;
 use crate::secure;
 use crate::site::{BackendSide, Site};
 use crate::story::{Asked, Failure, Story};
 use crate::tenancy::{self, Company};
-use crate::trunk::Trunk;
+use crate::trunk::{Terms, Trunk};
 
 /// A connection to a server, with the server's slot.
 #[derive(Debug)]
@@ -208,14 +208,17 @@ async fn acquire(
             story.live.connect(side.conn.number());
             story.facts.server_connection = ServerConnection::Reused;
             story.note_server(&side.conn, None);
-            held.2 = exchange(backend);
+            held.2 = exchange(backend, &side);
+            story.facts.server_multiplex = side.multiplex();
             return Ok(Lease { side, held, origin: Origin::Reused });
         }
         match connect(story, backend, &held.0, traits).await {
             Ok(side) => {
                 story.facts.timers.connected = story.now();
                 story.live.connect(side.conn.number());
-                held.2 = exchange(backend);
+                held.2 = exchange(backend, &side);
+                story.facts.server_multiplex = side.multiplex();
+            story.facts.server_multiplex = side.multiplex();
                 return Ok(Lease { side, held, origin: Origin::New });
             }
             Err(missed) => {
@@ -243,7 +246,8 @@ fn waiting(
     if let Some(found) = worker.tenancies.find(server, traits, (company, story.session.id)) {
         return Some(found);
     }
-    let later = story.served > 0 || settings.retry_on.covers_dead_connections();
+    // Clients that have many requests under way know how to send one again.
+    let later = story.served > 0 || story.comes_over_h2() || settings.retry_on.covers_dead_connections();
     let turn = if later { Turn::Later } else { Turn::First };
     let idle = worker.take_idle(server, traits, settings.reuse.order(turn)?)?;
     Some(tenancy::begin(worker, server, idle, story.session.id))
@@ -268,8 +272,12 @@ fn is_near(backend: &BackendSide, server: &Arc<Server>) -> bool {
 }
 
 /// Counts an exchange with a server, where that is counted.
-fn exchange(backend: &BackendSide) -> Option<Exchange> {
-    backend.common.facts.http.then(|| Exchange::new(backend.core.h1.here()))
+fn exchange(backend: &BackendSide, side: &Owned) -> Option<Exchange> {
+    let counters = match side {
+        Owned::Stream(..) => &backend.core.h2.here().exchanges,
+        Owned::Shared(_) | Owned::Private(_) => backend.core.h1.here(),
+    };
+    backend.common.facts.http.then(|| Exchange::new(counters))
 }
 
 /// How a stream stands with the servers.
@@ -431,7 +439,7 @@ async fn connect(
     })?;
     let only_http1 = conn.traits.as_deref().is_some_and(Traits::is_for_http1);
     let conn =
-        if !only_http1 && speaks_h2(backend, server, &conn) { into_trunk(story.site, conn) } else { conn };
+        if !only_http1 && speaks_h2(backend, server, &conn) { into_trunk(story.site, backend, conn) } else { metered(backend, conn) };
     let side = Owned::new(seat, H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response));
     let shared = backend.common.mode == Mode::Http && backend.core.settings.reuse != pool::Reuse::Never;
     let side = if shared { side } else { side.into_private() };
@@ -447,12 +455,24 @@ fn speaks_h2(backend: &BackendSide, server: &Server, conn: &Conn) -> bool {
         }
 }
 
+/// A connection of HTTP/1, where it is one of HTTP, counts as such.
+fn metered(backend: &BackendSide, mut conn: Conn) -> Conn {
+    if backend.common.facts.http {
+        conn.meter = Some(Meter::new(backend.core.h1.here()));
+    }
+    conn
+}
+
 /// A connection that carries many streams over this one.
-fn into_trunk(site: &Site, mut conn: Conn) -> Conn {
-    conn.meter = None;
+fn into_trunk(site: &Site, backend: &BackendSide, mut conn: Conn) -> Conn {
     let (traits, port) = (conn.traits.take(), conn.port.take());
     let h2 = h2::Connection::new(h2::Role::Client, site.h2.back(&site.tuning));
-    let trunk = Trunk::new(conn, h2, site.tuning.buffer_size);
+    let counters = backend.core.h2.here().clone();
+    let trunk = Trunk::new(
+        conn,
+        h2,
+        Terms { limit: site.tuning.buffer_size, counters, most_glitches: site.h2.glitches().1 },
+    );
     let mut conn = Conn::over(Line::Trunk(Arc::new(Mutex::new(trunk))));
     (conn.traits, conn.port) = (traits, port);
     conn

@@ -23,7 +23,6 @@ use wire::proxy::{self, Origin, SslTlv, Tlv};
 use wire::{Parsed, socks4};
 
 use crate::conn::{Closing, Conn, Filled};
-use crate::meter::Meter;
 use crate::secure::{self, Ahead};
 use crate::settings::SmartAck;
 use crate::site::{BackendSide, Site};
@@ -264,9 +263,6 @@ pub(crate) async fn dial(
     established(&mut connecting, story.deadline).await?;
     let mut conn = Conn::new(connecting.into_socket());
     conn.claim = Claim::Reserved;
-    if backend.common.facts.http {
-        conn.meter = Some(Meter::new(backend.core.h1.here()));
-    }
     if backend.common.sockets.no_linger.is_on() {
         conn.closing = Closing::Reset;
     }

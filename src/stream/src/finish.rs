@@ -53,8 +53,12 @@ pub(crate) fn http(story: &mut Story<'_>, server: Option<&Server>) {
     story.facts.server_socket = None;
     story.facts.timers.end = story.now();
     let status = story.facts.status;
+    let over_h2 = story.comes_over_h2();
     story.count(|front| {
         front.requests.inc();
+        if over_h2 {
+            front.h2_requests.inc();
+        }
         front.statuses.count(status);
         carried(story, front);
     });
@@ -256,16 +260,18 @@ pub(crate) fn deserted(story: &mut Story<'_>) {
 /// Ends a stream whose request never was one.
 pub(crate) fn unparsed(story: &mut Story<'_>) {
     story.facts.timers.end = story.now();
+    let over_h2 = story.comes_over_h2();
     story.count(|front| {
         front.requests.inc();
+        if over_h2 {
+            front.h2_requests.inc();
+        }
         front.failed_requests.inc();
         if story.facts.status > 0 {
             front.statuses.count(story.facts.status);
         }
     });
-    if !story.live.is_streaming() {
-        story.frontend.counters.h1.here().streams.inc();
-    }
+    story.live.count_failed();
     // The session may have been a backend's already; it is the frontend's that no request came.
     if let Some(backend) = story.backend.take() {
         account(story, &backend.core.counters);
@@ -274,6 +280,17 @@ pub(crate) fn unparsed(story: &mut Story<'_>) {
     if nothing_came && story.frontend.log_options.dont_log_null.is_on() {
         return;
     }
+    let log = &story.frontend.log;
+    if let Some(level) = level(story).filter(|_| !log.is_silent()) {
+        load(story, None);
+        log.emit_error(&story.scene(Stage::Connection, None), level);
+    }
+}
+
+/// Logs what never came to be a stream because it was malformed.
+pub(crate) fn malformed(story: &mut Story<'_>) {
+    story.facts.timers.end = story.now();
+    story.facts.termination = Termination::new(Cause::Proxy, Phase::Request);
     let log = &story.frontend.log;
     if let Some(level) = level(story).filter(|_| !log.is_silent()) {
         load(story, None);

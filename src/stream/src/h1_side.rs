@@ -191,6 +191,18 @@ impl H1Side {
         self.conn.receiving = Receiving::Ended;
     }
 
+    /// Asks a server on whose connection nothing happens whether it is still there; false when it did not answer last
+    /// time.
+    pub(crate) fn ask_whether_alive(&mut self) -> bool {
+        let Line::Trunk(trunk) = &self.conn.line else { return true };
+        let mut trunk = carrier::lock(trunk);
+        if trunk.h2.awaits_answer() {
+            return false;
+        }
+        trunk.h2.ping();
+        trunk.is_quiet()
+    }
+
     /// Whether requests are sent by opening streams.
     pub(crate) fn opens_streams(&self) -> bool {
         matches!(self.conn.line, Line::Trunk(_))

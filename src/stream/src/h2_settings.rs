@@ -21,6 +21,20 @@ pub struct H2Tuning {
     back: SideTuning,
     /// `h2-workaround-bogus-websocket-clients`.
     no_websockets: Switch,
+    /// `tune.h2.log-errors`.
+    pub(crate) log_errors: LogErrors,
+}
+
+/// What of the errors that clients make is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LogErrors {
+    /// Nothing.
+    Never,
+    /// What ends a connection.
+    OfConnections,
+    /// What ends a stream, too.
+    #[default]
+    OfStreams,
 }
 
 impl Setting for H2Tuning {}
@@ -32,6 +46,8 @@ struct SideTuning {
     streams: Option<u32>,
     buffers: Option<u32>,
     total_streams: u32,
+    frames_at_once: u32,
+    resets_at_once: u32,
     glitches: u32,
 }
 
@@ -53,6 +69,8 @@ impl H2Tuning {
             max_head: tuning.buffer_size,
             max_fields: tuning.max_headers,
             total_streams: side.total_streams,
+            frames_at_once: side.frames_at_once,
+            resets_at_once: side.resets_at_once,
             extended_connect: match self.no_websockets {
                 Switch::On => ExtendedConnect::No,
                 Switch::Off => ExtendedConnect::Offered,
@@ -143,18 +161,73 @@ pub static H2_DIRECTIVES: &[Directive] = &[
     },
     tune("tune.h2.be.glitches-threshold", |s| number(s, ANY, |t, n| t.back.glitches = n)),
     tune("tune.h2.be.initial-window-size", |s| number(s, ANY, |t, n| t.back.window = Some(n))),
+    tune("tune.h2.be.max-frames-at-once", |s| number(s, ANY, |t, n| t.back.frames_at_once = n)),
     tune("tune.h2.be.max-concurrent-streams", |s| number(s, ANY, |t, n| t.back.streams = Some(n))),
     tune("tune.h2.be.rxbuf", |s| size(s, |t, n| t.back.buffers = Some(n))),
     tune("tune.h2.fe.glitches-threshold", |s| number(s, ANY, |t, n| t.front.glitches = n)),
     tune("tune.h2.fe.initial-window-size", |s| number(s, ANY, |t, n| t.front.window = Some(n))),
-    tune("tune.h2.fe.max-concurrent-streams", |s| number(s, ANY, |t, n| t.front.streams = Some(n))),
+    Directive {
+        arity: Arity::AtLeast(1),
+        ..tune("tune.h2.fe.max-concurrent-streams", |s| {
+            number(s, ANY, |t, n| t.front.streams = Some(n))?;
+            adapted(s)
+        })
+    },
+    tune("tune.h2.fe.max-frames-at-once", |s| number(s, ANY, |t, n| t.front.frames_at_once = n)),
+    tune("tune.h2.fe.max-rst-at-once", |s| number(s, ANY, |t, n| t.front.resets_at_once = n)),
     tune("tune.h2.fe.max-total-streams", |s| number(s, ANY, |t, n| t.front.total_streams = n)),
     tune("tune.h2.fe.rxbuf", |s| size(s, |t, n| t.front.buffers = Some(n))),
     tune("tune.h2.header-table-size", |s| number(s, (0, 65536), |t, n| t.table = Some(n))),
     tune("tune.h2.initial-window-size", |s| number(s, ANY, |t, n| t.common.window = Some(n))),
+    tune("tune.h2.log-errors", |s| {
+        let level = match s.arg(0).as_ref() {
+            "none" => LogErrors::Never,
+            "connection" => LogErrors::OfConnections,
+            "stream" => LogErrors::OfStreams,
+            other => {
+                let text =
+                    format!("'tune.h2.log-errors' expects 'none', 'connection', or 'stream' but got '{other}'.");
+                return Err(s.refuse(0, text));
+            }
+        };
+        s.slot::<H2Tuning>().log_errors = level;
+        Ok(())
+    }),
     tune("tune.h2.max-concurrent-streams", |s| number(s, ANY, |t, n| t.common.streams = Some(n))),
     tune("tune.h2.max-frame-size", |s| number(s, (16384, 16_777_215), |t, n| t.max_frame = Some(n))),
+    // Whether copies are spared is for each transfer to see.
+    tune("tune.h2.zero-copy-fwd-send", |s| match s.arg(0).as_ref() {
+        "on" | "off" => Ok(()),
+        other => {
+            let text = format!("'tune.h2.zero-copy-fwd-send' expects 'on' or 'off' but got '{other}'.");
+            Err(s.refuse(0, text))
+        }
+    }),
 ];
+
+/// What stands behind the number of streams: how it goes by the load of the thread, which nobody measures here.
+fn adapted(s: &Statement<'_>) -> Result<(), Refusal> {
+    let mut at = 1;
+    while at < s.args() {
+        match (s.arg(at).as_ref(), (at + 1 < s.args()).then(|| s.arg(at + 1))) {
+            ("rq-load", Some(load)) if load == "ignore" => {}
+            ("rq-load", Some(load)) => {
+                let text = format!("'rq-load {load}' is not supported: only 'ignore' is");
+                return Err(s.refuse(at + 1, text));
+            }
+            ("min", Some(least)) if least.parse::<u32>().is_ok_and(|n| n > 0) => {}
+            ("min", Some(least)) => {
+                return Err(s.refuse(at + 1, format!("'min' expects a positive number, got '{least}'")));
+            }
+            (other, _) => {
+                let text = format!("expects 'rq-load' and 'min' with their values, got '{other}'");
+                return Err(s.refuse(at, text));
+            }
+        }
+        at += 2;
+    }
+    Ok(())
+}
 
 #[cfg(test)]
 mod tests {

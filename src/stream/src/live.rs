@@ -328,10 +328,17 @@ impl<'s> Seat<'s> {
         Self { live: STREAMS.with(Roll::take), counters, exchanges: None, exchange: RefCell::default() }
     }
 
-    /// The same for a session whose streams are exchanges of HTTP/1.
-    pub(crate) fn counting(mut self, exchanges: &'s Arc<H1Counters>) -> Self {
-        self.exchanges = Some(exchanges);
+    /// The same for a session whose streams are counted as exchanges, where these are.
+    pub(crate) fn counting(mut self, exchanges: Option<&'s Arc<H1Counters>>) -> Self {
+        self.exchanges = exchanges;
         self
+    }
+
+    /// Counts an exchange that never came to be one.
+    pub(crate) fn count_failed(&self) {
+        if let Some(exchanges) = self.exchanges.filter(|_| !self.is_streaming()) {
+            exchanges.streams.inc();
+        }
     }
 
     /// What the session carries turned out to be exchanges of HTTP/1, of which the stream is the first.

@@ -16,11 +16,13 @@ use net::{Deadline, Protocol};
 use crate::carrier::{Carrier, SharedTrunk, lock};
 use crate::conn::{Conn, Line};
 use crate::events::Events;
+use crate::finish;
+use crate::h2_settings::LogErrors;
 use crate::reserve::OwnConnections;
 use crate::session::{Progress, Session};
 use crate::site::ListenerFacts;
 use crate::story::{Asked, Awaited, Parts, Story};
-use crate::trunk::{Trunk, Turn};
+use crate::trunk::{Faults, Terms, Trunk, Turn};
 use crate::worker::Worker;
 
 /// Whether what comes on a new connection is HTTP/2 from the start.
@@ -38,13 +40,16 @@ pub(crate) async fn serve(session: &mut Session, mut conn: Conn) {
     let frontend = &site.frontends[session.permit.listener.frontend];
     let settings = site.h2.front(&site.tuning, frontend.common.http.request_violations);
     let limit = site.tuning.buffer_size;
+    let counters = frontend.counters.h2.here().clone();
+    frontend.counters.events.here().h2_sessions.inc();
     let h2 = Connection::new(Role::Server, settings);
-    let trunk: SharedTrunk = Arc::new(Mutex::new(Trunk::new(conn, h2, limit)));
+    let trunk: SharedTrunk = Arc::new(Mutex::new(Trunk::new(conn, h2, Terms { limit, counters, most_glitches: site.h2.glitches().0 })));
     let mut server = Server {
         trunk: trunk.clone(),
         served: session.progress.served,
         own: Rc::new(RefCell::new(std::mem::take(&mut session.own))),
         waiting: Waiting::Nothing,
+        over: Tick::NEVER,
     };
     let worker = session.worker.clone();
     let mut closing = pin!(worker.closing.notified());
@@ -57,6 +62,20 @@ pub(crate) async fn serve(session: &mut Session, mut conn: Conn) {
     })
     .await;
     end(session, &trunk).await;
+}
+
+/// Logs what was wrong with what came, where nothing else tells of it.
+fn report(session: &mut Session, faults: Faults) {
+    let level = session.worker.site.h2.log_errors;
+    let streams = if level >= LogErrors::OfStreams { faults.requests } else { 0 };
+    let connections = if level >= LogErrors::OfConnections { faults.connections } else { 0 };
+    for _ in 0..streams + connections {
+        let mut story = Story::new(session);
+        story.begin();
+        finish::malformed(&mut story);
+        session.progress = story.pause();
+        session.progress.awaited = Awaited::default();
+    }
 }
 
 /// Closes in order what has come to its end in order.
@@ -94,6 +113,8 @@ struct Server {
     /// Server connections that wait for the session's next request.
     own: Rc<RefCell<OwnConnections>>,
     waiting: Waiting,
+    /// When it has waited long enough.
+    over: Tick,
 }
 
 impl Server {
@@ -106,7 +127,11 @@ impl Server {
             }
             let turn = held.turn(cx);
             let newcomers: Vec<Key> = std::iter::from_fn(|| held.h2.accept()).collect();
+            let faults = held.take_faults();
             drop(held);
+            if faults != Faults::default() {
+                report(session, faults);
+            }
             for key in newcomers {
                 self.begin(session, key);
             }
@@ -122,7 +147,9 @@ impl Server {
                 return Poll::Pending;
             }
             let mut held = lock(&trunk);
-            match self.waiting {
+            let waiting = self.waiting;
+            match waiting {
+                Waiting::Idle if self.pings(session, &mut held) => continue,
                 Waiting::Idle => held.h2.leave(),
                 Waiting::Reader | Waiting::Nothing => held.h2.lose(),
             }
@@ -151,11 +178,45 @@ impl Server {
             Waiting::Idle if self.served > 0 => timeouts.http_keep_alive.or(timeouts.client),
             Waiting::Idle => timeouts.http_request.or(timeouts.client),
         };
-        session.deadline.set(limit.map_or(Tick::NEVER, |limit| session.worker.now() + limit));
+        let now = session.worker.now();
+        self.over = limit.map_or(Tick::NEVER, |limit| now + limit);
+        let ping = session.permit.listener.idle_ping.filter(|_| waiting == Waiting::Idle);
+        session.deadline.set(ping.map_or(self.over, |every| self.first(now + every)));
+    }
+
+    /// Asks an idle client whether it is still there, where that is wanted and its time is not over yet; one that has
+    /// not answered by the next time is not.
+    fn pings(&mut self, session: &mut Session, trunk: &mut Trunk) -> bool {
+        let now = session.worker.now();
+        let Some(every) = session.permit.listener.idle_ping.filter(|_| !self.over.is_set() || now < self.over)
+        else {
+            return false;
+        };
+        if trunk.h2.awaits_answer() {
+            trunk.h2.lose();
+            return true;
+        }
+        trunk.h2.ping();
+        let timeouts = session.worker.site.frontends[session.permit.listener.frontend].common.timeouts;
+        // A client that answers is not silent; that it asks for nothing is another matter.
+        if timeouts.http_keep_alive.is_none()
+            && let Some(client) = timeouts.client
+        {
+            self.over = now + client;
+        }
+        session.deadline.set(self.first(now + every));
+        true
+    }
+
+    /// The earlier of a time and the end of waiting.
+    fn first(&self, other: Tick) -> Tick {
+        if self.over.is_set() { self.over.min(other) } else { other }
     }
 
     /// Begins to serve a stream.
     fn begin(&mut self, session: &mut Session, key: Key) {
+        let mut facts = session.facts.branch();
+        facts.multiplex = Some(Box::new(lock(&self.trunk).facts()));
         let progress = Progress {
             served: self.served,
             awaited: Awaited::default(),
@@ -166,7 +227,7 @@ impl Server {
         let branch = Branch {
             worker: session.worker.clone(),
             listener: session.permit.listener.clone(),
-            facts: session.facts.branch(),
+            facts,
             deadline: Deadline::new(session.worker.site.clock.clone()),
             progress,
             own: self.own.clone(),
@@ -207,7 +268,9 @@ impl Branch {
 
     async fn carry(&mut self, own: &mut OwnConnections, conn: Conn) {
         let Self { worker, listener, facts, deadline, progress, events, .. } = self;
-        let parts = Parts { worker, listener, facts, deadline, progress: *progress, own, events: *events };
+        let exchanges = &worker.site.frontends[listener.frontend].counters.h2.here().exchanges;
+        let (exchanges, progress, events) = (Some(exchanges), *progress, *events);
+        let parts = Parts { worker, listener, exchanges, facts, deadline, progress, own, events };
         let mut story = Story::of(parts);
         story.live.open(story.frontend.common.facts.id, story.session, conn.number());
         story.begin();

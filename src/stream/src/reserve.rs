@@ -11,10 +11,11 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use backend::Server;
 use backend::settings::Limited;
-use lang::facts::ProcessFacts;
+use lang::facts::{Multiplex, ProcessFacts};
 use pool::{Connections, Descriptors, Doomed, Figures, Order, Own, Pooled, Private, Search, Seat};
 use pool::{ServerPool, Ticket, Used};
 
@@ -93,6 +94,14 @@ impl Owned {
                 tenant.seclude();
                 Self::Stream(side, tenant)
             }
+        }
+    }
+
+    /// What is known of the connection, where it carries several streams.
+    pub(crate) fn multiplex(&self) -> Option<Multiplex> {
+        match self {
+            Self::Stream(_, tenant) => tenant.facts(),
+            Self::Shared(_) | Self::Private(_) => None,
         }
     }
 
@@ -313,6 +322,7 @@ impl Worker {
         let (reserve, thread, now) = (self.reserve(server), base::worker::index(), self.now());
         let mut owned = owned;
         let Some(watch) = watch(&mut owned, reserve, thread) else { return };
+        let many = if owned.opens_streams() { Many::Yes } else { Many::No };
         let ticket = match owned {
             Owned::Shared(used) => {
                 let descriptors = self.site.idle.descriptors();
@@ -331,6 +341,9 @@ impl Worker {
         };
         if let Some(ticket) = ticket {
             watch.ticket.store(ticket.number(), Ordering::Relaxed);
+            if let Some(every) = server.settings.idle_ping.filter(|_| many == Many::Yes) {
+                tokio::task::spawn_local(ping(Arc::downgrade(&watch), ticket, every));
+            }
         }
     }
 
@@ -384,6 +397,29 @@ fn watch(side: &mut H1Side, reserve: &Reserve, thread: usize) -> Option<Arc<Watc
     });
     conn.watch = Some(watch.clone());
     is_waiting(side, &watch).then_some(watch)
+}
+
+/// Whether a connection carries many streams.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Many {
+    Yes,
+    No,
+}
+
+/// Asks a server now and then, as long as its connection waits under this ticket, whether it is still there. One that
+/// has not answered by the next time is taken to be gone.
+async fn ping(watch: Weak<Watch>, ticket: Ticket, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        let Some(watch) = watch.upgrade().filter(|w| w.ticket.load(Ordering::Relaxed) == ticket.number()) else {
+            return;
+        };
+        let Some(reserve) = watch.reserve.upgrade() else { return };
+        let Some(mut held) = reserve.pool.detach(ticket) else { return };
+        if !held.ask_whether_alive() || !is_waiting(&mut held, &watch) || held.put_back().is_err() {
+            return;
+        }
+    }
 }
 
 /// Whether nothing happened on a connection so far; its watch is told when something does.

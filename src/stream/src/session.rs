@@ -175,7 +175,8 @@ async fn begin(story: &mut Story<'_>, conn: &mut Conn, listener: &ListenerFacts)
         finish::embryo(story, fault.conn);
         return false;
     }
-    if frontend.common.facts.http && conn.tls().is_some() {
+    let h2 = many::begins(listener, story.session);
+    if frontend.common.facts.http && conn.tls().is_some() && !h2 {
         conn.meter = Some(Meter::new(frontend.counters.h1.here()));
     }
     if refuses(story, &frontend.common.rules.tcp_session) {
@@ -227,7 +228,8 @@ impl Session {
         }
         let front = &site.frontends[listener.frontend];
         // Who has to agree on encryption first does not yet speak HTTP.
-        if front.common.facts.http && listener.tls.is_none() {
+        let h2 = listener.protocol == Some(net::Protocol::Http2);
+        if front.common.facts.http && listener.tls.is_none() && !h2 {
             conn.meter = Some(Meter::new(front.counters.h1.here()));
         }
         let events = (site.events == Showing::Events).then_some(Events { listener: listener.socket });

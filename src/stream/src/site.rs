@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::Duration;
 
 use backend::server::Admin;
 use backend::{Backend, BackendSettings, Server, ServerDrafts, ServerSettings};
@@ -414,6 +415,7 @@ impl Site {
             counters: FrontendCounters {
                 events: PerWorker::new(workers),
                 h1: PerWorker::new(workers),
+                h2: PerWorker::new(workers),
                 ..FrontendCounters::default()
             },
             letters: own.map_or_else(CookieLetters::default, |own| crate::http::letters(&self.backends[own])),
@@ -615,6 +617,8 @@ pub struct ListenerFacts {
     pub upgrading: Upgrading,
     /// What is spoken on its connections, if it says so.
     pub protocol: Option<net::Protocol>,
+    /// How often idle clients are asked whether they are still there, where they can be.
+    pub idle_ping: Option<Duration>,
 }
 
 /// Whether sessions in TCP mode may go on in HTTP mode.
@@ -654,6 +658,7 @@ impl ListenerFacts {
                 _ => Upgrading::Allowed,
             },
             protocol: settings.protocol,
+            idle_ping: settings.idle_ping,
         }
     }
 }

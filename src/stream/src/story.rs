@@ -15,7 +15,7 @@ use lang::logformat::Needs;
 use net::Deadline;
 use rule::{Requests, Txn};
 use stats::ListenerCounters;
-use stats::counters::FrontendEvents;
+use stats::counters::{FrontendEvents, H1Counters};
 
 use crate::conn::Conn;
 use crate::continuous::Accounts;
@@ -66,6 +66,8 @@ pub(crate) struct Story<'s> {
     pub(crate) events: Option<Events>,
     /// How much of the response the client wants.
     pub(crate) wants: Answer,
+    /// How the request came.
+    pub(crate) carriage: Carriage,
     /// The protocol that the request is to switch to.
     pub(crate) upgrade: Upgrade,
     /// What requests come in.
@@ -80,11 +82,22 @@ pub(crate) struct Story<'s> {
 pub(crate) struct Parts<'s> {
     pub(crate) worker: &'s Worker,
     pub(crate) listener: &'s ListenerFacts,
+    /// Where its exchanges are counted, if they are ones of HTTP.
+    pub(crate) exchanges: Option<&'s Arc<H1Counters>>,
     pub(crate) facts: &'s mut SessionFacts,
     pub(crate) deadline: &'s mut Deadline,
     pub(crate) progress: Progress,
     pub(crate) own: &'s mut OwnConnections,
     pub(crate) events: Option<Events>,
+}
+
+/// How requests come on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carriage {
+    /// One after the other.
+    Alone,
+    /// Several at a time, over HTTP/2.
+    Shared,
 }
 
 /// Whether a server asked the client to prove who it is.
@@ -177,12 +190,15 @@ impl<'s> Story<'s> {
     pub(crate) fn new(session: &'s mut Session) -> Self {
         let Session { worker, permit, facts, deadline, progress, own, events } = session;
         let (progress, events) = (*progress, *events);
-        Self::of(Parts { worker, listener: &permit.listener, facts, deadline, progress, own, events })
+        let listener = &*permit.listener;
+        let frontend = &worker.site.frontends[listener.frontend];
+        let exchanges = frontend.common.facts.http.then(|| frontend.counters.h1.here());
+        Self::of(Parts { worker, listener, exchanges, facts, deadline, progress, own, events })
     }
 
     /// The story of what these belong to.
     pub(crate) fn of(parts: Parts<'s>) -> Self {
-        let Parts { worker, listener, facts, deadline, progress, own, events } = parts;
+        let Parts { worker, listener, exchanges, facts, deadline, progress, own, events } = parts;
         let site = &*worker.site;
         let frontend = &site.frontends[listener.frontend];
         let (request, response) = worker.take_heads();
@@ -204,6 +220,7 @@ impl<'s> Story<'s> {
             logged: Logged::No,
             sent: 0,
             wants: Answer::Whole,
+            carriage: Carriage::Alone,
             upgrade: Upgrade::None,
             requests: match listener.protocol {
                 Some(net::Protocol::Http1) => Requests::Http1,
@@ -212,11 +229,7 @@ impl<'s> Story<'s> {
             assigned: None,
             presented: crate::http::Dates::default(),
             listener: listener.counters.as_deref(),
-            live: if frontend.common.facts.http {
-                Seat::take(&site.live).counting(frontend.counters.h1.here())
-            } else {
-                Seat::take(&site.live)
-            },
+            live: Seat::take(&site.live).counting(exchanges),
             own,
             asked: progress.asked,
             events,
@@ -265,6 +278,11 @@ impl<'s> Story<'s> {
     /// The stream no longer counts in its backend; its log line still names it.
     pub(crate) fn leave_backend(&mut self) {
         self.occupies = None;
+    }
+
+    /// Whether the request came over HTTP/2.
+    pub(crate) fn comes_over_h2(&self) -> bool {
+        self.carriage == Carriage::Shared
     }
 
     /// Starts the next stream of the session. Memory is kept.

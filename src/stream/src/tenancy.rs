@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use backend::Server;
+use lang::facts::Multiplex;
 use pool::Reuse;
 
 use crate::carrier::{SharedTrunk, lock};
@@ -201,6 +202,12 @@ impl Tenancy {
 }
 
 impl Tenant {
+    /// What is known of the connection, with the stream that is to be opened.
+    pub(crate) fn facts(&self) -> Option<Multiplex> {
+        let tenancy = self.0.as_ref()?;
+        Some(Multiplex { streams: tenancy.tenants.get() as u32, ..lock(&tenancy.trunk).facts() })
+    }
+
     /// The connection belongs to the session from now on, if nobody else is on it.
     pub(crate) fn seclude(&self) {
         let Some(tenancy) = &self.0 else { return };

@@ -1,11 +1,15 @@
 //! HTTP/2 connections: what comes on their sockets goes to their streams, and the other way around.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use h2::{Appetite, Connection};
+use h2::{Appetite, Code, Connection, Counts};
+use lang::facts::Multiplex;
 use net::More;
+use stats::counters::H2Counters;
 
 use crate::conn::{Conn, Filled};
+use crate::meter::Meter;
 
 /// An HTTP/2 connection with its socket.
 #[derive(Debug)]
@@ -14,6 +18,31 @@ pub(crate) struct Trunk {
     pub(crate) h2: Connection,
     /// How much is received at once.
     limit: usize,
+    counters: Arc<H2Counters>,
+    _meter: Meter,
+    /// What was wrong with what came, and has not been told.
+    faults: Faults,
+    glitches: u32,
+    most_glitches: u32,
+}
+
+/// What a connection is kept by.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    /// How much is received at once.
+    pub(crate) limit: usize,
+    pub(crate) counters: Arc<H2Counters>,
+    /// Things that peers do not do, after which it is closed; 0 for never.
+    pub(crate) most_glitches: u32,
+}
+
+/// What the peer did wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Faults {
+    /// Requests that never became streams.
+    pub(crate) requests: u64,
+    /// Whether the connection ended for it.
+    pub(crate) connections: u64,
 }
 
 /// How far a turn came.
@@ -31,8 +60,45 @@ pub(crate) enum Turn {
 const BACKLOG: usize = 128 * 1024;
 
 impl Trunk {
-    pub(crate) fn new(conn: Conn, h2: Connection, limit: usize) -> Self {
-        Self { conn, h2, limit }
+    pub(crate) fn new(conn: Conn, h2: Connection, terms: Terms) -> Self {
+        let Terms { limit, counters, most_glitches } = terms;
+        let meter = Meter::new(&counters.exchanges);
+        Self { conn, h2, limit, counters, _meter: meter, faults: Faults::default(), glitches: 0, most_glitches }
+    }
+
+    /// What was wrong since this was last asked.
+    pub(crate) fn take_faults(&mut self) -> Faults {
+        std::mem::take(&mut self.faults)
+    }
+
+    /// What is known of it as a connection with several streams.
+    pub(crate) fn facts(&self) -> Multiplex {
+        Multiplex { streams: self.h2.streams() as u32, limit: self.h2.limit(), glitches: self.glitches }
+    }
+
+    fn count(&mut self) {
+        let (counts, c) = (self.h2.take_counts(), &self.counters);
+        if counts == Counts::default() {
+            return;
+        }
+        c.headers.add(counts.headers);
+        c.data.add(counts.data);
+        c.settings.add(counts.settings);
+        c.resets.add(counts.resets);
+        c.go_aways.add(counts.go_aways);
+        c.connection_errors.add(counts.connection_errors);
+        c.stream_errors.add(counts.stream_errors);
+        c.resets_sent.add(counts.resets_sent);
+        c.go_aways_sent.add(counts.go_aways_sent);
+        self.faults.requests += counts.refused_requests;
+        self.faults.connections += counts.connection_errors;
+        self.glitches = self.glitches.saturating_add(counts.glitches);
+        let most = self.most_glitches;
+        if most != 0 && self.glitches >= most && !self.h2.is_failed() {
+            self.h2.fail(Code::ENHANCE_YOUR_CALM);
+        } else if most != 0 && self.glitches >= most - most / 4 {
+            self.h2.leave();
+        }
     }
 
     /// Passes over what still comes, until nothing does.
@@ -49,6 +115,12 @@ impl Trunk {
 
     /// Sends and receives what can be sent and received now. Whoever polls is woken when there is more to do.
     pub(crate) fn turn(&mut self, cx: &mut Context<'_>) -> Turn {
+        let turn = self.carry(cx);
+        self.count();
+        turn
+    }
+
+    fn carry(&mut self, cx: &mut Context<'_>) -> Turn {
         self.h2.calm();
         let mut turn = Turn::Idle;
         loop {
@@ -120,8 +192,13 @@ impl Trunk {
                 if intake.consumed > 0 {
                     turn = Turn::Moved;
                 }
-                if intake.appetite != Appetite::Hungry {
-                    return Ok(turn);
+                match intake.appetite {
+                    Appetite::Hungry => {}
+                    Appetite::Sated | Appetite::Done => return Ok(turn),
+                    Appetite::Rest => {
+                        cx.waker().wake_by_ref();
+                        return Ok(Turn::Idle);
+                    }
                 }
             }
             match self.conn.poll_fill(cx, self.limit) {

@@ -154,6 +154,7 @@ pub(super) fn clear_counters(cx: &mut CommandCx<'_>) -> Answer {
             for backend in &site.backends {
                 backend.core.counters.clear();
                 backend.core.h1.iter().for_each(|h1| h1.clear());
+                backend.core.h2.iter().for_each(|h2| h2.clear());
                 backend.core.servers.load().iter().for_each(|s| s.counters.clear());
             }
             clear_process_maxima(&site);

@@ -2,11 +2,11 @@
 
 use http::{BodyLength, Method, RequestHead, ResponseHead, Status};
 
-use super::{Acquainted, Appetite, Connection, Hesitated, Intake, Phase, Role};
+use super::{Acquainted, Appetite, Connection, Hesitated, Intake, Phase, Ping, Role};
 use crate::frame::{self, Header};
 use crate::hpack::Corrupt;
 use crate::message::{self, Limits, Malformed, Protocol};
-use crate::settings::LARGEST_WINDOW;
+use crate::settings::{LARGEST_WINDOW, Settings};
 use crate::state::Closed;
 use crate::stream::{HeadState, Key, Rest, Soundness};
 use crate::{Code, PREFACE};
@@ -70,7 +70,14 @@ impl Connection {
     /// Takes bytes that came.
     pub fn receive(&mut self, input: &[u8]) -> Intake {
         let mut rest = input;
+        let Settings { frames_at_once, resets_at_once, .. } = self.settings;
+        let (mut frames, resets) = (0, self.counts.resets);
         while self.phase != Phase::Failed {
+            let many_resets = resets_at_once != 0 && self.counts.resets - resets >= resets_at_once.into();
+            if !rest.is_empty() && (frames_at_once != 0 && frames >= frames_at_once || many_resets) {
+                return Intake { consumed: input.len() - rest.len(), appetite: Appetite::Rest };
+            }
+            frames += u32::from(matches!(self.parsing, Parsing::Header));
             let before = rest.len();
             match self.step(&mut rest) {
                 Ok(Appetite::Hungry) if rest.len() < before => {}
@@ -280,11 +287,16 @@ impl Connection {
                 Ok(())
             }
             frame::SETTINGS if header.has(frame::ACK) => {
+                self.counts.settings += 1;
                 self.settings_seen();
                 Ok(())
             }
             frame::SETTINGS => self.settings_received(payload),
-            frame::PING if !header.has(frame::ACK) => {
+            frame::PING if header.has(frame::ACK) => {
+                self.ping = Ping::Answered;
+                Ok(())
+            }
+            frame::PING => {
                 self.push(frame::PING, frame::ACK, 0, payload);
                 Ok(())
             }
@@ -560,7 +572,10 @@ impl Connection {
         };
         match result {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(code)) => Err(Fault::Stream(id, code)),
+            Ok(Err(code)) => {
+                self.counts.refused_requests += u64::from(known.is_none());
+                Err(Fault::Stream(id, code))
+            }
             Err(Corrupt) => Err(connection(Code::COMPRESSION_ERROR)),
         }
     }

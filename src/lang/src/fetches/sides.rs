@@ -6,7 +6,7 @@ use base::termination::{Cause, Phase};
 
 use super::{ANSWERED, NONE, SESSION, one, single};
 use crate::expr::{Contexts, Fetch, FetchFn};
-use crate::facts::{ConnFault, Outgoing, Scene, StreamFacts};
+use crate::facts::{Multiplex, ConnFault, Outgoing, Scene, StreamFacts};
 use crate::sample::{Sample, Type};
 
 const CONTENT: Contexts = Contexts::of(".YYYYYYYYYYYYYYYYYY...");
@@ -30,6 +30,11 @@ macro_rules! outgoing {
     };
 }
 
+/// A figure of a client's connection with several streams at a time.
+fn multiplex(scene: &Scene<'_>, alone: i64, figure: fn(&Multiplex) -> u32) -> i64 {
+    scene.session.multiplex.as_deref().map_or(alone, |multiplex| figure(multiplex).into())
+}
+
 /// The fetches on connections and what they carry.
 pub static FETCHES: &[Fetch] = &[
     outgoing!("bc_dst", Addr, |stream, fault| stream.server_addr.as_ref()?.ip().map(Sample::ip)),
@@ -39,10 +44,18 @@ pub static FETCHES: &[Fetch] = &[
     outgoing!("bc_err_str", Str, |stream, fault| {
         Some(Sample::text(fault.map_or("Success", |f| f.message).as_bytes()))
     }),
-    outgoing!("bc_glitches", Int, |stream, fault| http(stream).then_some(Sample::Int(0))),
-    outgoing!("bc_http_major", Int, |stream, fault| http(stream).then_some(Sample::Int(1))),
-    outgoing!("bc_nb_streams", Int, |stream, fault| Some(Sample::Int(1))),
-    outgoing!("bc_settings_streams_limit", Int, |stream, fault| Some(Sample::Int(1))),
+    outgoing!("bc_glitches", Int, |stream, fault| {
+        http(stream).then(|| Sample::Int(stream.server_multiplex.map_or(0, |m| m.glitches.into())))
+    }),
+    outgoing!("bc_http_major", Int, |stream, fault| {
+        http(stream).then(|| Sample::Int(1 + i64::from(stream.server_multiplex.is_some())))
+    }),
+    outgoing!("bc_nb_streams", Int, |stream, fault| {
+        Some(Sample::Int(stream.server_multiplex.map_or(1, |m| m.streams.into())))
+    }),
+    outgoing!("bc_settings_streams_limit", Int, |stream, fault| {
+        Some(Sample::Int(stream.server_multiplex.map_or(1, |m| m.limit.into())))
+    }),
     outgoing!("bc_src", Addr, |stream, fault| stream.server_source.as_ref()?.ip().map(Sample::ip)),
     outgoing!("bc_src_port", Int, |stream, fault| port(stream.server_source.as_ref())),
     figure("bs.aborted", ANSWERED, DEVELOPERS, |s, _, c| {
@@ -56,10 +69,18 @@ pub static FETCHES: &[Fetch] = &[
     figure("bs.id", ANSWERED, DEVELOPERS, |s, _, c| single(c, || outgoing(s).map(|_| Sample::Int(0)))),
     // Only protocols with many streams on a connection have such codes.
     figure("bs.rst_code", ANSWERED, DEVELOPERS, |_, _, c| single(c, || None)),
-    figure("fc_glitches", SESSION, LAYER_4, |s, _, c| single(c, || s.is_http().then_some(Sample::Int(0)))),
-    figure("fc_http_major", SESSION, LAYER_4, |s, _, c| single(c, || s.is_http().then_some(Sample::Int(1)))),
-    figure("fc_nb_streams", SESSION, LAYER_4, |_, _, c| single(c, || Some(Sample::Int(1)))),
-    figure("fc_settings_streams_limit", CONTENT, LAYER_4, |_, _, c| single(c, || Some(Sample::Int(1)))),
+    figure("fc_glitches", SESSION, LAYER_4, |s, _, c| {
+        single(c, || s.is_http().then(|| Sample::Int(multiplex(s, 0, |m| m.glitches))))
+    }),
+    figure("fc_http_major", SESSION, LAYER_4, |s, _, c| {
+        single(c, || s.is_http().then(|| Sample::Int(1 + i64::from(s.session.multiplex.is_some()))))
+    }),
+    figure("fc_nb_streams", SESSION, LAYER_4, |s, _, c| {
+        single(c, || Some(Sample::Int(multiplex(s, 1, |m| m.streams))))
+    }),
+    figure("fc_settings_streams_limit", CONTENT, LAYER_4, |s, _, c| {
+        single(c, || Some(Sample::Int(multiplex(s, 1, |m| m.limit))))
+    }),
     figure("fs.aborted", CONTENT, DEVELOPERS, |s, _, c| {
         single(c, || Some(Sample::Int((s.stream?.termination.cause == Cause::ClientAbort).into())))
     }),

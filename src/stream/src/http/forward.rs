@@ -60,6 +60,17 @@ pub(super) async fn forward(
         story.facts.status = 400;
         return Err((Failure::silent(Termination::new(Cause::ClientAbort, Phase::Request)), None));
     }
+    if let Some(carrier) = client.conn.carrier()
+        && carrier.is_gone()
+    {
+        // Nobody waits for an answer: no server need be asked.
+        if carrier.has_ended() {
+            story.count(|front| front.failed_requests.inc());
+        } else {
+            story.facts.status = 400;
+        }
+        return Err((Failure::silent(Termination::new(Cause::ClientAbort, Phase::Request)), None));
+    }
     story.upgrade = info.upgrade;
     let mut lease = lease(story, &mut client.conn, backend, reuse, None).await?;
     let mut body = Upload::prepare(story, backend, client).await;

@@ -36,7 +36,7 @@ use crate::h1_side::{H1Side, Reading};
 use crate::inspect::{self, Head};
 use crate::live::unless_condemned;
 use crate::meter::Meter;
-use crate::story::{Beginning, Failure, Stage, Story};
+use crate::story::{Beginning, Carriage, Failure, Stage, Story};
 use lang::facts::Course;
 use log::Step;
 use request::Stop;
@@ -178,6 +178,7 @@ async fn carry_on(story: &mut Story<'_>, client: &mut H1Side, received: &Request
 
 /// Serves the one request of a stream that shares its connection with others.
 pub(crate) async fn serve_stream(story: &mut Story<'_>, conn: Conn) {
+    story.carriage = Carriage::Shared;
     let mut client = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Request);
     finish::step(story, None, Stage::Connection, Step::Accept);
     let after = match receive::of_stream(story, &mut client) {
