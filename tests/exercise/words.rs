@@ -432,7 +432,6 @@ pub(crate) const PROXY: &[Words] = &[
     words("option forwardfor", "if-none", "none"),
     words("option http-restrict-req-hdr-names", "delete", "none"),
     words("option httpchk", "GET /", ""),
-    refused_late("option external-check"),
     words("option httplog", "", "none"),
     words("option mysql-check", "user x pre-41", "none"),
     words("option pgsql-check", "user x", "none"),

@@ -65,7 +65,11 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<ProxyChecks>().program.path = Some(path);
         Ok(())
     }),
-    method!("option external-check", Arity::None, |_| Ok(Method::External)),
+    method!("option external-check", Arity::None, |s| {
+        let place = s.place.clone();
+        s.slot::<ProxyChecks>().program.place = Some(place);
+        Ok(Method::External)
+    }),
     global("max-spread-checks", |s| {
         let longest = s.duration(0, Unit::Millisecond)?;
         if longest < Duration::from_secs(1) && !longest.is_zero() {

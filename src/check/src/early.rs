@@ -2,7 +2,7 @@
 
 use backend::ServerDrafts;
 use base::registry::Registry;
-use config::{Check, Diagnostics, Draft, Slots};
+use config::{Check, Diagnostics, Draft, ProxyDraft, ProxyKind, Slots};
 
 use crate::agent::AgentSettings;
 use crate::external::ExternalChecks;
@@ -20,13 +20,28 @@ pub fn checks_of(proxy: &ProxyChecks, server: &Slots) -> ProxyChecks {
     checks
 }
 
-/// Why no program can check the servers of a proxy.
-fn obstacle(checks: &ProxyChecks, external: &ExternalChecks) -> Option<&'static str> {
+/// Tells a program that checks what `global` says of it.
+fn prepare_program(proxy: &mut ProxyDraft, external: &ExternalChecks, diagnostics: &mut Diagnostics) {
+    let (kind, title, name) = (proxy.kind, proxy.kind.title(), proxy.name.clone());
+    let place = proxy.place.clone();
+    let Some(checks) = proxy.slots.get::<ProxyChecks>() else { return };
+    if !matches!(checks.method, Method::External) || kind == ProxyKind::Frontend {
+        return;
+    }
+    if let Some(why) = obstacle(checks, external, kind) {
+        let text = format!("{title} '{name}' : 'option external-check' {why}.");
+        diagnostics.alert_at(checks.program.place.as_ref().unwrap_or(&place), text);
+    }
+    proxy.slots.get_mut::<ProxyChecks>().program.environment = external.environment;
+}
+
+/// Why no program can check the servers of a proxy. Its command may be said where the defaults are used.
+fn obstacle(checks: &ProxyChecks, external: &ExternalChecks, kind: ProxyKind) -> Option<&'static str> {
     if !external.allowed.is_on() {
         Some("needs 'external-check' in the global section")
     } else if !external.forks.is_on() {
         Some("needs 'insecure-fork-wanted' in the global section")
-    } else if checks.program.command.is_none() {
+    } else if checks.program.command.is_none() && kind != ProxyKind::Defaults {
         Some("needs an 'external-check command'")
     } else {
         None
@@ -38,17 +53,7 @@ fn prepare(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
     let external: ExternalChecks = draft.global();
     let sections = &draft.sections;
     for proxy in &mut draft.proxies {
-        if let Some(checks) = proxy.slots.get::<ProxyChecks>()
-            && matches!(checks.method, Method::External)
-            && proxy.kind.has_backend()
-        {
-            if let Some(why) = obstacle(checks, &external) {
-                let text =
-                    format!("{} '{}' : 'option external-check' {why}.", proxy.kind.title(), proxy.name);
-                diagnostics.alert_at(&proxy.place, text);
-            }
-            proxy.slots.get_mut::<ProxyChecks>().program.environment = external.environment;
-        }
+        prepare_program(proxy, &external, diagnostics);
         let own: ProxyChecks = proxy.slots.get_or_default();
         let asked = own.wants_tls();
         if proxy.slots.get::<ServerDrafts>().is_none() {

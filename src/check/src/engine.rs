@@ -173,9 +173,15 @@ impl Run<'_> {
         let opened = Line::open(errand, self.until).await;
         let handshakes = [&self.target.backend.counters.tls, &self.target.server.counters.common.tls];
         match &opened {
-            Ok(line) if line.tls.is_some() => handshakes.iter().for_each(|c| c.sessions.inc()),
+            Ok(line) if line.tls.is_some() => {
+                for counters in handshakes {
+                    counters.sessions.inc();
+                }
+            }
             Err(result) if result.status == CheckStatus::L6Invalid => {
-                handshakes.iter().for_each(|c| c.failed.inc());
+                for counters in handshakes {
+                    counters.failed.inc();
+                }
             }
             Ok(_) | Err(_) => {}
         }

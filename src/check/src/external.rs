@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use backend::{Backend, CheckResult, CheckStatus, Server};
 use base::addr::{Addr, UnixName};
-use config::Setting;
 use config::directive::Switch;
+use config::{Place, Setting};
 use tokio::time::{Instant, sleep};
 
 use crate::line::of;
@@ -46,6 +46,8 @@ pub(crate) struct Program {
     pub(crate) path: Option<Box<[u8]>>,
     /// What `global` says of its environment.
     pub(crate) environment: Environment,
+    /// Where `option external-check` stands.
+    pub(crate) place: Option<Place>,
 }
 
 /// What stands for an address or a port that there is not.
@@ -166,7 +168,7 @@ mod tests {
         runtime.block_on(outcome(command, patience))
     }
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[test]
     fn the_exit_status_decides() {

@@ -10,7 +10,9 @@ use base::worker::PerWorker;
 use base::world::World;
 use config::Mode;
 use stats::columns::Column as C;
-use stats::counters::{BackendEvents, FrontendEvents, H1Counters, H2Counters, HandshakeCounters, TimeFigures};
+use stats::counters::{
+    BackendEvents, FrontendEvents, H1Counters, H2Counters, HandshakeCounters, TimeFigures,
+};
 use stats::{BackendCounters, Value};
 use stream::Site;
 use stream::site::{BackendSide, Common, Frontend};
@@ -230,13 +232,7 @@ fn requests(frontend: &Frontend, column: C) -> Option<Value> {
         C::H1sess => http_sessions().saturating_sub(sum(|e| e.h2_sessions.get())),
         C::H2sess => sum(|e| e.h2_sessions.get()),
         // There is nothing that could count these.
-        C::CompIn
-        | C::CompOut
-        | C::CompByp
-        | C::CompRsp
-        | C::H3sess
-        | C::ReqOther
-        | C::H3req => 0,
+        C::CompIn | C::CompOut | C::CompByp | C::CompRsp | C::H3sess | C::ReqOther | C::H3req => 0,
         C::Intercepted if http => sum(|e| e.intercepted.get()),
         C::CacheLookups | C::CacheHits | C::CacheHintHits if http => 0,
         other => {

@@ -218,7 +218,7 @@ async fn acquire(
                 story.live.connect(side.conn.number());
                 held.2 = exchange(backend, &side);
                 story.facts.server_multiplex = side.multiplex();
-            story.facts.server_multiplex = side.multiplex();
+                story.facts.server_multiplex = side.multiplex();
                 return Ok(Lease { side, held, origin: Origin::New });
             }
             Err(missed) => {
@@ -438,8 +438,11 @@ async fn connect(
         Missed { failure: Failure::new(503, Termination::new(cause, Phase::Connect)), pause }
     })?;
     let only_http1 = conn.traits.as_deref().is_some_and(Traits::is_for_http1);
-    let conn =
-        if !only_http1 && speaks_h2(backend, server, &conn) { into_trunk(story.site, backend, conn) } else { metered(backend, conn) };
+    let conn = if !only_http1 && speaks_h2(backend, server, &conn) {
+        into_trunk(story.site, backend, conn)
+    } else {
+        metered(backend, conn)
+    };
     let side = Owned::new(seat, H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response));
     let shared = backend.common.mode == Mode::Http && backend.core.settings.reuse != pool::Reuse::Never;
     let side = if shared { side } else { side.into_private() };

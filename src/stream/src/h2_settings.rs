@@ -185,8 +185,9 @@ pub static H2_DIRECTIVES: &[Directive] = &[
             "connection" => LogErrors::OfConnections,
             "stream" => LogErrors::OfStreams,
             other => {
-                let text =
-                    format!("'tune.h2.log-errors' expects 'none', 'connection', or 'stream' but got '{other}'.");
+                let text = format!(
+                    "'tune.h2.log-errors' expects 'none', 'connection', or 'stream' but got '{other}'."
+                );
                 return Err(s.refuse(0, text));
             }
         };

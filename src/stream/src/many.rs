@@ -43,7 +43,11 @@ pub(crate) async fn serve(session: &mut Session, mut conn: Conn) {
     let counters = frontend.counters.h2.here().clone();
     frontend.counters.events.here().h2_sessions.inc();
     let h2 = Connection::new(Role::Server, settings);
-    let trunk: SharedTrunk = Arc::new(Mutex::new(Trunk::new(conn, h2, Terms { limit, counters, most_glitches: site.h2.glitches().0 })));
+    let trunk: SharedTrunk = Arc::new(Mutex::new(Trunk::new(
+        conn,
+        h2,
+        Terms { limit, counters, most_glitches: site.h2.glitches().0 },
+    )));
     let mut server = Server {
         trunk: trunk.clone(),
         served: session.progress.served,
@@ -188,7 +192,8 @@ impl Server {
     /// not answered by the next time is not.
     fn pings(&mut self, session: &mut Session, trunk: &mut Trunk) -> bool {
         let now = session.worker.now();
-        let Some(every) = session.permit.listener.idle_ping.filter(|_| !self.over.is_set() || now < self.over)
+        let Some(every) =
+            session.permit.listener.idle_ping.filter(|_| !self.over.is_set() || now < self.over)
         else {
             return false;
         };

@@ -411,7 +411,8 @@ enum Many {
 async fn ping(watch: Weak<Watch>, ticket: Ticket, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
-        let Some(watch) = watch.upgrade().filter(|w| w.ticket.load(Ordering::Relaxed) == ticket.number()) else {
+        let Some(watch) = watch.upgrade().filter(|w| w.ticket.load(Ordering::Relaxed) == ticket.number())
+        else {
             return;
         };
         let Some(reserve) = watch.reserve.upgrade() else { return };

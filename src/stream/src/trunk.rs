@@ -63,7 +63,16 @@ impl Trunk {
     pub(crate) fn new(conn: Conn, h2: Connection, terms: Terms) -> Self {
         let Terms { limit, counters, most_glitches } = terms;
         let meter = Meter::new(&counters.exchanges);
-        Self { conn, h2, limit, counters, _meter: meter, faults: Faults::default(), glitches: 0, most_glitches }
+        Self {
+            conn,
+            h2,
+            limit,
+            counters,
+            _meter: meter,
+            faults: Faults::default(),
+            glitches: 0,
+            most_glitches,
+        }
     }
 
     /// What was wrong since this was last asked.

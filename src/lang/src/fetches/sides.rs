@@ -6,7 +6,7 @@ use base::termination::{Cause, Phase};
 
 use super::{ANSWERED, NONE, SESSION, one, single};
 use crate::expr::{Contexts, Fetch, FetchFn};
-use crate::facts::{Multiplex, ConnFault, Outgoing, Scene, StreamFacts};
+use crate::facts::{ConnFault, Multiplex, Outgoing, Scene, StreamFacts};
 use crate::sample::{Sample, Type};
 
 const CONTENT: Contexts = Contexts::of(".YYYYYYYYYYYYYYYYYY...");
