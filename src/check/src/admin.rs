@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use backend::server::Admin;
 use backend::settings::Role;
-use backend::{Backend, InitState, Server, Status};
+use backend::{Backend, InitState, Server, Status, Trend};
 use base::clock::Tick;
 
 use crate::run::tell;
@@ -39,6 +39,9 @@ pub fn set_admin(backend: &Backend, server: &Arc<Server>, admin: Admin, reporter
         return;
     }
     let was_usable = server.is_usable();
+    if admin == Admin::Maintenance && !is_checked(server) {
+        server.health.force(Trend::Down);
+    }
     if before == Admin::Maintenance {
         start_anew(backend, server, now);
     }
@@ -101,6 +104,10 @@ pub fn set_status(
 
 fn status(server: &Server) -> &'static str {
     if server.status() == Status::Down { "DOWN" } else { "UP" }
+}
+
+fn is_checked(server: &Server) -> bool {
+    server.slots_of_features.get::<CheckSettings>().is_some_and(|c| c.enabled == Enabled::Yes)
 }
 
 /// A server that comes back begins as it began at the start.

@@ -1,6 +1,6 @@
 //! What must be known of checks before what servers need is made.
 
-use backend::ServerDrafts;
+use backend::{InitState, ServerDrafts};
 use base::registry::Registry;
 use config::{Check, Diagnostics, Draft, ProxyDraft, ProxyKind, Slots};
 
@@ -56,11 +56,17 @@ fn prepare(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
         prepare_program(proxy, &external, diagnostics);
         let own: ProxyChecks = proxy.slots.get_or_default();
         let asked = own.wants_tls();
+        let settled = proxy.slots.get::<ServerDrafts>().is_some_and(|d| !d.defaults.is_empty());
         if proxy.slots.get::<ServerDrafts>().is_none() {
             continue;
         }
         for server in &mut proxy.slots.get_mut::<ServerDrafts>().list {
             let mut asks = asked;
+            // Where there is a `default-server`, servers begin as they have always begun.
+            let init = &mut server.slots.get_mut::<CheckSettings>().init;
+            if settled && *init == InitState::Unsettled {
+                *init = InitState::Up;
+            }
             let lacks = |a: &AgentSettings| a.enabled == Enabled::Yes && a.port.is_none();
             if server.slots.get::<AgentSettings>().is_some_and(lacks) {
                 let text = format!("'server {}' : 'agent-check' needs an 'agent-port'.", server.name);

@@ -28,6 +28,9 @@ pub(crate) fn watch_servers(worker: &Rc<Worker>) {
     for (index, backend) in site.backends.iter().enumerate() {
         for server in backend.core.servers.load().iter() {
             let settings: CheckSettings = server.slots_of_features.get_or_default();
+            if settings.enabled == Enabled::No {
+                server.health.configure(settings.rise, settings.fall, settings.init);
+            }
             if settings.enabled == Enabled::Yes {
                 check::begin(&backend.core, server, &settings, settings.init, site.clock.now());
                 all.push((index, server.clone(), Whom::Server, settings.interval));
