@@ -18,7 +18,7 @@ use keyword::World;
 use lang::facts::ProcessFacts;
 use net::{BoundListener, Inherited};
 use report::{Program, Traffic};
-use stream::{Control, Crew, Site};
+use stream::{Control, Crew, Line, Site};
 use sys::limits::Resource;
 use sys::signal::{Held, Signal};
 
@@ -259,14 +259,13 @@ impl Ready<'_> {
             environment(draft, &api),
             reporter.warnings() as u64,
         );
+        let lines: Vec<_> = prepared.plan.threads.iter().map(|_| Control::new()).collect();
+        world.put(Arc::new(Crew::new(lines.iter().map(|(control, _)| control.clone()).collect())));
+        // The first request may come as soon as the first thread runs.
+        site.furnish(world.clone());
         let started = Held::hold(&SIGNALS)
-            .and_then(|signals| Ok((signals, spawn(&site, &opened.listeners, &prepared.plan)?)))
-            .and_then(|(signals, workers)| {
-                let controls = workers.all.iter().map(|w| w.control.clone()).collect();
-                world.put(Arc::new(Crew::new(controls)));
-                site.furnish(world.clone());
-                api.start(world, site.clock.clone()).map(|()| (signals, workers))
-            });
+            .and_then(|signals| Ok((signals, spawn(&site, &opened.listeners, &prepared.plan, lines)?)))
+            .and_then(|started| api.start(world, site.clock.clone()).map(|()| started));
         let (signals, workers) = match started {
             Ok(started) => started,
             Err(e) => {
@@ -384,11 +383,10 @@ fn process_facts(draft: &Draft, plan: &Plan, settled: Settled) -> ProcessFacts {
     }
 }
 
-fn spawn(site: &Arc<Site>, listeners: &[Bound], plan: &Plan) -> std::io::Result<Workers> {
+fn spawn(site: &Arc<Site>, listeners: &[Bound], plan: &Plan, lines: Vec<Line>) -> std::io::Result<Workers> {
     let ended = Arc::new(AtomicUsize::new(0));
     let mut all = Vec::with_capacity(plan.threads.len());
-    for (index, thread) in plan.threads.iter().enumerate() {
-        let (control, orders) = Control::new();
+    for (index, (thread, (control, orders))) in plan.threads.iter().zip(lines).enumerate() {
         let own = listeners.iter().filter(|bound| bound.threads.contains(&index));
         let own = own.map(|bound| (bound.listener.clone(), bound.facts.clone())).collect();
         let (site, place, last_word) = (site.clone(), thread.clone(), LastWord(ended.clone()));

@@ -1,5 +1,6 @@
 //! The rows of `show stat`, one at a time.
 
+use config::State;
 use stats::columns::Column as C;
 use stats::{Object, Row, Value};
 use stream::Site;
@@ -108,6 +109,8 @@ impl Survey {
     /// Step `at` of a walk along a side.
     pub fn step(&self, side: Side, at: usize, query: &Query) -> Found {
         match side {
+            // What is not put to work has no figures.
+            _ if side.common(&self.site).notes.state == State::Disabled => Found::End,
             Side::Front(index) => self.front_step(index, at, query),
             Side::Back(index) => self.back_step(index, at, query),
         }

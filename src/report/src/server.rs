@@ -79,7 +79,7 @@ impl Survey {
     }
 }
 
-/// What its agent says.
+/// What the agent says.
 fn agent(server: &Server, column: C) -> Option<Value> {
     if !check::has_agent(server) {
         return None;

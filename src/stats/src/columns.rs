@@ -127,11 +127,6 @@ declare! {
     Resbin = "resbin", b"MCPP", "bytes of responses received";
     Resbout = "resbout", b"MCPP", "bytes of responses sent";
     CacheHintHits = "cache_hint_hits", b"MCPP", "requests that the cache answered with early hints";
-    SslSess = "ssl_sess", b"MCPV", "TLS sessions that began anew";
-    SslReusedSess = "ssl_reused_sess", b"MCPV", "TLS sessions that took up an earlier one";
-    SslFailedHandshake = "ssl_failed_handshake", b"MCPV", "TLS handshakes that failed";
-    SslOcspStaple = "ssl_ocsp_staple", b"MCPV", "certificates sent with their issuer's word that they are good";
-    SslFailedOcspStaple = "ssl_failed_ocsp_staple", b"MCPV", "certificates sent without it, as it was out of date";
     H2HeadersRcvd = "h2_headers_rcvd", b"MCPV", "HTTP/2 frames of headers received";
     H2DataRcvd = "h2_data_rcvd", b"MCPV", "HTTP/2 frames of data received";
     H2SettingsRcvd = "h2_settings_rcvd", b"MCPV", "HTTP/2 frames of settings received";
@@ -145,6 +140,11 @@ declare! {
     H2BackendOpenStreams = "h2_backend_open_streams", b"MGPV", "HTTP/2 streams now";
     H2TotalConnections = "h2_total_connections", b"MCPV", "HTTP/2 connections so far";
     H2BackendTotalStreams = "h2_backend_total_streams", b"MCPV", "HTTP/2 streams so far";
+    SslSess = "ssl_sess", b"MCPV", "TLS sessions that began anew";
+    SslReusedSess = "ssl_reused_sess", b"MCPV", "TLS sessions that took up an earlier one";
+    SslFailedHandshake = "ssl_failed_handshake", b"MCPV", "TLS handshakes that failed";
+    SslOcspStaple = "ssl_ocsp_staple", b"MCPV", "certificates sent with their issuer's word that they are good";
+    SslFailedOcspStaple = "ssl_failed_ocsp_staple", b"MCPV", "certificates sent without it, as it was out of date";
     H1OpenConnections = "h1_open_connections", b"MGPV", "HTTP/1 connections now";
     H1OpenStreams = "h1_open_streams", b"MGPV", "HTTP/1 exchanges now";
     H1TotalConnections = "h1_total_connections", b"MCPV", "HTTP/1 connections so far";
@@ -206,7 +206,7 @@ impl Object {
 }
 
 /// Where the figures of single protocols begin; a column named `-` stands before them.
-pub(crate) const PROTOCOLS: usize = Column::SslSess as usize;
+pub(crate) const PROTOCOLS: usize = Column::H2HeadersRcvd as usize;
 
 impl Column {
     /// The figures of single protocols.

@@ -202,6 +202,7 @@ impl Conn {
     }
 
     /// Receives until the input holds `limit` bytes at most. The buffer is given back when nothing came.
+    #[inline]
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<io::Result<Filled>> {
         if self.receiving == Receiving::Ended {
             return Poll::Ready(Ok(Filled::End));
@@ -211,9 +212,7 @@ impl Conn {
         }
         let received = match &mut self.line {
             Line::Socket(socket, None) => socket.poll_recv_up_to(cx, &mut self.input, limit),
-            Line::Socket(socket, Some(tls)) => tls.poll_recv_up_to(cx, socket, &mut self.input, limit),
-            Line::Stream(carrier) => carrier.poll_read(cx, &mut self.input, limit),
-            Line::Trunk(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            line => line.poll_recv_up_to(cx, &mut self.input, limit),
         };
         match received {
             Poll::Pending => {
@@ -343,8 +342,33 @@ impl Conn {
 }
 
 impl Line {
+    /// What is not a plain socket takes longer ways.
+    #[cold]
+    #[inline(never)]
+    fn poll_recv_up_to(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut Buffer,
+        limit: usize,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Socket(socket, None) => socket.poll_recv_up_to(cx, into, limit),
+            Self::Socket(socket, Some(tls)) => tls.poll_recv_up_to(cx, socket, into, limit),
+            Self::Stream(carrier) => carrier.poll_read(cx, into, limit),
+            Self::Trunk(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
     #[inline]
     fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8], more: More) -> Poll<io::Result<usize>> {
+        if let Self::Socket(socket, None) = self {
+            return socket.poll_send(cx, data, more);
+        }
+        self.poll_send_over(cx, data, more)
+    }
+
+    #[inline(never)]
+    fn poll_send_over(&mut self, cx: &mut Context<'_>, data: &[u8], more: More) -> Poll<io::Result<usize>> {
         match self {
             Self::Socket(socket, None) => socket.poll_send(cx, data, more),
             Self::Socket(socket, Some(tls)) => tls.poll_send(cx, socket, data, more),

@@ -120,9 +120,17 @@ impl Traits {
         }
     }
 
+    /// Whether nothing sets such connections apart.
+    pub(crate) fn is_plain(&self) -> bool {
+        let Self { to, shown, header, mark, tos, name, namespace, only_http1 } = self;
+        let places = to.is_none() && shown.is_none() && name.is_none() && namespace.is_none();
+        let marks = mark.is_none() && tos.is_none() && *only_http1 == OnlyHttp1::No;
+        places && marks && header.is_empty()
+    }
+
     /// A number for the place where such connections are kept.
     pub(crate) fn key(&self) -> u64 {
-        if *self == Self::default() {
+        if self.is_plain() {
             return 0;
         }
         let mut hasher = DefaultHasher::new();
@@ -295,7 +303,7 @@ pub(crate) async fn dial(
         }
     }
     story.note_server(&conn, Some(to));
-    if traits != Traits::default() {
+    if !traits.is_plain() {
         conn.traits = Some(Box::new(traits));
     }
     Ok(conn)

@@ -121,6 +121,7 @@ impl H1Side {
     }
 
     /// Receives more of a head or of a body.
+    #[inline]
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<Filled>> {
         self.conn.poll_fill(cx, self.limit)
     }

@@ -58,6 +58,6 @@ pub use directives::{CHECKS, DIRECTIVES};
 pub use forwarded::FORWARDED_DIRECTIVES;
 pub use h2_settings::H2_DIRECTIVES;
 pub use message_options::MESSAGE_DIRECTIVES;
-pub use run::{Control, Order, run};
+pub use run::{Control, Line, Order, run};
 pub use site::{ListenerFacts, Site};
 pub use switching::SWITCHING_DIRECTIVES;

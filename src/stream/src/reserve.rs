@@ -341,8 +341,8 @@ impl Worker {
         };
         if let Some(ticket) = ticket {
             watch.ticket.store(ticket.number(), Ordering::Relaxed);
-            if let Some(every) = server.settings.idle_ping.filter(|_| many == Many::Yes) {
-                tokio::task::spawn_local(ping(Arc::downgrade(&watch), ticket, every));
+            if let Some(every) = server.settings.idle_ping {
+                ping_later(&watch, ticket, (many, every));
             }
         }
     }
@@ -359,7 +359,7 @@ impl Worker {
 }
 
 pub(crate) fn is_alike(side: &H1Side, traits: &Traits) -> bool {
-    side.conn.traits.as_deref().map_or_else(|| *traits == Traits::default(), |own| own == traits)
+    side.conn.traits.as_deref().map_or_else(|| traits.is_plain(), |own| own == traits)
 }
 
 /// What is told when something happens on a waiting connection.
@@ -404,6 +404,14 @@ fn watch(side: &mut H1Side, reserve: &Reserve, thread: usize) -> Option<Arc<Watc
 enum Many {
     Yes,
     No,
+}
+
+/// Has a server asked now and then whether it is still there, if it is one that can be.
+#[inline(never)]
+fn ping_later(watch: &Arc<Watch>, ticket: Ticket, (many, every): (Many, Duration)) {
+    if many == Many::Yes {
+        tokio::task::spawn_local(ping(Arc::downgrade(watch), ticket, every));
+    }
 }
 
 /// Asks a server now and then, as long as its connection waits under this ticket, whether it is still there. One that

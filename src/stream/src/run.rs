@@ -26,9 +26,12 @@ pub enum Order {
 #[derive(Clone, Debug)]
 pub struct Control(mpsc::Sender<Order>);
 
+/// Both ends of a worker's orders.
+pub type Line = (Control, mpsc::Receiver<Order>);
+
 impl Control {
     /// The two ends.
-    pub fn new() -> (Self, mpsc::Receiver<Order>) {
+    pub fn new() -> Line {
         let (sender, receiver) = mpsc::channel(64);
         (Self(sender), receiver)
     }

@@ -92,14 +92,18 @@ impl Company {
 
 impl Tenancies {
     /// A connection that carries streams already and takes another one.
+    #[inline]
     pub(crate) fn find(
         &self,
         server: &Arc<Server>,
         traits: &Traits,
         (company, session): (Company, u64),
     ) -> Option<Owned> {
-        let place = Place { server: Arc::as_ptr(server), key: traits.key() };
         let all = self.0.borrow();
+        if all.is_empty() {
+            return None;
+        }
+        let place = Place { server: Arc::as_ptr(server), key: traits.key() };
         let shares = |tenancy: &&Rc<Tenancy>| company == Company::Any || tenancy.session == session;
         let found = all.get(&place)?.iter().filter(shares).find(|tenancy| tenancy.takes(traits))?.clone();
         drop(all);
@@ -124,7 +128,13 @@ impl Tenancies {
 
 /// Begins to carry streams over a connection; gives it back as what its first stream goes over. A connection for one
 /// stream at a time stays as it is.
+#[inline]
 pub(crate) fn begin(worker: &Worker, server: &Arc<Server>, owned: Owned, session: u64) -> Owned {
+    if owned.opens_streams() { begin_with(worker, server, owned, session) } else { owned }
+}
+
+#[inline(never)]
+fn begin_with(worker: &Worker, server: &Arc<Server>, owned: Owned, session: u64) -> Owned {
     let Line::Trunk(trunk) = &owned.conn.line else { return owned };
     let trunk = trunk.clone();
     let key = owned.conn.traits.as_deref().map_or(0, Traits::key);
@@ -182,6 +192,7 @@ impl Tenancy {
     }
 
     /// A stream has gone. The connection is kept for later when it was the last one, if it is still good.
+    #[inline(never)]
     fn part(&self, own: &mut OwnConnections, limit: usize) {
         self.tenants.set(self.tenants.get() - 1);
         if self.tenants.get() > 0 {

@@ -242,18 +242,18 @@ pub static COMMANDS: &[Command] = &[
         proxy::publish_backend,
     ),
     Command::new(
-        "set map",
-        "set map <map> [<key>|#<ref>] <value>",
-        "change the value of entries of a map",
-        Admin,
-        lists::set_map,
-    ),
-    Command::new(
         "set dynamic-cookie-key backend",
         "set dynamic-cookie-key backend <bk> <k>",
         "change the key of computed cookies",
         Admin,
         proxy::set_cookie_key,
+    ),
+    Command::new(
+        "set map",
+        "set map <map> [<key>|#<ref>] <value>",
+        "change the value of entries of a map",
+        Admin,
+        lists::set_map,
     ),
     Command::new(
         "set maxconn frontend",

@@ -99,7 +99,7 @@ fn bad_options_are_named() {
         ("mss 70000", "'mss'"),
         ("nice 5000", "between -1024 and 1024"),
         ("proto foo", "unknown MUX protocol 'foo'"),
-        ("proto h2", "not supported by this version"),
+        ("proto qmux", "not supported by this version"),
         ("tcp-ss 5", "between 0 and 2"),
         ("tcp-md5sig", "missing argument"),
         ("tcp-ut x", "invalid time 'x'"),

@@ -33,6 +33,12 @@ pub(super) enum Of {
     CheckCode,
     /// The seconds that a check took, once there was one.
     CheckDuration,
+    /// One for each outcome of a check by an agent; only servers with an agent have them.
+    AgentStatus,
+    /// The code that such a check got.
+    AgentCode,
+    /// The seconds that it took.
+    AgentDuration,
     /// The number of servers in each state.
     Servers,
     /// The number of servers by outcome of their checks.
@@ -313,6 +319,9 @@ pub(super) static SERVERS: &[Metric] = &[
     seconds("max_connect_time_seconds", C::CtimeMax),
     seconds("max_response_time_seconds", C::RtimeMax),
     seconds("max_total_time_seconds", C::TtimeMax),
+    m("agent_status", Gauge, Of::AgentStatus),
+    m("agent_code", Gauge, Of::AgentCode),
+    m("agent_duration_seconds", Gauge, Of::AgentDuration),
     column("internal_errors_total", Counter, C::Eint),
     column("unsafe_idle_connections_current", Gauge, C::IdleConnCur),
     column("safe_idle_connections_current", Gauge, C::SafeConnCur),

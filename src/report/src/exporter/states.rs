@@ -32,8 +32,26 @@ pub(super) fn of_server(server: &Server) -> &'static str {
     }
 }
 
+/// One of [`CHECK`], as columns show it: with a star while the next check is on its way.
+pub(super) fn of_text(status: &str) -> Option<&'static str> {
+    let status = status.trim_start_matches("* ");
+    CHECK.iter().find(|known| **known == status).copied()
+}
+
 /// The outcome of a server's last check, one of [`CHECK`]; none before the first one.
 pub(super) fn of_check(server: &Server) -> Option<&'static str> {
     let ((last, _), maintenance) = (server.health.last(), server.admin() == Admin::Maintenance);
     (!maintenance && last.status != CheckStatus::Initializing).then(|| last.status.code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_is_no_part_of_an_outcome() {
+        assert_eq!(of_text("* L7OK"), Some("L7OK"));
+        assert_eq!(of_text("L4CON"), Some("L4CON"));
+        assert_eq!(of_text("INI"), None);
+    }
 }

@@ -282,6 +282,18 @@ impl Walk {
                 Some(millis) => Lines::Seconds(Some(millis)),
                 None => Lines::Nothing,
             },
+            Of::AgentStatus | Of::AgentCode | Of::AgentDuration => match figure(C::AgentStatus) {
+                None => Lines::Nothing,
+                Some(status) if item.metric.of == Of::AgentStatus => {
+                    Lines::State(states::CHECK, states::of_text(&text_of(Some(status))))
+                }
+                Some(_) if item.metric.of == Of::AgentCode => {
+                    Lines::One(figure(C::AgentCode).or(Some(Value::U32(0))))
+                }
+                Some(_) => {
+                    figure(C::AgentDuration).map_or(Lines::Nothing, |millis| Lines::Seconds(Some(millis)))
+                }
+            },
             of => self.of_column(of, &backend.common, figure),
         };
         let labels = self.inner_labels(&backend.common, ("server", &server.facts.name), item);
@@ -300,9 +312,15 @@ impl Walk {
             Of::Column(column) | Of::Http(column) => Lines::One(figure(column)),
             Of::Seconds(column) => Lines::Seconds(figure(column)),
             Of::Responses => Lines::Code(states::CODES[self.at.part], figure(codes[self.at.part])),
-            Of::Status | Of::CheckStatus | Of::CheckCode | Of::CheckDuration | Of::Servers | Of::Checks => {
-                Lines::Nothing
-            }
+            Of::Status
+            | Of::CheckStatus
+            | Of::CheckCode
+            | Of::CheckDuration
+            | Of::AgentStatus
+            | Of::AgentCode
+            | Of::AgentDuration
+            | Of::Servers
+            | Of::Checks => Lines::Nothing,
         }
     }
 
@@ -371,6 +389,9 @@ fn about(of: Of) -> &'static str {
         Of::CheckStatus => "1 for the outcome of the last check, 0 for the others",
         Of::CheckCode => C::CheckCode.field().about,
         Of::CheckDuration => "seconds that the last check took",
+        Of::AgentStatus => "1 for the outcome of the last agent check, 0 for the others",
+        Of::AgentCode => C::AgentCode.field().about,
+        Of::AgentDuration => "seconds that the last agent check took",
         Of::Servers => "servers by state",
         Of::Checks => "checked servers by the outcome of their last check",
     }

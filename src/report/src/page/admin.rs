@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use backend::server::{Admin, Status};
-use backend::{Server, Trend};
+use backend::{Health, Server, Trend};
 use http::RequestHead;
 use http::uri::{Plus, url_decode};
-use stream::Crew;
 use stream::live::{Selection, end_here};
 use stream::site::BackendSide;
+use stream::{Crew, Herald};
 
 use super::request::Page;
 use super::uri::Outcome;
@@ -34,8 +34,10 @@ pub(super) enum Action {
     HealthUp,
     HealthStopping,
     HealthDown,
-    /// Anything about agents, which no server has.
-    Agent,
+    DisableAgent,
+    EnableAgent,
+    AgentUp,
+    AgentDown,
     Shutdown,
 }
 
@@ -71,7 +73,10 @@ impl Action {
             b"hrunn" => Self::HealthUp,
             b"hnolb" => Self::HealthStopping,
             b"hdown" => Self::HealthDown,
-            b"dagent" | b"eagent" | b"arunn" | b"adown" => Self::Agent,
+            b"dagent" => Self::DisableAgent,
+            b"eagent" => Self::EnableAgent,
+            b"arunn" => Self::AgentUp,
+            b"adown" => Self::AgentDown,
             b"shutdown" => Self::Shutdown,
             _ => return None,
         })
@@ -168,63 +173,88 @@ fn change(
     server: &Arc<Server>,
     crew: Option<&Crew>,
 ) -> bool {
-    let now = survey.now();
-    let admin = |wanted: Admin| {
-        let differs = server.admin() != wanted;
-        if differs {
-            backend.core.set_admin(server, wanted, now);
-        }
-        differs
-    };
-    let health = |status: Status, trend: Trend| {
-        server.health.force(trend);
-        backend.core.set_status(server, status, now);
-        true
-    };
+    let subject = Subject { survey, backend, server };
     match action {
         // A state that is asked for by name is reached, even if it was before.
-        Action::Ready | Action::Drain | Action::Maintenance => {
-            admin(match action {
-                Action::Ready => Admin::Ready,
-                Action::Drain => Admin::Drain,
-                _ => Admin::Maintenance,
+        Action::Ready => subject.reach(Admin::Ready),
+        Action::Drain => subject.reach(Admin::Drain),
+        Action::Maintenance => subject.reach(Admin::Maintenance),
+        Action::Disable => subject.turn(Admin::Maintenance),
+        Action::Stop => subject.turn(Admin::Drain),
+        Action::Enable => server.admin() == Admin::Maintenance && subject.turn(Admin::Ready),
+        Action::Start => server.admin() == Admin::Drain && subject.turn(Admin::Ready),
+        Action::Shutdown => subject.shut(crew),
+        Action::DisableAgent | Action::EnableAgent | Action::AgentUp | Action::AgentDown => {
+            check::has_agent(server) && subject.agent(action)
+        }
+        Action::DisableHealth
+        | Action::EnableHealth
+        | Action::HealthUp
+        | Action::HealthStopping
+        | Action::HealthDown => is_checked(server) && subject.health(action),
+    }
+}
+
+/// A server that is changed; what is done tells whether it was something.
+struct Subject<'s> {
+    survey: &'s Survey,
+    backend: &'s BackendSide,
+    server: &'s Arc<Server>,
+}
+
+impl Subject<'_> {
+    fn turn(&self, wanted: Admin) -> bool {
+        let differs = self.server.admin() != wanted;
+        let herald = Herald { site: &self.survey.site, backend: self.backend };
+        check::set_admin(&self.backend.core, self.server, wanted, &herald, self.survey.now());
+        differs
+    }
+
+    fn reach(&self, wanted: Admin) -> bool {
+        self.turn(wanted);
+        true
+    }
+
+    fn health(&self, action: Action) -> bool {
+        match action {
+            Action::DisableHealth => self.server.health.suspend(),
+            Action::EnableHealth => self.server.health.resume(),
+            Action::HealthDown => self.force(&self.server.health, Status::Down, Trend::Down),
+            Action::HealthStopping => self.force(&self.server.health, Status::Stopping, Trend::Up),
+            _ => self.force(&self.server.health, Status::Up, Trend::Up),
+        }
+        true
+    }
+
+    fn agent(&self, action: Action) -> bool {
+        match action {
+            Action::DisableAgent => self.server.agent.suspend(),
+            Action::EnableAgent => self.server.agent.resume(),
+            Action::AgentDown => self.force(&self.server.agent, Status::Down, Trend::Down),
+            _ => self.force(&self.server.agent, Status::Up, Trend::Up),
+        }
+        true
+    }
+
+    /// What checks, or the agent, are taken to have found.
+    fn force(&self, of: &Health, status: Status, trend: Trend) {
+        of.force(trend);
+        self.backend.core.set_status(self.server, status, self.survey.now());
+    }
+
+    /// Ends the server's sessions.
+    fn shut(&self, crew: Option<&Crew>) -> bool {
+        let selection = Selection {
+            backend: Some(self.backend.common.facts.id),
+            server: Some(self.server.facts.id),
+            ..Selection::default()
+        };
+        if let Some(crew) = crew {
+            crew.tell(move || {
+                end_here(&selection);
             });
-            true
         }
-        Action::Disable => admin(Admin::Maintenance),
-        Action::Stop => admin(Admin::Drain),
-        Action::Enable => server.admin() == Admin::Maintenance && admin(Admin::Ready),
-        Action::Start => server.admin() == Admin::Drain && admin(Admin::Ready),
-        Action::DisableHealth | Action::EnableHealth | Action::HealthDown | Action::HealthStopping
-            if !is_checked(server) =>
-        {
-            false
-        }
-        Action::DisableHealth => {
-            server.health.suspend();
-            true
-        }
-        Action::EnableHealth => {
-            server.health.resume();
-            true
-        }
-        Action::HealthUp => is_checked(server) && health(Status::Up, Trend::Up),
-        Action::HealthStopping => health(Status::Stopping, Trend::Up),
-        Action::HealthDown => health(Status::Down, Trend::Down),
-        Action::Agent => false,
-        Action::Shutdown => {
-            let selection = Selection {
-                backend: Some(backend.common.facts.id),
-                server: Some(server.facts.id),
-                ..Selection::default()
-            };
-            if let Some(crew) = crew {
-                crew.tell(move || {
-                    end_here(&selection);
-                });
-            }
-            true
-        }
+        true
     }
 }
 

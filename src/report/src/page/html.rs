@@ -93,9 +93,9 @@ impl Page {
                 out.push_str("</body></html>\n");
                 self.stage = Stage::End;
             }
-            Some((side, found)) => {
+            Some((side, Found::Row(row))) => {
                 self.enter(side, out);
-                if let (Found::Row(row), Stage::Within(table)) = (found, &self.stage) {
+                if let Stage::Within(table) = &self.stage {
                     let look = Look {
                         proxy: &table.name,
                         choice: table.choice,
@@ -105,6 +105,7 @@ impl Page {
                     cells::write(out, &row, &look);
                 }
             }
+            Some((_, Found::Hidden | Found::End)) => {}
         }
         Progress::after(out)
     }

@@ -269,7 +269,6 @@ impl Tour {
             let common = side.common(&survey.site);
             if !self.page.covers(&common.facts.name)
                 || !common.facts.name.to_ascii_lowercase().contains(&*self.scope)
-                || common.notes.state == config::State::Disabled
             {
                 self.side = None;
                 continue;

@@ -201,7 +201,7 @@ impl Served {
         story.expire(now, story.client_timeout());
         let mut download = Pump::default();
         let sent = poll_fn(|cx| {
-            let before = download.bytes;
+            let (before, before_gone) = (download.bytes, gone(&download, client));
             // What the client still sends tells nobody anything any more.
             let _ = self.poll_upload(cx, story, client);
             let mut giver = Giver { exchange: &mut *self.exchange, given: 0 };
@@ -213,7 +213,7 @@ impl Served {
                 Ok(Pumped::Done) => Poll::Ready(Ok(())),
                 Err(_) => Poll::Ready(Err(())),
                 Ok(Pumped::Waiting(_)) => {
-                    if moved > 0 {
+                    if gone(&download, client) > before_gone {
                         let now = story.now();
                         story.expire(now, story.client_timeout());
                         story.live.carry(story.facts.bytes_in, story.facts.bytes_out);
@@ -231,6 +231,11 @@ impl Served {
             Ok(()) => After::Close,
         }
     }
+}
+
+/// How much of a body has left for the client: what waits for it here is no sign of life.
+fn gone(body: &Pump, client: &H1Side) -> u64 {
+    body.bytes.saturating_sub(client.conn.output.len() as u64)
 }
 
 /// Writes the head; tells whether the connection may go on.
