@@ -45,9 +45,11 @@ impl Header {
     }
 
     pub(crate) fn bytes(self) -> [u8; HEADER] {
-        let [_, a, b, c] = (self.length as u32).to_be_bytes();
-        let [d, e, f, g] = self.stream.to_be_bytes();
-        [a, b, c, self.kind, self.flags, d, e, f, g]
+        let mut bytes = [0; HEADER];
+        bytes[..3].copy_from_slice(&(self.length as u32).to_be_bytes()[1..]);
+        bytes[3..5].copy_from_slice(&[self.kind, self.flags]);
+        bytes[5..].copy_from_slice(&self.stream.to_be_bytes());
+        bytes
     }
 }
 

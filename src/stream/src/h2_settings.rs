@@ -53,13 +53,13 @@ struct SideTuning {
 
 impl H2Tuning {
     fn settings(&self, side: &SideTuning, tuning: &Tuning) -> Settings {
-        let size = u32::try_from(tuning.buffer_size).unwrap_or(u32::MAX / 2);
+        let buffer = u32::try_from(tuning.buffer_size).unwrap_or(u32::MAX / 2);
         let streams = side.streams.or(self.common.streams).unwrap_or(100);
-        let window = side.window.or(self.common.window).unwrap_or(size);
+        let window = side.window.or(self.common.window).unwrap_or(buffer);
         // One buffer for each stream, at least.
-        let least = streams.max(1).saturating_mul(size);
-        let buffers = side.buffers.unwrap_or(least).next_multiple_of(size.max(1)).max(least);
-        let largest = size.max(16384);
+        let least = streams.max(1).saturating_mul(buffer);
+        let buffers = side.buffers.unwrap_or(least).next_multiple_of(buffer.max(1)).max(least);
+        let largest = buffer.max(16384);
         Settings {
             max_streams: streams,
             window,

@@ -67,7 +67,7 @@ pub(crate) struct Tenant(Option<Rc<Tenancy>>);
 
 impl std::fmt::Debug for Tenancy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tenancy").field("session", &self.session).field("tenants", &self.tenants).finish()
+        f.debug_tuple("Tenancy").field(&self.session).field(&self.tenants).finish()
     }
 }
 

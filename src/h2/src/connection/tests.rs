@@ -152,8 +152,8 @@ fn nobody_sends_more_than_the_other_side_allows() {
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(bell.clone());
     let mut cx = Context::from_waker(&waker);
-    assert_eq!(c.poll_send(theirs, &mut cx, &[1; 50_000]), Poll::Ready(Ok(16384)));
-    assert_eq!(c.poll_send(theirs, &mut cx, &[1; 50_000]), Poll::Pending);
+    assert_eq!(c.poll_send(theirs, &mut cx, &vec![1; 50_000]), Poll::Ready(Ok(16384)));
+    assert_eq!(c.poll_send(theirs, &mut cx, &vec![1; 50_000]), Poll::Pending);
     settle(&mut c, &mut s, 5000);
     assert_eq!(bell.0.load(Ordering::Relaxed), 0);
     let ours = s.accept().unwrap();
@@ -161,7 +161,7 @@ fn nobody_sends_more_than_the_other_side_allows() {
     s.consume(ours, 16384);
     settle(&mut c, &mut s, 5000);
     assert_eq!(bell.0.load(Ordering::Relaxed), 1, "it may go on");
-    assert!(matches!(c.poll_send(theirs, &mut cx, &[1; 50_000]), Poll::Ready(Ok(1..))));
+    assert!(matches!(c.poll_send(theirs, &mut cx, &vec![1; 50_000]), Poll::Ready(Ok(1..))));
     // The other side is not forgiving.
     s.streams[0].receive_window = 10;
     settle(&mut c, &mut s, 5000);
@@ -181,9 +181,9 @@ fn streams_wait_for_room_in_the_output() {
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(bell.clone());
     let mut cx = Context::from_waker(&waker);
-    let Poll::Ready(Ok(first)) = s.poll_send(ours[0], &mut cx, &[1; 200_000]) else { panic!() };
+    let Poll::Ready(Ok(first)) = s.poll_send(ours[0], &mut cx, &vec![1; 200_000]) else { panic!() };
     assert!(first <= 65536);
-    assert_eq!(s.poll_send(ours[1], &mut cx, &[1; 200_000]), Poll::Pending);
+    assert_eq!(s.poll_send(ours[1], &mut cx, &vec![1; 200_000]), Poll::Pending);
     carry(&mut s, &mut c, 5000);
     assert_eq!(bell.0.load(Ordering::Relaxed), 1);
     assert_eq!(c.body(theirs[0]).len(), first);
@@ -268,7 +268,10 @@ fn get() -> Vec<u8> {
     block(&GET)
 }
 
-fn framed(frames: &[(u8, u8, u32, &[u8])]) -> Vec<u8> {
+/// Kind, flags, stream and payload of a frame.
+type Sent<'a> = (u8, u8, u32, &'a [u8]);
+
+fn framed(frames: &[Sent<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     for (kind, flags, stream, payload) in frames {
         frame::push(*kind, *flags, *stream, payload, &mut out);
@@ -287,7 +290,7 @@ fn complaints(s: &mut Connection, bytes: &[u8]) -> String {
         match header.kind {
             frame::RST_STREAM => text.push(format!("R{}:{}", header.stream, frame::number(&payload))),
             frame::GOAWAY => {
-                text.push(format!("G{}:{}", frame::number(&payload), frame::number(&payload[4..])))
+                text.push(format!("G{}:{}", frame::number(&payload), frame::number(&payload[4..])));
             }
             _ => {}
         }
@@ -306,7 +309,7 @@ fn frames_out_of_place() {
     let get = get();
     let post = block(&[&GET[..], &[("content-length", "5")]].concat());
     let long = vec![0; 17000];
-    let cases: &[(&str, &[(u8, u8, u32, &[u8])], &str)] = &[
+    let cases: &[(&str, &[Sent<'_>], &str)] = &[
         ("even", &[(HEADERS, 5, 2, &get)], "G0:1"),
         ("going back", &[(HEADERS, 5, 3, &get), (HEADERS, 5, 1, &get)], "G3:5"),
         ("idle data", &[(DATA, 0, 1, b"x")], "G0:1"),

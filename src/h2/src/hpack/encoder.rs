@@ -178,7 +178,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn decoded(block: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Corrupt> {
+    type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+
+    fn decoded(block: &[u8]) -> Result<Fields, Corrupt> {
         let mut fields = Vec::new();
         Decoder::new(4096)
             .decode(block, |name, value| fields.push((name.to_vec(), value.to_vec())))

@@ -180,7 +180,7 @@ pub(super) fn of_response(story: &mut Story<'_>, backend: &BackendSide, server: 
         return;
     }
     let value = server.cookie();
-    let direct = story.assigned.as_ref().is_some_and(|assigned| std::ptr::eq(&**assigned, server));
+    let direct = story.assigned.as_ref().is_some_and(|assigned| std::ptr::eq(Arc::as_ptr(assigned), server));
     let fate = if cookie.preserve.is_on() {
         Fate::Keep
     } else if cookie.mode == CookieMode::Insert || direct && cookie.indirect.is_on() {
