@@ -27,6 +27,8 @@ const ERRORS: usize = 40;
 /// What all files begin with.
 const PRELUDE: &str = "\
 global
+    external-check
+    insecure-fork-wanted
     expose-experimental-directives
     expose-deprecated-directives
 ";
@@ -35,6 +37,7 @@ global
 const SECTIONS: &str = "\
 defaults
     mode http
+    external-check command /bin/true
     timeout connect 1s
     timeout client 1s
     timeout server 1s

@@ -200,6 +200,13 @@ impl Default for Health {
 }
 
 impl Health {
+    /// That of a server of which nothing is known yet.
+    pub fn unsettled() -> Self {
+        let health = Self::default();
+        health.configure(1, 1, InitState::Unsettled);
+        health
+    }
+
     /// Sets the thresholds, and the level to begin with.
     pub fn configure(&self, rise: u32, fall: u32, init: InitState) {
         let level = match init {

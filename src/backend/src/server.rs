@@ -161,7 +161,7 @@ impl Server {
             cookie: ArcSwapOption::new(settings.cookie.clone().map(Arc::new)),
             computed: OnceLock::new(),
             uptime: Uptime::default(),
-            health: Health::default(),
+            health: Health::unsettled(),
             agent: Health::default(),
             probes: ArcSwap::default(),
             dial: features.get_or_default(),

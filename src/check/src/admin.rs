@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use backend::server::Admin;
 use backend::settings::Role;
-use backend::{Backend, InitState, Server, Status};
+use backend::{Backend, InitState, Server, Status, Trend};
 use base::clock::Tick;
 
+use crate::run::tell;
 use crate::settings::{CheckSettings, Enabled};
 use crate::stage::{Reporter, Weight};
 
@@ -38,6 +39,9 @@ pub fn set_admin(backend: &Backend, server: &Arc<Server>, admin: Admin, reporter
         return;
     }
     let was_usable = server.is_usable();
+    if admin == Admin::Maintenance && !is_checked(server) {
+        server.health.force(Trend::Down);
+    }
     if before == Admin::Maintenance {
         start_anew(backend, server, now);
     }
@@ -82,8 +86,28 @@ pub fn set_admin(backend: &Backend, server: &Arc<Server>, admin: Admin, reporter
     }
 }
 
+/// Lets a server be as an operator says, and tells of it.
+pub fn set_status(
+    backend: &Backend,
+    server: &Arc<Server>,
+    status: Status,
+    reporter: &dyn Reporter,
+    now: Tick,
+) {
+    let before = server.status();
+    let moved = backend.set_status(server, status, now);
+    // In maintenance nobody sees the difference.
+    if before != status && server.admin() != Admin::Maintenance {
+        tell(backend, server, reporter, (before, status), ", changed from CLI", moved);
+    }
+}
+
 fn status(server: &Server) -> &'static str {
     if server.status() == Status::Down { "DOWN" } else { "UP" }
+}
+
+fn is_checked(server: &Server) -> bool {
+    server.slots_of_features.get::<CheckSettings>().is_some_and(|c| c.enabled == Enabled::Yes)
 }
 
 /// A server that comes back begins as it began at the start.

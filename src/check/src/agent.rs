@@ -10,7 +10,7 @@ use base::addr::Addr;
 use base::clock::Clock;
 use config::Setting;
 
-use crate::admin::set_admin;
+use crate::admin::{mourn, set_admin};
 use crate::engine::{Patience, Target, check};
 use crate::line::Line;
 use crate::ready::{Answer, Judge, Judgement, More};
@@ -218,7 +218,13 @@ fn take_in<R: Reporter>(subject: &AgentSubject<R>, result: CheckResult, clock: &
     }
     if let Some(text) = report.weight {
         match new_weight(text, server.settings.weight) {
-            Ok(weight) => backend.set_weight(server, weight, now),
+            Ok(weight) => {
+                let was_usable = server.is_usable();
+                backend.set_weight(server, weight, now);
+                if was_usable && !server.is_usable() {
+                    mourn(backend, &subject.reporter);
+                }
+            }
             Err(why) => warning = Some(why),
         }
     }

@@ -8,6 +8,7 @@ use config::{Directive, Naming, Prefix, Refusal, Section, SectionKind, Sections,
 use grammar::time::Unit;
 use lang::{Contexts, LogFormat};
 
+use crate::external::{Environment, ExternalChecks};
 use crate::mysql::Dialect;
 use crate::ready::{Ready, Wrong};
 use crate::rules::{Content, Request, Wish};
@@ -41,6 +42,34 @@ macro_rules! method {
 
 /// The directives of proxies and of `global`.
 pub static DIRECTIVES: &[Directive] = &[
+    Directive {
+        arity: Arity::Between(0, 1),
+        ..global("external-check", |s| {
+            let environment = match s.arg(0).as_ref() {
+                "" => Environment::Clean,
+                "preserve-env" => Environment::Kept,
+                _ => return Err(s.refuse(0, "'external-check' : 'preserve-env' is known.")),
+            };
+            let settings = s.slot::<ExternalChecks>();
+            (settings.allowed, settings.environment) = (Switch::On, environment);
+            Ok(())
+        })
+    },
+    proxy("external-check command", Prefix::None, Arity::Exactly(1), |s| {
+        let command = s.bytes(0).into();
+        s.slot::<ProxyChecks>().program.command = Some(command);
+        Ok(())
+    }),
+    proxy("external-check path", Prefix::None, Arity::Exactly(1), |s| {
+        let path = s.bytes(0).into();
+        s.slot::<ProxyChecks>().program.path = Some(path);
+        Ok(())
+    }),
+    method!("option external-check", Arity::None, |s| {
+        let place = s.place.clone();
+        s.slot::<ProxyChecks>().program.place = Some(place);
+        Ok(Method::External)
+    }),
     global("max-spread-checks", |s| {
         let longest = s.duration(0, Unit::Millisecond)?;
         if longest < Duration::from_secs(1) && !longest.is_zero() {
@@ -146,7 +175,7 @@ fn choose(s: &mut Statement<'_>, read: Read) -> Result<(), Refusal> {
     match method {
         Method::Tcp => drop(checks.tcp.own()),
         Method::Http(_) => drop(checks.http.own()),
-        Method::Connect | Method::Ready(_) => {}
+        Method::Connect | Method::Ready(_) | Method::External => {}
     }
     checks.method = method;
     Ok(())

@@ -1,11 +1,12 @@
 //! What must be known of checks before what servers need is made.
 
-use backend::ServerDrafts;
+use backend::{InitState, ServerDrafts};
 use base::registry::Registry;
-use config::{Check, Diagnostics, Draft, Slots};
+use config::{Check, Diagnostics, Draft, ProxyDraft, ProxyKind, Slots};
 
 use crate::agent::AgentSettings;
-use crate::settings::{CheckSettings, Enabled, ProxyChecks};
+use crate::external::ExternalChecks;
+use crate::settings::{CheckSettings, Enabled, Method, ProxyChecks};
 
 /// Runs before the checks of servers.
 pub static EARLY_CHECKS: &[Check] = &[Check { name: "encrypted checks", run: prepare }];
@@ -19,17 +20,53 @@ pub fn checks_of(proxy: &ProxyChecks, server: &Slots) -> ProxyChecks {
     checks
 }
 
+/// Tells a program that checks what `global` says of it.
+fn prepare_program(proxy: &mut ProxyDraft, external: &ExternalChecks, diagnostics: &mut Diagnostics) {
+    let (kind, title, name) = (proxy.kind, proxy.kind.title(), proxy.name.clone());
+    let place = proxy.place.clone();
+    let Some(checks) = proxy.slots.get::<ProxyChecks>() else { return };
+    if !matches!(checks.method, Method::External) || kind == ProxyKind::Frontend {
+        return;
+    }
+    if let Some(why) = obstacle(checks, external, kind) {
+        let text = format!("{title} '{name}' : 'option external-check' {why}.");
+        diagnostics.alert_at(checks.program.place.as_ref().unwrap_or(&place), text);
+    }
+    proxy.slots.get_mut::<ProxyChecks>().program.environment = external.environment;
+}
+
+/// Why no program can check the servers of a proxy. Its command may be said where the defaults are used.
+fn obstacle(checks: &ProxyChecks, external: &ExternalChecks, kind: ProxyKind) -> Option<&'static str> {
+    if !external.allowed.is_on() {
+        Some("needs 'external-check' in the global section")
+    } else if !external.forks.is_on() {
+        Some("needs 'insecure-fork-wanted' in the global section")
+    } else if checks.program.command.is_none() && kind != ProxyKind::Defaults {
+        Some("needs an 'external-check command'")
+    } else {
+        None
+    }
+}
+
 /// Looks up the sections that servers name. Servers whose checks want encrypted connections get what these need.
 fn prepare(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
+    let external: ExternalChecks = draft.global();
     let sections = &draft.sections;
     for proxy in &mut draft.proxies {
+        prepare_program(proxy, &external, diagnostics);
         let own: ProxyChecks = proxy.slots.get_or_default();
         let asked = own.wants_tls();
+        let settled = proxy.slots.get::<ServerDrafts>().is_some_and(|d| !d.defaults.is_empty());
         if proxy.slots.get::<ServerDrafts>().is_none() {
             continue;
         }
         for server in &mut proxy.slots.get_mut::<ServerDrafts>().list {
             let mut asks = asked;
+            // Where there is a `default-server`, servers begin as they have always begun.
+            let init = &mut server.slots.get_mut::<CheckSettings>().init;
+            if settled && *init == InitState::Unsettled {
+                *init = InitState::Up;
+            }
             let lacks = |a: &AgentSettings| a.enabled == Enabled::Yes && a.port.is_none();
             if server.slots.get::<AgentSettings>().is_some_and(lacks) {
                 let text = format!("'server {}' : 'agent-check' needs an 'agent-port'.", server.name);

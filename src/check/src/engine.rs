@@ -6,6 +6,7 @@ use backend::connection::{NoPort, Particulars, Surroundings, spec};
 use backend::{Backend, CheckResult, CheckStatus, Server, Status};
 use base::addr::Addr;
 use lang::facts::Encryption;
+use lang::tls_facts::Resumption;
 use lang::vars::VarName;
 use tls::CheckUse;
 use tokio::time::{Instant, timeout_at};
@@ -169,7 +170,22 @@ impl Run<'_> {
             errand.spec.delay_ack = net::Switch::On;
         }
         let header = errand.header.is_some();
-        let line = Line::open(errand, self.until).await.map_err(|result| self.failed(result, rule))?;
+        let opened = Line::open(errand, self.until).await;
+        let handshakes = [&self.target.backend.counters.tls, &self.target.server.counters.common.tls];
+        match &opened {
+            Ok(line) if line.tls.is_some() => {
+                for counters in handshakes {
+                    counters.sessions.inc();
+                }
+            }
+            Err(result) if result.status == CheckStatus::L6Invalid => {
+                for counters in handshakes {
+                    counters.failed.inc();
+                }
+            }
+            Ok(_) | Err(_) => {}
+        }
+        let line = opened.map_err(|result| self.failed(result, rule))?;
         if connect.linger.is_yes() || header && self.target.ruleset.language == Language::Plain {
             line.set_end(End::Linger);
         } else {
@@ -195,7 +211,13 @@ impl Run<'_> {
         self.stage.stream.server_addr = line.socket.peer_addr().ok();
         self.stage.stream.server_socket = Some(line.socket.number());
         self.stage.stream.server_tls = match &line.tls {
-            Some(tls) => Encryption::Tls(tls.facts()),
+            Some(tls) => {
+                let facts = tls.facts();
+                if facts.resumption == Resumption::New {
+                    self.stage.reporter.key_agreed();
+                }
+                Encryption::Tls(facts)
+            }
             None => Encryption::default(),
         };
     }

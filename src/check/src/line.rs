@@ -112,7 +112,7 @@ impl Line {
 
     async fn encrypt(&mut self, how: &Encrypted) -> Result<(), Fault> {
         let offer = how.alpn.as_deref().map_or(Offer::Usual, Offer::These);
-        let mut session = how.connector.connect_offering(how.name.as_deref(), offer)?;
+        let mut session = how.connector.connect_alone(how.name.as_deref(), offer)?;
         poll_fn(|cx| session.poll_handshake(cx, &self.socket)).await?;
         self.tls = Some(session);
         Ok(())

@@ -29,7 +29,7 @@ impl Ruleset {
     /// The rules that a proxy's servers are checked by.
     pub(crate) fn of(checks: &ProxyChecks) -> Self {
         match &checks.method {
-            Method::Connect => Self::new(Language::Plain, Vec::new()),
+            Method::Connect | Method::External => Self::new(Language::Plain, Vec::new()),
             Method::Tcp => Self::new(Language::Steps, checks.tcp.rules.clone()),
             Method::Http(request) => Self {
                 state: checks.state,

@@ -12,8 +12,10 @@ use base::clock::Clock;
 use crate::admin::{left, mourn, name_of};
 use crate::agent::has_agent;
 use crate::engine::{Patience, Target, check};
+use crate::external;
+use crate::line::Line;
 use crate::ruleset::Ruleset;
-use crate::settings::{CheckSettings, Enabled, ProxyChecks};
+use crate::settings::{CheckSettings, Enabled, Method, ProxyChecks};
 use crate::spread::Spread;
 use crate::stage::{Reporter, Stage, Weight};
 
@@ -53,18 +55,7 @@ pub async fn watch<R: Reporter>(subject: Subject<R>, clock: Clock) {
         }
         let begin = clock.now();
         health.set_activity(Activity::Checking);
-        let stage = Stage::new(&subject.reporter, &subject.server.facts, &clock);
-        let target = Target {
-            backend: &subject.backend,
-            server: &subject.server,
-            settings: &settings,
-            ruleset: &ruleset,
-            host: subject.checks.host(),
-            surroundings: &subject.surroundings,
-            patience: patience(&settings, &subject.checks),
-            limit: subject.limit,
-        };
-        let (mut result, line) = check(&target, stage).await;
+        let (mut result, line) = one(&subject, &settings, &ruleset, &clock).await;
         result.millis = clock.now().millis_since(begin);
         result.info = shortened(result.info);
         take_in(&subject, result, &clock);
@@ -73,6 +64,32 @@ pub async fn watch<R: Reporter>(subject: Subject<R>, clock: Clock) {
         let interval = subject.spread.vary(interval(&settings, health.level(), subject.server.status()));
         tokio::time::sleep(interval.saturating_sub(spent)).await;
     }
+}
+
+/// Makes one check.
+async fn one<R: Reporter>(
+    subject: &Subject<R>,
+    settings: &CheckSettings,
+    ruleset: &Ruleset,
+    clock: &Clock,
+) -> (CheckResult, Option<Line>) {
+    let checks = &subject.checks;
+    if matches!(checks.method, Method::External) {
+        let patience = checks.timeout.unwrap_or(settings.interval);
+        return (external::check(&checks.program, &subject.backend, &subject.server, patience).await, None);
+    }
+    let stage = Stage::new(&subject.reporter, &subject.server.facts, clock);
+    let target = Target {
+        backend: &subject.backend,
+        server: &subject.server,
+        settings,
+        ruleset,
+        host: checks.host(),
+        surroundings: &subject.surroundings,
+        patience: patience(settings, checks),
+        limit: subject.limit,
+    };
+    check(&target, stage).await
 }
 
 /// How long a result's info may be.

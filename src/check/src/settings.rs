@@ -8,6 +8,7 @@ use config::Setting;
 use config::directive::Switch;
 use lang::logformat::LogFormat;
 
+use crate::external::Program;
 use crate::ready::Ready;
 use crate::rules::{Content, Request, Rule, Step, Wish};
 
@@ -115,6 +116,8 @@ pub struct ProxyChecks {
     pub(crate) absent: Wish,
     /// `http-check send-state`.
     pub(crate) state: Wish,
+    /// `external-check`.
+    pub(crate) program: Program,
     /// `timeout check`.
     pub timeout: Option<Duration>,
     /// `timeout connect`, which bounds the connection when there is a timeout for the rest.
@@ -138,7 +141,7 @@ impl ProxyChecks {
         let written = match self.method {
             Method::Tcp => &self.tcp,
             Method::Http(_) => &self.http,
-            Method::Connect | Method::Ready(_) => return false,
+            Method::Connect | Method::Ready(_) | Method::External => return false,
         };
         written.rules.iter().any(|r| matches!(&r.step, Step::Connect(c) if c.tls.is_yes()))
     }
@@ -171,6 +174,8 @@ pub(crate) enum Method {
     Http(Arc<Request>),
     /// It goes by the rules of a protocol.
     Ready(Arc<Ready>),
+    /// A program makes it.
+    External,
 }
 
 /// Rules as they are written.

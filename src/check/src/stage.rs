@@ -24,6 +24,9 @@ pub trait Reporter {
     /// The proxy whose servers are checked.
     fn proxy(&self) -> &ProxyFacts;
 
+    /// A key was agreed on with a server.
+    fn key_agreed(&self);
+
     /// How it identifies what it does (`unique-id-format`).
     fn unique_id(&self) -> Option<&LogFormat>;
 }

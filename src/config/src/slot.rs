@@ -38,6 +38,11 @@ impl<T: Setting> Slot for T {
 pub struct Slots(Vec<(TypeId, Box<dyn Slot>)>);
 
 impl Slots {
+    /// Whether no keyword of any feature was seen.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The settings of a feature, if any of its keywords was seen.
     pub fn get<T: Setting>(&self) -> Option<&T> {
         let (_, slot) = self.0.iter().find(|(id, _)| *id == TypeId::of::<T>())?;

@@ -28,6 +28,9 @@ pub(crate) fn watch_servers(worker: &Rc<Worker>) {
     for (index, backend) in site.backends.iter().enumerate() {
         for server in backend.core.servers.load().iter() {
             let settings: CheckSettings = server.slots_of_features.get_or_default();
+            if settings.enabled == Enabled::No {
+                server.health.configure(settings.rise, settings.fall, settings.init);
+            }
             if settings.enabled == Enabled::Yes {
                 check::begin(&backend.core, server, &settings, settings.init, site.clock.now());
                 all.push((index, server.clone(), Whom::Server, settings.interval));
@@ -103,6 +106,12 @@ impl Reporter for Herald<'_> {
         &self.backend.common.facts
     }
 
+    fn key_agreed(&self) {
+        let counters = &self.site.counters.tls;
+        let hits = counters.server_keys.hit(self.site.clock.now());
+        counters.server_keys_max.raise(u64::from(hits));
+    }
+
     fn unique_id(&self) -> Option<&LogFormat> {
         self.backend.unique_id.format.as_deref()
     }
@@ -139,6 +148,10 @@ impl Reporter for CheckReporter {
 
     fn proxy(&self) -> &ProxyFacts {
         &self.backend().common.facts
+    }
+
+    fn key_agreed(&self) {
+        self.herald().key_agreed();
     }
 
     fn unique_id(&self) -> Option<&LogFormat> {

@@ -184,17 +184,16 @@ impl Connector {
         Ok(session)
     }
 
-    /// The same as `connect`, for what speaks HTTP/1 alone or no HTTP at all.
-    pub fn connect_offering(&self, name: Option<&[u8]>, offer: Offer<'_>) -> Result<Session, Fault> {
-        let config = self.configs.load().config.clone();
-        let list: Vec<&[u8]> = match offer {
-            Offer::Usual => {
-                let usual = config.alpn_protocols.iter().map(Vec::as_slice);
-                usual.filter(|protocol| *protocol != b"h2").collect()
-            }
-            Offer::These(list) => list.iter().map(Vec::as_slice).collect(),
-        };
-        self.begin(config.clone(), name, Some(&list))
+    /// Begins a session that takes up no other, and that no other takes up, for what speaks HTTP/1 alone or no HTTP at
+    /// all: a check sees whether a server can agree on keys.
+    pub fn connect_alone(&self, name: Option<&[u8]>, offer: Offer<'_>) -> Result<Session, Fault> {
+        let mut config = ClientConfig::clone(&self.configs.load().config);
+        match offer {
+            Offer::Usual => config.alpn_protocols.retain(|p| p != b"h2"),
+            Offer::These(list) => config.alpn_protocols = list.to_vec(),
+        }
+        config.resumption = Resumption::disabled();
+        self.begin(Arc::new(config), name, None)
     }
 
     fn begin(

@@ -131,7 +131,7 @@ struct CheckState {
 
 fn check_state(server: &Server) -> CheckState {
     if !report::is_checked(server) {
-        return CheckState { outcome: "1 0 0".to_owned(), bits: 0 };
+        return CheckState { outcome: format!("1 0 {}", server.health.level().level), bits: 0 };
     }
     let ((last, _), level) = (server.health.last(), server.health.level().level);
     let status = match last.status {

@@ -172,7 +172,7 @@ fn set_health(site: &Site, backend: &BackendSide, server: &Arc<Server>, value: &
         _ => return Answer::error("'set server <srv> health' expects 'up', 'stopping', or 'down'."),
     };
     server.health.force(trend);
-    backend.core.set_status(server, status, site.clock.now());
+    check::set_status(&backend.core, server, status, &Herald { site, backend }, site.clock.now());
     Answer::Silence
 }
 
@@ -224,7 +224,7 @@ fn set_agent(site: &Site, backend: &BackendSide, server: &Arc<Server>, value: &s
         _ => return Answer::error("'set server <srv> agent' expects 'up' or 'down'."),
     };
     server.agent.force(trend);
-    backend.core.set_status(server, status, site.clock.now());
+    check::set_status(&backend.core, server, status, &Herald { site, backend }, site.clock.now());
     Answer::Silence
 }
 

@@ -112,8 +112,12 @@ pub static DIRECTIVES: &[Directive] = &[
         s.slot::<Life>().hard_stop_after = Some(time);
         Ok(())
     }),
-    // Nothing here starts programs; helper threads are started when they are needed.
-    switch("insecure-fork-wanted", |_| Ok(())),
+    // Checks alone start programs; helper threads are started when they are needed.
+    switch("insecure-fork-wanted", |s| {
+        let wanted = config::directive::Switch::of(s.sense);
+        s.slot::<check::ExternalChecks>().forks = wanted;
+        Ok(())
+    }),
     switch("insecure-setuid-wanted", |s| {
         let given = s.sense == Sense::Set;
         s.slot::<Identity>().setuid_programs = if given { Permission::Given } else { Permission::Refused };
