@@ -99,6 +99,8 @@ pub struct Server {
     pub tls: Option<ServerTls>,
     /// Its address.
     pub address: ArcSwap<Addr>,
+    /// How often it got another address.
+    moves: AtomicU32,
     /// Counters.
     pub counters: ServerCounters,
     /// What its checks know.
@@ -157,6 +159,7 @@ impl Server {
             admin: AtomicU8::new(admin as u8),
             status: AtomicU8::new(Status::Up as u8),
             address: ArcSwap::from_pointee(address),
+            moves: AtomicU32::new(0),
             connections: OnceLock::new(),
             cookie: ArcSwapOption::new(settings.cookie.clone().map(Arc::new)),
             computed: OnceLock::new(),
@@ -200,6 +203,7 @@ impl Server {
     /// Moves it to another address. What is connected to the old one is not used again.
     pub fn move_to(&self, address: Addr) {
         self.address.store(Arc::new(address));
+        self.moves.fetch_add(1, Ordering::Release);
         self.compute_cookie();
         if let Some(connections) = self.known_connections() {
             connections.renew();
@@ -218,6 +222,11 @@ impl Server {
         {
             self.cookie.store(computed.value(&self.address.load()).map(Arc::new));
         }
+    }
+
+    /// How often it got another address: connections that were made before go where it no longer is.
+    pub fn moves(&self) -> u32 {
+        self.moves.load(Ordering::Acquire)
     }
 
     /// Its weight now.

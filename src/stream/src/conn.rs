@@ -40,6 +40,8 @@ pub(crate) struct Conn {
     pub(crate) port: Option<PortLease>,
     /// How often a server's connection has been used again.
     pub(crate) reuses: u32,
+    /// How often the server had got another address when it was made.
+    pub(crate) moves: u32,
     /// What was told last when something happened while it waited.
     pub(crate) watch: Option<Arc<Watch>>,
 }
@@ -122,6 +124,7 @@ impl Conn {
             traits: None,
             port: None,
             reuses: 0,
+            moves: 0,
             watch: None,
         }
     }

@@ -470,7 +470,7 @@ fn metered(backend: &BackendSide, mut conn: Conn) -> Conn {
 
 /// A connection that carries many streams over this one.
 fn into_trunk(site: &Site, backend: &BackendSide, mut conn: Conn) -> Conn {
-    let (traits, port) = (conn.traits.take(), conn.port.take());
+    let (traits, port, moves) = (conn.traits.take(), conn.port.take(), conn.moves);
     let h2 = h2::Connection::new(h2::Role::Client, site.h2.back(&site.tuning));
     let counters = backend.core.h2.here().clone();
     let trunk = Trunk::new(
@@ -479,7 +479,7 @@ fn into_trunk(site: &Site, backend: &BackendSide, mut conn: Conn) -> Conn {
         Terms { limit: site.tuning.buffer_size, counters, most_glitches: site.h2.glitches().1 },
     );
     let mut conn = Conn::over(Line::Trunk(Arc::new(Mutex::new(trunk))));
-    (conn.traits, conn.port) = (traits, port);
+    (conn.traits, conn.port, conn.moves) = (traits, port, moves);
     conn
 }
 

@@ -261,6 +261,7 @@ pub(crate) async fn dial(
     server: &Server,
     traits: Traits,
 ) -> Result<Conn, DialError> {
+    let moves = server.moves();
     let to = traits.to.clone().unwrap_or_else(|| Addr::clone(&server.address.load()));
     story.note_target(&to);
     let first = server.dial.socks4.as_ref().unwrap_or(&to);
@@ -271,6 +272,7 @@ pub(crate) async fn dial(
     established(&mut connecting, story.deadline).await?;
     let mut conn = Conn::new(connecting.into_socket());
     conn.claim = Claim::Reserved;
+    conn.moves = moves;
     if backend.common.sockets.no_linger.is_on() {
         conn.closing = Closing::Reset;
     }

@@ -316,7 +316,10 @@ impl Worker {
         owned: Owned,
         (own, limit): (&mut OwnConnections, usize),
     ) {
-        if self.is_stopping() || server.settings.max_reuse.is_some_and(|max| owned.conn.reuses >= max) {
+        if self.is_stopping() || owned.conn.moves != server.moves() {
+            return;
+        }
+        if server.settings.max_reuse.is_some_and(|max| owned.conn.reuses >= max) {
             return;
         }
         let (reserve, thread, now) = (self.reserve(server), base::worker::index(), self.now());

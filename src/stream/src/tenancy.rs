@@ -174,7 +174,8 @@ impl Tenancy {
     /// Whether it takes a stream that would have made just such a connection.
     fn takes(&self, traits: &Traits) -> bool {
         let owned = self.owned.borrow();
-        let alike = owned.as_ref().is_some_and(|owned| is_alike(owned, traits));
+        let is_here = |owned: &Owned| owned.conn.moves == self.server.moves();
+        let alike = owned.as_ref().is_some_and(|owned| is_here(owned) && is_alike(owned, traits));
         alike && lock(&self.trunk).h2.has_room_for(self.tenants.get())
     }
 
