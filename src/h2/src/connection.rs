@@ -286,12 +286,10 @@ impl Connection {
         self.phase == Phase::Open && !exhausted && (others as u64) < u64::from(most)
     }
 
-    /// Whether an idle connection can be handed over: nothing is half-read, nothing waits to be sent.
+    /// Whether a connection can wait for its next stream: it carries none, and nothing waits to be sent. A frame of
+    /// which the rest is still to come does no harm.
     pub fn is_at_rest(&self) -> bool {
-        self.phase == Phase::Open
-            && self.taken == 0
-            && self.output.is_empty()
-            && matches!(self.parsing, Parsing::Header)
+        self.phase == Phase::Open && self.taken == 0 && self.output.is_empty()
     }
 
     /// Whether tunnels for other protocols may be asked for (RFC 8441).

@@ -431,15 +431,21 @@ async fn ping(watch: Weak<Watch>, ticket: Ticket, every: Duration) {
         if !held.ask_whether_alive() || !is_waiting(&mut held, &watch) || held.put_back().is_err() {
             return;
         }
+        // What happened while it was held has been passed over.
+        look(&watch);
     }
 }
+
+/// How often a connection is looked at on which something happens again and again: a server of HTTP/2 may have
+/// something to say that leaves it as good as it was.
+const LOOKS: usize = 8;
 
 /// Whether nothing happened on a connection so far; its watch is told when something does.
 fn is_waiting(side: &mut H1Side, watch: &Arc<Watch>) -> bool {
     let waker = Waker::from(watch.clone());
     let mut cx = Context::from_waker(&waker);
     // An event that was known before need not mean anything: looking at the connection clears it.
-    for _ in 0..2 {
+    for _ in 0..LOOKS {
         match side.conn.poll_readable(&mut cx) {
             Poll::Pending => return true,
             Poll::Ready(Ok(())) if side.conn.is_quiet() => {}
