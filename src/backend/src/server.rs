@@ -11,7 +11,7 @@ use base::worker::PerWorker;
 use config::directive::Switch;
 use lang::facts::{ProxyFacts, ServerFacts};
 use queue::{Desk, Order, Queue, Slots, Ticket};
-use stats::counters::{H1Counters, H2Counters};
+use stats::counters::{H2Counters, HttpCounters};
 use stats::{BackendCounters, ServerCounters};
 
 use crate::balance::Balancer;
@@ -314,7 +314,7 @@ pub struct Backend {
     /// Counters.
     pub counters: BackendCounters,
     /// HTTP/1; connections hold on to those of the thread that made them.
-    pub h1: PerWorker<Arc<H1Counters>>,
+    pub h1: PerWorker<Arc<HttpCounters>>,
     /// The figures of HTTP/2, as well.
     pub h2: PerWorker<Arc<H2Counters>>,
     /// Whether it has servers of which none is usable.

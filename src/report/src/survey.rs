@@ -11,7 +11,7 @@ use base::world::World;
 use config::Mode;
 use stats::columns::Column as C;
 use stats::counters::{
-    BackendEvents, FrontendEvents, H1Counters, H2Counters, HandshakeCounters, TimeFigures,
+    BackendEvents, FrontendEvents, H2Counters, HandshakeCounters, HttpCounters, TimeFigures,
 };
 use stats::{BackendCounters, Value};
 use stream::Site;
@@ -283,8 +283,8 @@ fn http2(counters: &PerWorker<Arc<H2Counters>>, column: C) -> Option<Value> {
 }
 
 /// The figures of HTTP/1, summed over the threads.
-fn http1(counters: &PerWorker<Arc<H1Counters>>, column: C) -> Option<Value> {
-    let sum = |figure: fn(&H1Counters) -> u64| Some(Value::U64(counters.sum(|c| figure(c))));
+fn http1(counters: &PerWorker<Arc<HttpCounters>>, column: C) -> Option<Value> {
+    let sum = |figure: fn(&HttpCounters) -> u64| Some(Value::U64(counters.sum(|c| figure(c))));
     match column {
         C::H1OpenConnections => sum(|c| c.open_connections.get()),
         C::H1OpenStreams => sum(|c| c.open_streams.get()),

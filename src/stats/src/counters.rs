@@ -72,10 +72,10 @@ pub struct FrontendEvents {
     pub statuses: Statuses,
 }
 
-/// The HTTP/1 figures of one thread for one frontend or backend.
+/// Connections and exchanges of one version of HTTP, of one thread, for one frontend or backend.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub struct H1Counters {
+pub struct HttpCounters {
     /// Connections now.
     pub open_connections: Gauge,
     /// Exchanges now.
@@ -94,7 +94,7 @@ pub struct H1Counters {
     pub spliced_out: Counter,
 }
 
-impl H1Counters {
+impl HttpCounters {
     /// Forgets everything but what exists now.
     pub fn clear(&self) {
         let counters = [
@@ -115,7 +115,7 @@ impl H1Counters {
 #[derive(Debug, Default)]
 pub struct H2Counters {
     /// Connections and streams.
-    pub exchanges: Arc<H1Counters>,
+    pub exchanges: Arc<HttpCounters>,
     /// `HEADERS` frames received.
     pub headers: Counter,
     /// `DATA` frames received.
@@ -187,7 +187,7 @@ pub struct FrontendCounters {
     /// Events.
     pub events: PerWorker<FrontendEvents>,
     /// HTTP/1; connections hold on to those of the thread that made them.
-    pub h1: PerWorker<Arc<H1Counters>>,
+    pub h1: PerWorker<Arc<HttpCounters>>,
     /// HTTP/2, as well.
     pub h2: PerWorker<Arc<H2Counters>>,
     /// Handshakes.

@@ -20,11 +20,11 @@ use queue::{Order, Outcome};
 use crate::conn::{Conn, Filled, Line, Receiving};
 use crate::dial::{DialError, Traits, dial};
 use crate::finish;
-use crate::h1_side::H1Side;
 use crate::live::Stage;
 use crate::meter::{Exchange, Meter};
 use crate::reserve::Owned;
 use crate::secure;
+use crate::side::HttpSide;
 use crate::site::{BackendSide, Site};
 use crate::story::{Asked, Failure, Story};
 use crate::tenancy::{self, Company};
@@ -445,7 +445,7 @@ async fn connect(
     } else {
         metered(backend, conn)
     };
-    let side = Owned::new(seat, H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Response));
+    let side = Owned::new(seat, HttpSide::new(conn, story.site.tuning.buffer_size, h1::Side::Response));
     let shared = backend.common.mode == Mode::Http && backend.core.settings.reuse != pool::Reuse::Never;
     let side = if shared { side } else { side.into_private() };
     Ok(tenancy::begin(story.worker, server, side, story.session.id))

@@ -15,8 +15,8 @@ use rule::{Ending, RuleList, Rules, Verdict, Wait};
 
 use crate::conn::{Conn, Filled, Receiving};
 use crate::finish;
-use crate::h1_side::H1Side;
 use crate::settings::Violations;
+use crate::side::HttpSide;
 use crate::site::BackendSide;
 use crate::story::{Failure, Stage, Story};
 use crate::tcp::{Growth, Halt, Relay};
@@ -38,7 +38,7 @@ pub(crate) enum Arriving<'a> {
     /// The bytes of a session that carries no HTTP.
     Session(&'a mut Conn),
     /// The body of a message whose head has been read.
-    Body(&'a mut H1Side),
+    Body(&'a mut HttpSide),
 }
 
 /// A set of content rules with what it goes by.

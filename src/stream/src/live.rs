@@ -19,7 +19,7 @@ use base::clock::{Tick, WallTime};
 use base::counter::{Counter, Gauge};
 use base::worker::PerWorker;
 use lang::facts::SessionFacts;
-use stats::counters::H1Counters;
+use stats::counters::HttpCounters;
 
 use crate::meter::Exchange;
 
@@ -310,7 +310,7 @@ pub(crate) struct Seat<'s> {
     live: Rc<Live>,
     counters: &'s StreamCounters,
     /// The frontend's, where its exchanges are counted, and the one that goes on.
-    exchanges: Option<&'s Arc<H1Counters>>,
+    exchanges: Option<&'s Arc<HttpCounters>>,
     exchange: RefCell<Option<Exchange>>,
 }
 
@@ -329,7 +329,7 @@ impl<'s> Seat<'s> {
     }
 
     /// The same for a session whose streams are counted as exchanges, where these are.
-    pub(crate) fn counting(mut self, exchanges: Option<&'s Arc<H1Counters>>) -> Self {
+    pub(crate) fn counting(mut self, exchanges: Option<&'s Arc<HttpCounters>>) -> Self {
         self.exchanges = exchanges;
         self
     }
@@ -342,7 +342,7 @@ impl<'s> Seat<'s> {
     }
 
     /// What the session carries turned out to be exchanges of HTTP/1, of which the stream is the first.
-    pub(crate) fn upgrade(&mut self, exchanges: &'s Arc<H1Counters>) {
+    pub(crate) fn upgrade(&mut self, exchanges: &'s Arc<HttpCounters>) {
         self.exchanges = Some(exchanges);
         *self.exchange.borrow_mut() = Some(Exchange::new(exchanges));
     }

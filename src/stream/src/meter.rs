@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use stats::counters::H1Counters;
+use stats::counters::HttpCounters;
 
 /// Counts one connection, and what goes over it.
 #[derive(Debug)]
-pub(crate) struct Meter(Arc<H1Counters>);
+pub(crate) struct Meter(Arc<HttpCounters>);
 
 impl Meter {
     /// A connection begins.
-    pub(crate) fn new(counters: &Arc<H1Counters>) -> Self {
+    pub(crate) fn new(counters: &Arc<HttpCounters>) -> Self {
         counters.open_connections.inc();
         counters.connections.inc();
         Self(counters.clone())
@@ -45,11 +45,11 @@ impl Drop for Meter {
 
 /// Counts one exchange.
 #[derive(Debug)]
-pub(crate) struct Exchange(Arc<H1Counters>);
+pub(crate) struct Exchange(Arc<HttpCounters>);
 
 impl Exchange {
     /// An exchange begins.
-    pub(crate) fn new(counters: &Arc<H1Counters>) -> Self {
+    pub(crate) fn new(counters: &Arc<HttpCounters>) -> Self {
         counters.open_streams.inc();
         counters.streams.inc();
         Self(counters.clone())
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn what_ends_is_open_no_more() {
-        let counters = Arc::new(H1Counters::default());
+        let counters = Arc::new(HttpCounters::default());
         let (meter, exchange) = (Meter::new(&counters), Exchange::new(&counters));
         meter.received(5);
         meter.spliced_in(7);

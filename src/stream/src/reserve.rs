@@ -20,13 +20,13 @@ use pool::{Connections, Descriptors, Doomed, Figures, Order, Own, Pooled, Privat
 use pool::{ServerPool, Ticket, Used};
 
 use crate::dial::Traits;
-use crate::h1_side::H1Side;
 use crate::settings::{IdleTuning, Sharing, Strangers};
+use crate::side::HttpSide;
 use crate::tenancy::Tenant;
 use crate::worker::Worker;
 
 /// A connection as it is kept: small to move.
-type Kept = Box<H1Side>;
+type Kept = Box<HttpSide>;
 
 /// The connections of one server.
 #[derive(Debug)]
@@ -64,8 +64,8 @@ impl Pooled<Kept> for Home {
 }
 
 impl Deref for Owned {
-    type Target = H1Side;
-    fn deref(&self) -> &H1Side {
+    type Target = HttpSide;
+    fn deref(&self) -> &HttpSide {
         match self {
             Self::Shared(used) => used,
             Self::Private(private) => private,
@@ -75,7 +75,7 @@ impl Deref for Owned {
 }
 
 impl DerefMut for Owned {
-    fn deref_mut(&mut self) -> &mut H1Side {
+    fn deref_mut(&mut self) -> &mut HttpSide {
         match self {
             Self::Shared(used) => used,
             Self::Private(private) => private,
@@ -106,7 +106,7 @@ impl Owned {
     }
 
     /// A connection that has just been made on a seat.
-    pub(crate) fn new(seat: Seat, side: H1Side) -> Self {
+    pub(crate) fn new(seat: Seat, side: HttpSide) -> Self {
         let key = side.conn.traits.as_deref().map_or(0, Traits::key);
         Self::Shared(seat.occupy(Box::new(side), key))
     }
@@ -361,7 +361,7 @@ impl Worker {
     }
 }
 
-pub(crate) fn is_alike(side: &H1Side, traits: &Traits) -> bool {
+pub(crate) fn is_alike(side: &HttpSide, traits: &Traits) -> bool {
     side.conn.traits.as_deref().map_or_else(|| traits.is_plain(), |own| own == traits)
 }
 
@@ -386,7 +386,7 @@ impl Wake for Watch {
 }
 
 /// Has a connection watched that is about to wait on a thread; none when something has happened on it already.
-fn watch(side: &mut H1Side, reserve: &Reserve, thread: usize) -> Option<Arc<Watch>> {
+fn watch(side: &mut HttpSide, reserve: &Reserve, thread: usize) -> Option<Arc<Watch>> {
     let conn = &mut side.conn;
     let known = conn.watch.take().filter(|w| w.thread == thread);
     let watch = known.unwrap_or_else(|| {
@@ -441,7 +441,7 @@ async fn ping(watch: Weak<Watch>, ticket: Ticket, every: Duration) {
 const LOOKS: usize = 8;
 
 /// Whether nothing happened on a connection so far; its watch is told when something does.
-fn is_waiting(side: &mut H1Side, watch: &Arc<Watch>) -> bool {
+fn is_waiting(side: &mut HttpSide, watch: &Arc<Watch>) -> bool {
     let waker = Waker::from(watch.clone());
     let mut cx = Context::from_waker(&waker);
     // An event that was known before need not mean anything: looking at the connection clears it.

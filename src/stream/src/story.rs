@@ -15,7 +15,7 @@ use lang::logformat::Needs;
 use net::Deadline;
 use rule::{Requests, Txn};
 use stats::ListenerCounters;
-use stats::counters::{FrontendEvents, H1Counters};
+use stats::counters::{FrontendEvents, HttpCounters};
 
 use crate::conn::Conn;
 use crate::continuous::Accounts;
@@ -85,7 +85,7 @@ pub(crate) struct Parts<'s> {
     pub(crate) worker: &'s Worker,
     pub(crate) listener: &'s ListenerFacts,
     /// Where its exchanges are counted, if they are ones of HTTP.
-    pub(crate) exchanges: Option<&'s Arc<H1Counters>>,
+    pub(crate) exchanges: Option<&'s Arc<HttpCounters>>,
     pub(crate) facts: &'s mut SessionFacts,
     pub(crate) deadline: &'s mut Deadline,
     pub(crate) progress: Progress,

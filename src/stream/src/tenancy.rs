@@ -26,8 +26,8 @@ use pool::Reuse;
 use crate::carrier::{SharedTrunk, lock};
 use crate::conn::{Conn, Line};
 use crate::dial::Traits;
-use crate::h1_side::H1Side;
 use crate::reserve::{OwnConnections, Owned, is_alike};
+use crate::side::HttpSide;
 use crate::trunk::Turn;
 use crate::worker::Worker;
 
@@ -189,7 +189,7 @@ impl Tenancy {
         self.tenants.set(self.tenants.get() + 1);
         let conn = Conn::over(Line::Trunk(self.trunk.clone()));
         let limit = self.worker.site.tuning.buffer_size;
-        Owned::Stream(Box::new(H1Side::new(conn, limit, h1::Side::Response)), Tenant(Some(self)))
+        Owned::Stream(Box::new(HttpSide::new(conn, limit, h1::Side::Response)), Tenant(Some(self)))
     }
 
     /// A stream has gone. The connection is kept for later when it was the last one, if it is still good.

@@ -16,13 +16,13 @@ use rule::{Ending, Message, Page, Reply, Verdict};
 use super::request::Stop;
 use super::{After, persistence, service};
 use crate::finish;
-use crate::h1_side::H1Side;
+use crate::side::HttpSide;
 use crate::story::{Answer, Failure, Logged, Stage, Story};
 
 /// Answers a request that rules, or the lack of a backend, kept from being forwarded.
 pub(super) async fn stop(
     story: &mut Story<'_>,
-    client: &mut H1Side,
+    client: &mut HttpSide,
     info: &RequestInfo,
     stop: Stop,
 ) -> After {
@@ -91,7 +91,7 @@ pub(super) async fn stop(
 /// Sends what a rule answers.
 pub(super) async fn message(
     story: &mut Story<'_>,
-    client: &mut H1Side,
+    client: &mut HttpSide,
     info: &RequestInfo,
     message: Message,
     termination: Termination,
@@ -113,7 +113,7 @@ pub(super) async fn message(
 /// Sends the page of a status with a challenge.
 async fn challenge(
     story: &mut Story<'_>,
-    client: &mut H1Side,
+    client: &mut HttpSide,
     info: &RequestInfo,
     status: u16,
     field: (&[u8], &[u8]),
@@ -144,7 +144,7 @@ fn page_for(story: &Story<'_>, status: u16) -> Option<Arc<Page>> {
 /// Sends a page of the configuration, with a header field of its own if one is given.
 async fn chosen(
     story: &mut Story<'_>,
-    client: &mut H1Side,
+    client: &mut HttpSide,
     wanted: Persistence,
     (status, page): (u16, &Page),
     field: Option<(&[u8], &[u8])>,
@@ -188,13 +188,13 @@ fn complete(reply: Reply) -> (ResponseHead, Bytes) {
 
 /// Tells the client what rules want it to know ahead of the response.
 #[inline]
-pub(super) fn send_hints(story: &mut Story<'_>, client: &mut H1Side) {
+pub(super) fn send_hints(story: &mut Story<'_>, client: &mut HttpSide) {
     if !story.facts.hints.is_empty() {
         send_them(story, client);
     }
 }
 
-fn send_them(story: &mut Story<'_>, client: &mut H1Side) {
+fn send_them(story: &mut Story<'_>, client: &mut HttpSide) {
     let hints = std::mem::take(&mut story.facts.hints);
     if !story.request.version.is_at_least_11() {
         return;
@@ -225,7 +225,7 @@ async fn tarpit(story: &mut Story<'_>) {
 }
 
 /// Sends an answer of the configuration.
-async fn reply(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo, reply: Reply) -> After {
+async fn reply(story: &mut Story<'_>, client: &mut HttpSide, info: &RequestInfo, reply: Reply) -> After {
     let wanted = match reply.closing {
         rule::Closing::KeepAlive => persistence(story, info),
         rule::Closing::Close => Persistence::Close,
@@ -245,7 +245,7 @@ async fn reply(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo, r
 /// known of where the next one would start, and the connection is closed.
 pub(super) async fn failure(
     story: &mut Story<'_>,
-    client: &mut H1Side,
+    client: &mut HttpSide,
     info: Option<&RequestInfo>,
     failure: Failure,
 ) -> After {
@@ -268,10 +268,10 @@ pub(super) async fn failure(
 
 /// Answers what never was a request: with a page as it is, which no rule sees. One that would have to be made is not
 /// for this case.
-async fn unread(story: &mut Story<'_>, client: &mut H1Side, status: u16, page: Option<&Page>) -> After {
+async fn unread(story: &mut Story<'_>, client: &mut HttpSide, status: u16, page: Option<&Page>) -> After {
     story.facts.status = status;
     let room = story.site.tuning.buffer_size;
-    let write = |client: &mut H1Side, head: &ResponseHead, framing, body: &[u8]| {
+    let write = |client: &mut HttpSide, head: &ResponseHead, framing, body: &[u8]| {
         let end = if body.is_empty() { End::Yes } else { End::No };
         let written = client.write_response(head, (framing, ConnectionLine::Nothing), end, room);
         client.conn.output.extend(body);
@@ -333,7 +333,7 @@ fn after_response(story: &mut Story<'_>) -> Result<(), Fault> {
 /// Sends an error page, without what rules make of it where that fails.
 async fn send_page(
     story: &mut Story<'_>,
-    client: &mut H1Side,
+    client: &mut HttpSide,
     wanted: Persistence,
     body: &[u8],
     fill: impl Fn(&mut ResponseHead),
@@ -346,7 +346,7 @@ async fn send_page(
 }
 
 /// Sends the story's response with a body that is all there.
-async fn send(story: &mut Story<'_>, client: &mut H1Side, wanted: Persistence, body: &[u8]) -> After {
+async fn send(story: &mut Story<'_>, client: &mut HttpSide, wanted: Persistence, body: &[u8]) -> After {
     story.facts.status = story.response.status.0;
     let forbidden = story.response.status.forbids_body();
     let (framing, body) = if !forbidden && !story.response.headers.contains(b"content-length") {
@@ -390,7 +390,7 @@ pub(super) fn closing(story: &mut Story<'_>, wanted: Persistence) -> Persistence
 }
 
 /// Sends the output, as long as the client takes it.
-async fn flush(story: &mut Story<'_>, client: &mut H1Side, length: u64) -> After {
+async fn flush(story: &mut Story<'_>, client: &mut HttpSide, length: u64) -> After {
     let now = story.now();
     story.expire(now, story.client_timeout());
     match crate::tcp::finish_output(&mut client.conn, story.deadline).await {

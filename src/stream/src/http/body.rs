@@ -11,7 +11,7 @@ use rule::BodyWait;
 
 use crate::captures;
 use crate::conn::{Filled, Receiving};
-use crate::h1_side::{Extent, H1Side};
+use crate::side::{Extent, HttpSide};
 use crate::story::{Failure, Story};
 
 /// What became of waiting.
@@ -28,7 +28,7 @@ enum Waited {
 }
 
 /// Gives a client that waits for leave to send its request's body that leave.
-pub(super) fn invite(story: &mut Story<'_>, client: &mut H1Side) {
+pub(super) fn invite(story: &mut Story<'_>, client: &mut HttpSide) {
     let is_continue = |value: &[u8]| value.eq_ignore_ascii_case(b"100-continue");
     let expects = story.request.headers.find(b"expect").is_some_and(is_continue);
     if expects && story.request.version.is_at_least_11() && !client.has_all() {
@@ -41,7 +41,7 @@ pub(super) fn invite(story: &mut Story<'_>, client: &mut H1Side) {
 /// away is noticed when there is to be a server for it.
 pub(super) async fn of_request(
     story: &mut Story<'_>,
-    client: &mut H1Side,
+    client: &mut HttpSide,
     wait: BodyWait,
 ) -> Result<(), Failure> {
     invite(story, client);
@@ -66,7 +66,7 @@ pub(super) async fn of_request(
 }
 
 /// Keeps a copy of what has arrived of the request's body, for rules to look at.
-pub(super) fn keep(story: &mut Story<'_>, client: &H1Side) {
+pub(super) fn keep(story: &mut Story<'_>, client: &HttpSide) {
     story.body.clear();
     client.copy_body(&mut story.body);
 }
@@ -74,7 +74,7 @@ pub(super) fn keep(story: &mut Story<'_>, client: &H1Side) {
 /// Waits for a part of a response's body.
 pub(super) async fn of_response(
     story: &mut Story<'_>,
-    server: &mut H1Side,
+    server: &mut HttpSide,
     wait: BodyWait,
 ) -> Result<(), Failure> {
     let waited = wait_for(story, server, wait.at_least, Some(wait.time)).await;
@@ -87,7 +87,12 @@ pub(super) async fn of_response(
     }
 }
 
-async fn wait_for(story: &mut Story<'_>, side: &mut H1Side, at_least: u64, time: Option<Duration>) -> Waited {
+async fn wait_for(
+    story: &mut Story<'_>,
+    side: &mut HttpSide,
+    at_least: u64,
+    time: Option<Duration>,
+) -> Waited {
     let limit = story.site.tuning.buffer_size.saturating_sub(story.site.tuning.max_rewrite);
     let now = story.now();
     story.expire(now, time);
@@ -114,13 +119,13 @@ async fn wait_for(story: &mut Story<'_>, side: &mut H1Side, at_least: u64, time:
 }
 
 /// What is to be sent meanwhile, such as the leave to go on, must not wait either.
-fn receive(cx: &mut Context<'_>, side: &mut H1Side, limit: usize) -> Poll<std::io::Result<Filled>> {
+fn receive(cx: &mut Context<'_>, side: &mut HttpSide, limit: usize) -> Poll<std::io::Result<Filled>> {
     let _ = side.conn.poll_flush(cx, More::No);
     side.conn.poll_fill(cx, limit)
 }
 
 /// What there is to say of the body that has come so far; nothing while it has to be waited for.
-fn look(side: &H1Side, at_least: u64, limit: usize) -> Option<Waited> {
+fn look(side: &HttpSide, at_least: u64, limit: usize) -> Option<Waited> {
     let mut come = 0;
     let extent = side.scan_body(|data| come += data.len() as u64);
     let full = side.conn.input.len() >= limit || (at_least > 0 && come >= at_least);

@@ -25,11 +25,11 @@ use crate::connect::{self, Failed as FailedServer, Lease, Origin, Reuse, lease};
 use crate::events;
 use crate::exchange::{Pump, PumpError, Pumped, SourceError, Waiting};
 use crate::finish;
-use crate::h1_side::{Delivery, Framing, H1Side, Trailers};
 use crate::inspect::{self, Arriving, Inspection};
 use crate::reserve::Owned;
 use crate::secure;
 use crate::settings::ConnectionMode;
+use crate::side::{Delivery, Framing, HttpSide, Trailers};
 use crate::site::BackendSide;
 use crate::size;
 use crate::story::{Answer, Asked as Challenged, Failure, Logged, Stage, Story};
@@ -48,7 +48,7 @@ type Failed = (Failure, Option<Arc<Server>>);
 /// Forwards a request and its response.
 pub(super) async fn forward(
     story: &mut Story<'_>,
-    client: &mut H1Side,
+    client: &mut HttpSide,
     info: &RequestInfo,
     routed: Routed<'_>,
 ) -> Result<Forwarded, Failed> {
@@ -174,7 +174,7 @@ impl Connected<'_> {
     async fn exchange(
         &mut self,
         story: &mut Story<'_>,
-        client: &mut H1Side,
+        client: &mut HttpSide,
         mut lease: Lease,
     ) -> Result<Forwarded, Broken> {
         let server = lease.held.0.clone();
@@ -332,7 +332,7 @@ impl Connected<'_> {
 
     /// Whether a server can switch protocols on a stream is not known before it has said what it wants; one that cannot
     /// is asked nothing.
-    async fn get_acquainted(&self, story: &mut Story<'_>, side: &mut H1Side) {
+    async fn get_acquainted(&self, story: &mut Story<'_>, side: &mut HttpSide) {
         let (now, limit) = (story.now(), story.server_timeout(self.backend));
         story.expire(now, limit);
         let offered = poll_fn(|cx| match side.poll_offers_extended_connect(cx) {
@@ -350,7 +350,7 @@ impl Connected<'_> {
     async fn response_head(
         &mut self,
         story: &mut Story<'_>,
-        client: &mut H1Side,
+        client: &mut HttpSide,
         lease: &mut Lease,
     ) -> Result<Head, Failure> {
         let options = receive::options(story.site, self.backend.common.http.response_violations);
@@ -393,8 +393,8 @@ impl Connected<'_> {
         &mut self,
         cx: &mut Context<'_>,
         story: &mut Story<'_>,
-        client: &mut H1Side,
-        server: &mut H1Side,
+        client: &mut HttpSide,
+        server: &mut HttpSide,
         wait: &ResponseWait,
     ) -> Poll<Result<ResponseInfo, Failure>> {
         loop {
@@ -426,12 +426,6 @@ impl Connected<'_> {
                     Err(failure) => return Poll::Ready(Err(failure)),
                 }
             }
-            if self.upload.is_done()
-                && self.aborts_on_close
-                && let Some(gone) = client_ended(cx, client)
-            {
-                return Poll::Ready(Err(gone));
-            }
             // A slow reader of interim responses must not hold up the final one.
             let _ = client.conn.poll_flush(cx, More::No);
             let filled = if server.conn.carrier().is_some() { Poll::Pending } else { server.poll_fill(cx) };
@@ -444,6 +438,13 @@ impl Connected<'_> {
                     return Poll::Ready(Err(Failure::new(502, Termination::new(cause, Phase::Headers))));
                 }
                 Poll::Pending => {
+                    // What the client does matters only as long as there is nothing for it.
+                    if self.upload.is_done()
+                        && self.aborts_on_close
+                        && let Some(gone) = client_ended(cx, client)
+                    {
+                        return Poll::Ready(Err(gone));
+                    }
                     return story.deadline.poll_expired(cx).map(|()| Err(timed_out(uploading)));
                 }
             }
@@ -455,8 +456,8 @@ impl Connected<'_> {
         &mut self,
         cx: &mut Context<'_>,
         story: &mut Story<'_>,
-        client: &mut H1Side,
-        server: &mut H1Side,
+        client: &mut HttpSide,
+        server: &mut HttpSide,
         wait: &ResponseWait,
     ) -> Result<Option<Waiting>, Failure> {
         if self.upload.is_done() || self.server_done {
@@ -502,7 +503,12 @@ impl Connected<'_> {
     }
 
     /// Runs the rules on the response, the backend's first.
-    async fn rules(&self, story: &mut Story<'_>, side: &mut H1Side, server: &Server) -> Result<(), Refused> {
+    async fn rules(
+        &self,
+        story: &mut Story<'_>,
+        side: &mut HttpSide,
+        server: &Server,
+    ) -> Result<(), Refused> {
         let frontend = story.frontend;
         let own = self.backend.common.facts.id != frontend.common.facts.id;
         let proxies = [Some(&self.backend.common.rules), own.then_some(&frontend.common.rules)];
@@ -553,7 +559,7 @@ impl Connected<'_> {
     async fn relay_response(
         &mut self,
         story: &mut Story<'_>,
-        client: &mut H1Side,
+        client: &mut HttpSide,
         lease: &mut Lease,
         info: ResponseInfo,
     ) -> After {
@@ -604,7 +610,7 @@ impl Connected<'_> {
     async fn relay_body(
         &mut self,
         story: &mut Story<'_>,
-        client: &mut H1Side,
+        client: &mut HttpSide,
         lease: &mut Lease,
         wanted: Persistence,
     ) -> After {
@@ -613,7 +619,7 @@ impl Connected<'_> {
         let (client_timeout, server_timeout) = (story.client_timeout(), story.server_timeout(self.backend));
         let now = story.now();
         story.expire(now, server_timeout.or(client_timeout));
-        let server: &mut H1Side = &mut lease.side;
+        let server: &mut HttpSide = &mut lease.side;
         let outcome = poll_fn(|cx| {
             let (downloaded, before) = (download.bytes, download.bytes + self.upload.bytes);
             if !self.upload.is_done() && !self.server_done {
@@ -663,12 +669,12 @@ impl Connected<'_> {
     }
 
     /// Whether a client that has sent all of its request ended its side, and that means that it gave up.
-    fn client_left(&self, cx: &mut Context<'_>, client: &mut H1Side) -> bool {
+    fn client_left(&self, cx: &mut Context<'_>, client: &mut HttpSide) -> bool {
         self.upload.is_done() && self.aborts_on_close && client_ended(cx, client).is_some()
     }
 
     /// The two sides speak another protocol from here on.
-    async fn tunnel(&mut self, story: &mut Story<'_>, client: &mut H1Side, lease: &mut Lease) -> After {
+    async fn tunnel(&mut self, story: &mut Story<'_>, client: &mut HttpSide, lease: &mut Lease) -> After {
         self.keep = Persistence::Close;
         let timeouts = story.relay_timeouts(self.backend);
         let now = story.now();
@@ -723,7 +729,7 @@ fn challenges_connection(response: &ResponseHead) -> bool {
 
 /// Whether the client ended its side while nothing is left to be read from it. What it sends meanwhile is its next
 /// request, kept as far as there is room.
-fn client_ended(cx: &mut Context<'_>, client: &mut H1Side) -> Option<Failure> {
+fn client_ended(cx: &mut Context<'_>, client: &mut HttpSide) -> Option<Failure> {
     let ended = Failure::new(400, Termination::new(Cause::ClientAbort, Phase::Headers));
     if let Some(carrier) = client.conn.carrier() {
         return carrier.poll_gone(cx).is_ready().then_some(ended);
@@ -750,7 +756,7 @@ struct ResponseWait {
 
 /// Parses the head of a response; `None` when more of it must come.
 fn read_head(
-    server: &mut H1Side,
+    server: &mut HttpSide,
     wait: &ResponseWait,
     response: &mut ResponseHead,
 ) -> Result<Option<ResponseInfo>, Failure> {
@@ -785,7 +791,7 @@ fn read_head(
 /// Waits for the head of a response on a stream.
 fn poll_head_of_stream(
     cx: &mut Context<'_>,
-    server: &mut H1Side,
+    server: &mut HttpSide,
     wait: &ResponseWait,
     (request, response): (&RequestHead, &mut ResponseHead),
 ) -> Poll<Result<ResponseInfo, Failure>> {
@@ -837,8 +843,8 @@ fn body_of_stream(carrier: &Carrier, asked: &Asked, response: &ResponseHead) -> 
 /// Keeps what is invalid in either side's input, to be looked at; with the bytes of bodies that came before.
 fn keep_faults(
     story: &Story<'_>,
-    client: &mut H1Side,
-    upstream: &mut H1Side,
+    client: &mut HttpSide,
+    upstream: &mut HttpSide,
     server: &Server,
     (up, down): (u64, u64),
 ) {
@@ -856,7 +862,7 @@ fn keep_faults(
 }
 
 /// Interim responses mean nothing to clients of HTTP/1.0.
-fn forward_interim(story: &mut Story<'_>, client: &mut H1Side) {
+fn forward_interim(story: &mut Story<'_>, client: &mut HttpSide) {
     if story.request.version.is_at_least_11() {
         let framing = (BodyLength::None, ConnectionLine::Nothing);
         let room = story.site.tuning.buffer_size;

@@ -32,10 +32,10 @@ use h1::{Persistence, RequestInfo};
 use crate::conn::{Conn, Receiving};
 use crate::continuous;
 use crate::finish;
-use crate::h1_side::{H1Side, Reading};
 use crate::inspect::{self, Head};
 use crate::live::unless_condemned;
 use crate::meter::Meter;
+use crate::side::{HttpSide, Reading};
 use crate::story::{Beginning, Carriage, Failure, Stage, Story};
 use lang::facts::Course;
 use log::Step;
@@ -79,7 +79,7 @@ pub(crate) fn upgrade(story: &mut Story<'_>, mut conn: Conn) -> Option<(Conn, Be
 /// Serves a client's connection until it ends, or until its client has been silent for a while: then it is given
 /// back.
 pub(crate) async fn serve(story: &mut Story<'_>, conn: Conn, mut beginning: Beginning) -> Served {
-    let mut client = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Request);
+    let mut client = HttpSide::new(conn, story.site.tuning.buffer_size, h1::Side::Request);
     if story.frontend.common.messages.adjust_for_client.is_on() {
         client.adjust_names(&story.site.cases);
     }
@@ -119,7 +119,7 @@ pub(crate) enum Served {
 }
 
 /// One request and its response.
-async fn one(story: &mut Story<'_>, client: &mut H1Side, beginning: Beginning) -> Next {
+async fn one(story: &mut Story<'_>, client: &mut HttpSide, beginning: Beginning) -> Next {
     if !client.has_all() && receive::skip_body(story, client).await.is_err() {
         return Next::Served(After::Abandon);
     }
@@ -152,7 +152,7 @@ async fn one(story: &mut Story<'_>, client: &mut H1Side, beginning: Beginning) -
 }
 
 /// Serves a request that was received, to the end of its stream.
-async fn carry_on(story: &mut Story<'_>, client: &mut H1Side, received: &RequestInfo) -> After {
+async fn carry_on(story: &mut Story<'_>, client: &mut HttpSide, received: &RequestInfo) -> After {
     finish::step(story, None, Stage::Request, Step::Request);
     let live = story.live.share();
     let accounts = story.accounts();
@@ -179,7 +179,7 @@ async fn carry_on(story: &mut Story<'_>, client: &mut H1Side, received: &Request
 /// Serves the one request of a stream that shares its connection with others.
 pub(crate) async fn serve_stream(story: &mut Story<'_>, conn: Conn) {
     story.carriage = Carriage::Shared;
-    let mut client = H1Side::new(conn, story.site.tuning.buffer_size, h1::Side::Request);
+    let mut client = HttpSide::new(conn, story.site.tuning.buffer_size, h1::Side::Request);
     finish::step(story, None, Stage::Connection, Step::Accept);
     let after = match receive::of_stream(story, &mut client) {
         Ok(received) => {
@@ -200,7 +200,7 @@ pub(crate) async fn serve_stream(story: &mut Story<'_>, conn: Conn) {
 }
 
 /// A request that was received, on its way through the phases.
-async fn handle(story: &mut Story<'_>, client: &mut H1Side, info: &RequestInfo) -> Left {
+async fn handle(story: &mut Story<'_>, client: &mut HttpSide, info: &RequestInfo) -> Left {
     let routed = match request::route(story, client).await {
         Ok(routed) => routed,
         Err(stop @ Stop::Unasked) => return Left::Unasked(answer::stop(story, client, info, stop).await),
@@ -227,7 +227,7 @@ fn persistence(story: &Story<'_>, info: &RequestInfo) -> Persistence {
 }
 
 /// Sends what is left and closes in order.
-async fn close(story: &mut Story<'_>, client: &mut H1Side) {
+async fn close(story: &mut Story<'_>, client: &mut HttpSide) {
     let now = story.now();
     let timeouts = &story.frontend.common.timeouts;
     story.expire(now, timeouts.client_fin.or(timeouts.client).or(Some(LINGER)));

@@ -15,8 +15,8 @@ use rule::Requests;
 use crate::captures::{self, Fault};
 use crate::conn::Filled;
 use crate::exchange::{Piece, Source};
-use crate::h1_side::H1Side;
 use crate::settings::Violations;
+use crate::side::HttpSide;
 use crate::site::Site;
 use crate::size;
 use crate::story::{Answer, Failure, Story};
@@ -50,7 +50,7 @@ enum Polled {
 const READY: Duration = Duration::from_millis(100);
 
 /// Receives the next request's head into the story.
-pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Result<RequestInfo, NoRequest> {
+pub(super) async fn request(story: &mut Story<'_>, client: &mut HttpSide) -> Result<RequestInfo, NoRequest> {
     let begin = story.facts.timers.begin;
     let options = options(story.site, story.frontend.common.http.request_violations);
     let worker = story.worker;
@@ -118,7 +118,7 @@ pub(super) async fn request(story: &mut Story<'_>, client: &mut H1Side) -> Resul
 pub(super) struct Gone;
 
 /// Reads over what is left of a request that has been answered already.
-pub(super) async fn skip_body(story: &mut Story<'_>, client: &mut H1Side) -> Result<(), Gone> {
+pub(super) async fn skip_body(story: &mut Story<'_>, client: &mut HttpSide) -> Result<(), Gone> {
     let timeout = story.frontend.common.timeouts.client;
     let now = story.now();
     story.expire(now, timeout);
@@ -177,7 +177,7 @@ fn due_at(from: Tick, after: Option<Duration>) -> Tick {
 fn poll(
     cx: &mut Context<'_>,
     story: &mut Story<'_>,
-    client: &mut H1Side,
+    client: &mut HttpSide,
     options: &h1::Options,
 ) -> Poll<Polled> {
     loop {
@@ -231,7 +231,7 @@ fn poll(
 }
 
 /// Whether the client begins to speak HTTP/2.
-fn preface(client: &H1Side) -> h1::Preface {
+fn preface(client: &HttpSide) -> h1::Preface {
     let data = client.conn.input.data();
     // Few methods begin with this letter, and none of them is as common as those that do not.
     if data.first() == Some(&b'P') { h1::http2_preface(data) } else { h1::Preface::No }
@@ -242,7 +242,7 @@ fn may_speak_http2(story: &Story<'_>) -> bool {
 }
 
 /// Receives the request of a stream that shares its connection with others: it is there already.
-pub(super) fn of_stream(story: &mut Story<'_>, client: &mut H1Side) -> Result<RequestInfo, Failure> {
+pub(super) fn of_stream(story: &mut Story<'_>, client: &mut HttpSide) -> Result<RequestInfo, Failure> {
     let options = options(story.site, story.frontend.common.http.request_violations);
     let bad = Failure::new(400, Termination::new(Cause::Proxy, Phase::Request));
     let carrier = client.conn.carrier().ok_or(bad)?;

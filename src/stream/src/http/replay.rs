@@ -12,7 +12,7 @@ use net::{More, Socket};
 
 use crate::conn::Filled;
 use crate::exchange::{Piece, Pump, PumpError, Pumped, Sink, Source, SourceError};
-use crate::h1_side::H1Side;
+use crate::side::HttpSide;
 use crate::site::BackendSide;
 use crate::story::{Failure, Story};
 
@@ -54,7 +54,7 @@ impl Source for Kept {
 impl Upload {
     /// Keeps the request for later where its backend may want it again: it must be complete by the time that it is
     /// first sent.
-    pub(super) async fn prepare(story: &Story<'_>, backend: &BackendSide, client: &mut H1Side) -> Self {
+    pub(super) async fn prepare(story: &Story<'_>, backend: &BackendSide, client: &mut HttpSide) -> Self {
         let wanted = story.facts.overrides.replay == Replay::Configured;
         if !wanted || !backend.core.settings.retry_on.replays() {
             return Self::Streamed;
@@ -89,7 +89,7 @@ impl Upload {
         &mut self,
         cx: &mut Context<'_>,
         pump: &mut Pump,
-        client: &mut H1Side,
+        client: &mut HttpSide,
         to: &mut impl Sink,
     ) -> Result<Pumped, PumpError> {
         match self {
@@ -101,7 +101,7 @@ impl Upload {
 
 impl Kept {
     /// Takes a body that has arrived as a whole.
-    fn take(cx: &mut Context<'_>, client: &mut H1Side) -> Option<Self> {
+    fn take(cx: &mut Context<'_>, client: &mut HttpSide) -> Option<Self> {
         let mut kept = Self::default();
         loop {
             let taken = match client.poll_piece(cx) {

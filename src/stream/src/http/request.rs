@@ -15,11 +15,11 @@ use http::Method;
 use super::{answer, body, edits, sticky};
 
 use crate::finish;
-use crate::h1_side::H1Side;
 use crate::hash_key;
 use crate::inspect::{self, Arriving, Inspection};
 use crate::secure;
 use crate::settings::IfNone;
+use crate::side::HttpSide;
 use crate::site::{BackendSide, Common};
 use crate::story::{Failure, Stage, Story};
 use crate::switching;
@@ -72,7 +72,7 @@ impl From<inspect::Stop> for Stop {
 }
 
 /// Runs the rules of the frontend, chooses the backend, and runs the backend's rules.
-pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut H1Side) -> Result<Routed<'s>, Stop> {
+pub(super) async fn route<'s>(story: &mut Story<'s>, client: &mut HttpSide) -> Result<Routed<'s>, Stop> {
     let frontend = story.frontend;
     story.identify(Stage::Request);
     secure::look_again(&mut story.session.tls, &client.conn);
@@ -143,7 +143,7 @@ fn looks_at_requests(proxy: &Common) -> bool {
 }
 
 /// Runs the content rules of a proxy on the request.
-async fn inspect(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> Result<(), Stop> {
+async fn inspect(story: &mut Story<'_>, client: &mut HttpSide, proxy: &Common) -> Result<(), Stop> {
     let silence = story.client_timeout();
     match Inspection::of_request(&proxy.rules, silence).run(story, Arriving::Body(client)).await {
         // They are requests already.
@@ -153,7 +153,7 @@ async fn inspect(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> 
 }
 
 /// Waits for the whole body where the proxy wants that (`option http-buffer-request`).
-async fn buffer(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> Result<(), Stop> {
+async fn buffer(story: &mut Story<'_>, client: &mut HttpSide, proxy: &Common) -> Result<(), Stop> {
     if proxy.http.buffer_request.is_on() {
         let time = proxy.timeouts.http_request.unwrap_or_default();
         body::of_request(story, client, BodyWait { time, at_least: 0 }).await?;
@@ -163,7 +163,7 @@ async fn buffer(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> R
 }
 
 /// Runs the rules of a proxy on the request, what answers by itself, and then its redirections.
-async fn run_all(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> Result<(), Stop> {
+async fn run_all(story: &mut Story<'_>, client: &mut HttpSide, proxy: &Common) -> Result<(), Stop> {
     for rules in [&proxy.rules.http_request, &proxy.rules.services, &proxy.rules.redirects] {
         if !rules.is_empty() {
             run(story, client, rules).await?;
@@ -173,7 +173,7 @@ async fn run_all(story: &mut Story<'_>, client: &mut H1Side, proxy: &Common) -> 
 }
 
 /// Runs rules on the request.
-async fn run(story: &mut Story<'_>, client: &mut H1Side, rules: &rule::RuleList) -> Result<(), Stop> {
+async fn run(story: &mut Story<'_>, client: &mut HttpSide, rules: &rule::RuleList) -> Result<(), Stop> {
     if !client.has_all() {
         body::keep(story, client);
     }

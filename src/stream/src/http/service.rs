@@ -15,8 +15,8 @@ use rule::{Ending, Verdict, Wait};
 use super::{After, answer, body, persistence};
 use crate::exchange::{Piece, Pump, Pumped, Sink, SinkError, Source, SourceError};
 use crate::finish;
-use crate::h1_side::{Framing, H1Side, Reading};
 use crate::live;
+use crate::side::{Framing, HttpSide, Reading};
 use crate::size;
 use crate::story::{Answer, Failure, Stage, Story};
 use log::Step;
@@ -27,7 +27,7 @@ const SERVED: Termination = Termination::new(Cause::Local, Phase::Request);
 /// Lets a service answer a request.
 pub(super) async fn serve(
     story: &mut Story<'_>,
-    client: &mut H1Side,
+    client: &mut HttpSide,
     info: &RequestInfo,
     chosen: Chosen,
 ) -> After {
@@ -132,7 +132,7 @@ struct Served {
 
 impl Served {
     /// Gives the service the request's body until it has the head of its response.
-    async fn head(&mut self, story: &mut Story<'_>, client: &mut H1Side) -> Result<BodyLength, Failure> {
+    async fn head(&mut self, story: &mut Story<'_>, client: &mut HttpSide) -> Result<BodyLength, Failure> {
         let now = story.now();
         story.expire(now, story.client_timeout());
         let length = poll_fn(|cx| {
@@ -163,7 +163,7 @@ impl Served {
         &mut self,
         cx: &mut Context<'_>,
         story: &mut Story<'_>,
-        client: &mut H1Side,
+        client: &mut HttpSide,
     ) -> Result<(), Failure> {
         if self.uploading == Uploading::Over {
             return Ok(());
@@ -190,7 +190,7 @@ impl Served {
     async fn relay(
         &mut self,
         story: &mut Story<'_>,
-        client: &mut H1Side,
+        client: &mut HttpSide,
         info: &RequestInfo,
         length: BodyLength,
     ) -> After {
@@ -234,14 +234,14 @@ impl Served {
 }
 
 /// How much of a body has left for the client: what waits for it here is no sign of life.
-fn gone(body: &Pump, client: &H1Side) -> u64 {
+fn gone(body: &Pump, client: &HttpSide) -> u64 {
     body.bytes.saturating_sub(client.conn.output.len() as u64)
 }
 
 /// Writes the head; tells whether the connection may go on.
 fn write_head(
     story: &mut Story<'_>,
-    client: &mut H1Side,
+    client: &mut HttpSide,
     info: &RequestInfo,
     length: BodyLength,
 ) -> Persistence {

@@ -1,4 +1,4 @@
-//! One side of an exchange that speaks HTTP/1.
+//! One side of an exchange of HTTP: a connection that speaks HTTP/1, or a stream of one that speaks HTTP/2.
 
 use std::io::IoSlice;
 use std::ops::Range;
@@ -20,9 +20,9 @@ use crate::exchange::{Piece, Sink, SinkError, Source, SourceError};
 /// Bytes that are copied together with the head rather than sent beside it.
 const COPY_LIMIT: usize = 2048;
 
-/// A connection that speaks HTTP/1, client's or server's.
+/// A client's or a server's side: a connection of its own, or one stream of a connection with many.
 #[derive(Debug)]
-pub(crate) struct H1Side {
+pub(crate) struct HttpSide {
     pub(crate) conn: Conn,
     pub(crate) cursor: Cursor,
     /// How much the input may hold.
@@ -102,7 +102,7 @@ pub(crate) enum Delivery {
     AtOnce,
 }
 
-impl H1Side {
+impl HttpSide {
     pub(crate) fn new(conn: Conn, limit: usize, side: Side) -> Self {
         Self {
             conn,
@@ -360,7 +360,7 @@ enum Step {
     End,
 }
 
-impl Source for H1Side {
+impl Source for HttpSide {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece<'_>, SourceError>> {
         while self.decoded.is_none() {
             match self.decode()? {
@@ -429,7 +429,7 @@ fn poll_behind(
     conn.poll_send(cx, data, more).map_err(|_| SinkError)
 }
 
-impl Sink for H1Side {
+impl Sink for HttpSide {
     fn poll_data(&mut self, cx: &mut Context<'_>, data: &[u8], more: More) -> Poll<Result<usize, SinkError>> {
         let more = self.more(more);
         let conn = &mut self.conn;
@@ -531,7 +531,7 @@ mod tests {
         near.set_nodelay(true).unwrap();
         let far = Socket::from_fd(OwnedFd::from(far));
         let mut side =
-            H1Side::new(Conn::new(Socket::from_fd(OwnedFd::from(near))), 16384, h1::Side::Response);
+            HttpSide::new(Conn::new(Socket::from_fd(OwnedFd::from(near))), 16384, h1::Side::Response);
         side.deliver(delivery);
         assert_eq!(poll_fn(|cx| side.poll_data(cx, b"part", More::Yes)).await, Ok(4));
         far.peek(&mut [0; 8]).unwrap_or_default()
