@@ -250,11 +250,14 @@ fn least_loaded<'u>(usable: &'u Usable, queue: &ServerQueue) -> Option<&'u Arc<S
 
 /// The least loaded of some that are drawn; of equal ones, the one with fewer sessions in the last second.
 fn by_chance<'u>(usable: &'u Usable, queue: &ServerQueue, draws: u32, now: Tick) -> Option<&'u Arc<Server>> {
+    if let [only] = &usable.servers[..] {
+        return Some(only).filter(|s| queue.has_room(s));
+    }
     let count = usable.turns.len();
     let draw = |_| usable.servers.get(usable.turns.at(random() % count.max(1))?);
     let rate = |s: &Server| s.counters.common.session_rate.per_second(now) * 256 / s.weight().max(1);
     let candidates = (0..draws.min(count as u32 * 2)).filter_map(draw).filter(|s| queue.has_room(s));
-    let best = candidates.min_by_key(|s| (load(s), rate(s)));
+    let best = candidates.min_by(|a, b| load(a).cmp(&load(b)).then_with(|| rate(a).cmp(&rate(b))));
     best.or_else(|| usable.servers.iter().find(|s| queue.has_room(s)))
 }
 
