@@ -424,8 +424,14 @@ impl Expr {
     }
 
     /// Evaluates the expression for one of its values.
+    #[inline]
     pub fn eval_at<'a>(&'a self, scene: &Scene<'a>, cursor: Cursor) -> Fetched<'a> {
-        match (self.fetch.eval)(scene, &self.args, cursor) {
+        let fetched = (self.fetch.eval)(scene, &self.args, cursor);
+        if self.converters.is_empty() { fetched } else { self.convert_fetched(fetched, scene) }
+    }
+
+    fn convert_fetched<'a>(&'a self, fetched: Fetched<'a>, scene: &Scene<'a>) -> Fetched<'a> {
+        match fetched {
             Fetched::Value(v) => self.convert(v, scene).into(),
             Fetched::Last(v) => self.convert(v, scene).map_or(Fetched::Absent, Fetched::Last),
             Fetched::SoFar(v) => match self.convert(v, scene) {
