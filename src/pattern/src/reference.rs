@@ -103,16 +103,19 @@ pub struct Hit {
 }
 
 /// A way in which a list is looked up, shared by all who do it that way.
+///
+/// Requests are compared with many short lists: what that takes stands in front, in one line of the processor's cache.
+#[repr(C, align(64))]
 pub(crate) struct Expression {
-    shape: Shape,
+    changed: AtomicBool,
     pub(crate) case: Case,
-    pub(crate) values: Values,
-    /// The method of its first user.
-    method: Method,
     /// What a short list was at first: it is looked up without the cost of a snapshot as long as nobody changes it,
     /// which is how most ACLs live.
     at_first: Option<AtFirst>,
-    changed: AtomicBool,
+    shape: Shape,
+    pub(crate) values: Values,
+    /// The method of its first user.
+    method: Method,
     now: ArcSwap<Snapshot>,
 }
 
@@ -122,7 +125,7 @@ const SHORT: usize = 15;
 /// What a short list was at first.
 enum AtFirst {
     Short(Short),
-    Index(Index),
+    Index(Box<Index>),
 }
 
 /// An index at one moment.
@@ -452,7 +455,7 @@ impl Reference {
             at_first: (state.now.items.len() <= SHORT).then(|| {
                 let items: Vec<_> = state.now.items.iter().map(|slot| slot.item.clone()).collect();
                 let short = Short::of(shape, case, &items);
-                short.map_or_else(|| AtFirst::Index(index.clone()), AtFirst::Short)
+                short.map_or_else(|| AtFirst::Index(Box::new(index.clone())), AtFirst::Short)
             }),
             changed: AtomicBool::new(false),
             now: ArcSwap::from_pointee(Snapshot::of(index.clone())),

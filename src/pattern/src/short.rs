@@ -26,8 +26,40 @@ pub(crate) struct Short {
 enum Tests {
     /// One behind the other, each behind its length.
     Texts(Box<[u8]>),
+    /// The same, in place.
+    Few([u8; FEW], u8),
     /// Addresses and masks.
     V4(Box<[(u32, u32)]>),
+}
+
+/// As many bytes as there is room for beside what else a look at the list needs.
+const FEW: usize = 30;
+
+impl Tests {
+    fn of_texts(texts: &[u8]) -> Self {
+        let mut few = [0; FEW];
+        match few.get_mut(..texts.len()) {
+            None => Self::Texts(texts.into()),
+            Some(place) => {
+                place.copy_from_slice(texts);
+                Self::Few(few, texts.len() as u8)
+            }
+        }
+    }
+
+    #[inline]
+    fn get(&self) -> Patterns<'_> {
+        match self {
+            Self::Texts(texts) => Patterns::Texts(texts),
+            Self::Few(few, len) => Patterns::Texts(&few[..usize::from(*len)]),
+            Self::V4(networks) => Patterns::V4(networks),
+        }
+    }
+}
+
+enum Patterns<'a> {
+    Texts(&'a [u8]),
+    V4(&'a [(u32, u32)]),
 }
 
 /// The longest pattern: its length stands in one byte.
@@ -46,7 +78,8 @@ impl Short {
                     // The longest counts.
                     items.sort_by_key(|item| usize::MAX - item.key().len());
                 }
-                Tests::Texts(items.iter().flat_map(|item| text(item.key(), case)).collect())
+                let texts: Vec<u8> = items.iter().flat_map(|item| text(item.key(), case)).collect();
+                Tests::of_texts(&texts)
             }
             Shape::Networks => {
                 let network = |item: &Arc<Item>| match Network::parse(item.key(), crate::HostNames::Refused)?
@@ -70,9 +103,11 @@ impl Short {
 
     /// The entry that fits.
     pub(crate) fn find(&self, method: Method, case: Case, subject: &Subject<'_>) -> Option<&Arc<Item>> {
-        let place = match (&self.tests, subject) {
-            (Tests::Texts(patterns), Subject::Text(text, _)) => place_of_text(patterns, method, case, text),
-            (Tests::V4(networks), Subject::Ip(ip)) => place_of_address(networks, *ip),
+        let place = match (self.tests.get(), subject) {
+            (Patterns::Texts(patterns), Subject::Text(text, _)) => {
+                place_of_text(patterns, method, case, text)
+            }
+            (Patterns::V4(networks), Subject::Ip(ip)) => place_of_address(networks, *ip),
             _ => None,
         };
         self.items.get(place?)
@@ -81,11 +116,11 @@ impl Short {
     /// Whether an entry fits, for a sample that need not be read in another way before.
     #[inline]
     pub(crate) fn tells(&self, method: Method, case: Case, sample: &Sample<'_>) -> Option<bool> {
-        let place = match (&self.tests, sample) {
-            (Tests::Texts(patterns), Sample::Str(text) | Sample::Method(text)) => {
+        let place = match (self.tests.get(), sample) {
+            (Patterns::Texts(patterns), Sample::Str(text) | Sample::Method(text)) => {
                 place_of_text(patterns, method, case, text)
             }
-            (Tests::V4(networks), Sample::Ipv4(ip)) => place_of_address(networks, (*ip).into()),
+            (Patterns::V4(networks), Sample::Ipv4(ip)) => place_of_address(networks, (*ip).into()),
             _ => return None,
         };
         Some(place.is_some())

@@ -73,14 +73,23 @@ impl Truth {
             Self::NotYet => Self::NotYet,
         }
     }
+
+    /// What it means for a term of this sense.
+    #[inline]
+    pub(crate) fn in_sense(self, sense: Sense) -> Self {
+        if sense == Sense::Negated { self.negated() } else { self }
+    }
 }
 
-/// One test: an expression and the patterns that its value is compared with.
+/// One test: an expression and the patterns that its value is compared with, in one line of the processor's cache.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Test {
     expr: Expr,
     patterns: Matcher,
 }
+
+const _: () = assert!(size_of::<Test>() == 64, "a test takes one line of the cache");
 
 /// The criterion of a test: an expression, and what its name says of it.
 struct Criterion {
@@ -285,8 +294,6 @@ impl ConditionError {
 pub struct Condition {
     when: When,
     alternatives: SmallVec<[SmallVec<[CompiledTerm; 1]>; 1]>,
-    /// All there is to most conditions, and what its result means.
-    alone: Option<(Arc<Test>, Sense)>,
 }
 
 /// What conditions are compiled with.
@@ -331,8 +338,7 @@ impl Condition {
             let terms = terms.iter().map(|term| compiler.term(term));
             alternatives.push(terms.collect::<Result<SmallVec<_>, _>>()?);
         }
-        let alone = alone(when, &alternatives);
-        Ok(Self { when, alternatives, alone })
+        Ok(Self { when, alternatives })
     }
 
     /// Why the condition has a term that never holds at any of these points: what the term is called and what it
@@ -357,34 +363,23 @@ impl Condition {
         tests.any(|test| test.expr.looks_at_bytes())
     }
 
+    /// The only test of a condition that has no other, and what its result means.
+    pub(crate) fn alone(&self) -> Option<(Arc<Test>, Sense)> {
+        let [terms] = &self.alternatives[..] else { return None };
+        let [term] = &terms[..] else { return None };
+        let [test] = &term.tests[..] else { return None };
+        let negated = (self.when == When::Fails) != (term.sense == Sense::Negated);
+        Some((test.clone(), if negated { Sense::Negated } else { Sense::Direct }))
+    }
+
     /// Whether the condition lets its rule apply.
-    #[inline]
     pub fn holds(&self, scene: &Scene<'_>) -> Truth {
-        if let Some((test, sense)) = &self.alone {
-            return sense_of(*sense, test.holds(scene));
-        }
         let result = one_holds(&self.alternatives, scene);
         match self.when {
             When::Holds => result,
             When::Fails => result.negated(),
         }
     }
-}
-
-/// The only test of a condition that has no other.
-fn alone(
-    when: When,
-    alternatives: &SmallVec<[SmallVec<[CompiledTerm; 1]>; 1]>,
-) -> Option<(Arc<Test>, Sense)> {
-    let [terms] = &alternatives[..] else { return None };
-    let [term] = &terms[..] else { return None };
-    let [test] = &term.tests[..] else { return None };
-    let negated = (when == When::Fails) != (term.sense == Sense::Negated);
-    Some((test.clone(), if negated { Sense::Negated } else { Sense::Direct }))
-}
-
-fn sense_of(sense: Sense, truth: Truth) -> Truth {
-    if sense == Sense::Negated { truth.negated() } else { truth }
 }
 
 fn one_holds(alternatives: &[SmallVec<[CompiledTerm; 1]>], scene: &Scene<'_>) -> Truth {
@@ -403,7 +398,7 @@ fn one_holds(alternatives: &[SmallVec<[CompiledTerm; 1]>], scene: &Scene<'_>) ->
 fn all_hold(terms: &[CompiledTerm], scene: &Scene<'_>) -> Truth {
     let mut result = Truth::True;
     for term in terms {
-        match sense_of(term.sense, any_holds(&term.tests, scene)) {
+        match any_holds(&term.tests, scene).in_sense(term.sense) {
             Truth::True => {}
             Truth::NotYet => result = Truth::NotYet,
             Truth::False => return Truth::False,
