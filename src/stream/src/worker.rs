@@ -37,7 +37,8 @@ pub(crate) struct Worker {
     tick: Cell<Tick>,
     /// How many more tasks run at the time that was read.
     runs: Cell<u8>,
-    date: Cell<WallTime>,
+    /// The date that was read last, and when.
+    date: Cell<(Tick, WallTime)>,
     /// Heads of connections that have fallen silent, for the memory that they have.
     heads: RefCell<Vec<Heads>>,
     /// Where clients' TLS handshakes pass.
@@ -78,6 +79,9 @@ enum Stopping {
 /// How many tasks run at one time when the thread does not wait in between. Most take some ten microseconds.
 const RUNS_AT_ONE_TIME: u8 = 16;
 
+/// How long a date that was read is counted on from: the system's clock may be set at any time.
+const DATE_COUNTS: Duration = Duration::from_millis(10);
+
 thread_local! {
     /// Whether the thread has waited since a task looked.
     static WAITED: Cell<bool> = const { Cell::new(true) };
@@ -106,7 +110,7 @@ impl Worker {
             drained: Notify::new(),
             tick: Cell::new(Tick::NEVER),
             runs: Cell::new(0),
-            date: Cell::new(WallTime(0)),
+            date: Cell::default(),
             heads: RefCell::default(),
             handshakes: Turnstile::default(),
             tenancies: Tenancies::default(),
@@ -156,7 +160,6 @@ impl Worker {
     /// Time has gone on: something has taken long.
     pub(crate) fn let_time_pass(&self) {
         self.tick.set(Tick::NEVER);
-        self.date.set(WallTime(0));
         self.runs.set(RUNS_AT_ONE_TIME);
     }
 
@@ -171,10 +174,15 @@ impl Worker {
 
     /// The date for the session whose task runs.
     pub(crate) fn date(&self) -> WallTime {
-        if self.date.get().0 == 0 {
-            self.date.set(self.clock.wall());
+        let now = self.now();
+        let (read, date) = self.date.get();
+        let since = now.since(read);
+        if read.is_set() && since < DATE_COUNTS {
+            return WallTime(date.0 + since.as_micros() as u64);
         }
-        self.date.get()
+        let date = self.clock.wall();
+        self.date.set((now, date));
+        date
     }
 
     /// Whether a stop was asked for.
