@@ -31,6 +31,7 @@ mod session;
 mod settings;
 mod sigalgs;
 mod store;
+mod suites;
 mod tickets;
 mod told;
 mod verify;
