@@ -245,8 +245,8 @@ impl Run<'_> {
                 let request = http::prepare(request, &self.stage, seen, state);
                 if let (Some(talk), Some(line)) = (&mut self.talk, &mut self.line) {
                     self.reply.renew(request.asked());
-                    let sent = timeout_at(self.until, talk.ask(line, &request)).await;
-                    return self.sent(rule, sent);
+                    let outcome = timeout_at(self.until, talk.ask(line, &request)).await;
+                    return self.sent(rule, outcome);
                 }
                 (request.bytes(), request.asked())
             }
@@ -263,13 +263,13 @@ impl Run<'_> {
         };
         self.reply.renew(asked);
         let Some(line) = &mut self.line else { return Ok(()) };
-        let sent = timeout_at(self.until, line.send(&bytes)).await;
-        self.sent(rule, sent)
+        let outcome = timeout_at(self.until, line.send(&bytes)).await;
+        self.sent(rule, outcome)
     }
 
     /// What comes of something that was sent, perhaps too late.
-    fn sent(&self, rule: &Rule, sent: Result<std::io::Result<()>, Elapsed>) -> Result<(), Over> {
-        match sent {
+    fn sent(&self, rule: &Rule, outcome: Result<std::io::Result<()>, Elapsed>) -> Result<(), Over> {
+        match outcome {
             Ok(Ok(())) => Ok(()),
             Ok(Err(e)) => Err(self.broken(&e, rule)),
             Err(_) => Err(self.failed(of(CheckStatus::L7Timeout), rule)),

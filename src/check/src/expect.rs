@@ -174,12 +174,13 @@ impl Examination<'_> {
             Sense::Unwanted => "matched unwanted content",
         };
         let what = match &self.expect.matcher {
-            Matcher::String(text) => format!("'{}'", String::from_utf8_lossy(text)),
-            other => format!("({})", kind_of(other)),
+            Matcher::String(text) => format!(" '{}'", String::from_utf8_lossy(text)),
+            Matcher::Status(_) => "(status codes)".to_owned(),
+            other => format!(" ({})", kind_of(other)),
         };
         // The rule that goes without saying comes after a request at least.
         let step = if self.rule.number == 0 { 2 } else { self.rule.number };
-        format!("{who} {verb} {what} at step {step}")
+        format!("{who} {verb}{what} at step {step}")
     }
 
     /// The result of a failure, in the rule's words where it has some.
