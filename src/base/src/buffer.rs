@@ -1,14 +1,18 @@
 //! Buffers from a per-thread free list, so that an idle connection holds none.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use crate::ration::RATION;
 
 /// How many free buffers of each size a thread keeps.
 const KEPT: usize = 256;
+/// How many times larger than wanted a free buffer may be.
+const SPARE: usize = 4;
 
 thread_local! {
     static FREE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    /// The most that was asked for at a time.
+    static MOST: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A byte buffer with a read and a write end, given back to the thread's free list when dropped.
@@ -149,7 +153,7 @@ impl Drop for Buffer {
 }
 
 fn take(capacity: usize) -> Vec<u8> {
-    let fits = |v: &Vec<u8>| v.capacity() >= capacity && v.capacity() <= 4 * capacity;
+    let fits = |v: &Vec<u8>| v.capacity() >= capacity && v.capacity() <= SPARE * capacity;
     let found = FREE.with_borrow_mut(|free| {
         // Nearly all are of one size.
         if let Some(last) = free.pop_if(|last| fits(last)) {
@@ -158,11 +162,18 @@ fn take(capacity: usize) -> Vec<u8> {
         let at = free.iter().rposition(fits)?;
         Some(free.swap_remove(at))
     });
-    found.unwrap_or_else(|| Vec::with_capacity(capacity))
+    found.unwrap_or_else(|| {
+        MOST.set(MOST.get().max(capacity));
+        Vec::with_capacity(capacity)
+    })
 }
 
 fn give(mut store: Vec<u8>) {
     if store.capacity() == 0 {
+        return;
+    }
+    // What has grown beyond what anybody asks for would lie here for ever, in the way of those that fit.
+    if MOST.try_with(Cell::get).is_ok_and(|most| store.capacity() > SPARE * most) {
         return;
     }
     store.clear();
@@ -179,6 +190,20 @@ fn give(mut store: Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_that_nobody_would_ask_for_is_not_kept() {
+        let free = || FREE.with_borrow(Vec::len);
+        let mut buffer = Buffer::new();
+        buffer.ensure_capacity(1000);
+        let before = free();
+        buffer.extend(&[0; 5000]);
+        buffer.clear();
+        assert_eq!(free(), before);
+        buffer.ensure_capacity(1000);
+        buffer.clear();
+        assert_eq!(free(), before + 1);
+    }
 
     #[test]
     fn a_buffer_that_was_partly_read_can_be_cleared() {
