@@ -366,6 +366,7 @@ pub(crate) const GLOBAL: &[Words] = &[
     words("tune.ssl.ocsp-update.mindelay", "200", "x"),
     words("tune.ssl.ssl-ctx-cache-size", "100", "x"),
     words("tune.ssl.keylog", "on", "x"),
+    words("tune.ssl.keyupdate-rate-limit", "10", "-1"),
     here("tune.ssl.certificate-compression", "auto", "x"),
     words("tune.ssl.default-dh-param", "2048", "1000"),
     words("tune.ssl.hard-maxrecord", "1400", "-1"),

@@ -28,6 +28,7 @@ use crate::store::{
     Bases, FileKind, Name, NewListener, Origin, Placed, Store, Trouble, TrustFiles, Wanted, list_name,
 };
 use crate::told::Told;
+use crate::updates;
 use crate::verify::{Authorities, Verify};
 
 /// The checks of this room.
@@ -82,6 +83,7 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
         }
     }
     RECORDS.settle(defaults.records.0, defaults.records.1);
+    updates::LIMIT.settle(defaults.updates_per_second.unwrap_or(updates::USUAL));
     let mut lines = Vec::new();
     // Later, the directory may be out of reach.
     if draft.proxies.iter().any(|p| p.slots.get::<BindDrafts>().is_some_and(|b| b.0.iter().any(is_encrypted)))

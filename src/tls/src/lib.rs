@@ -21,6 +21,7 @@ mod line;
 mod memory;
 mod names;
 mod ocsp;
+mod overheard;
 mod passphrase;
 mod pki;
 mod profile;
@@ -33,6 +34,7 @@ mod sigalgs;
 mod store;
 mod tickets;
 mod told;
+mod updates;
 mod verify;
 mod x509;
 
