@@ -292,6 +292,7 @@ pub(crate) const GLOBAL: &[Words] = &[
     words("ssl-default-server-options", "no-tls-tickets", "none"),
     words("ssl-load-extra-files", "none", "x"),
     words("ssl-server-verify", "none", "x"),
+    words("ssl-skip-self-issued-ca", "", "x"),
     words("stats maxconn", "10", "x"),
     words("stats socket", "@FOLDER@/api level admin", "@FOLDER@/api level none"),
     words("stats timeout", "1s", "x"),

@@ -272,7 +272,9 @@ mod tests {
         let provider = aws_lc_rs::default_provider();
         for keeping in [Keeping::Nothing, Keeping::Greetings, Keeping::All] {
             let listened = listen(&provider, keeping);
-            let suites = |p: &CryptoProvider| p.cipher_suites.iter().map(|s| s.suite()).collect::<Vec<_>>();
+            let suites = |p: &CryptoProvider| {
+                p.cipher_suites.iter().map(SupportedCipherSuite::suite).collect::<Vec<_>>()
+            };
             assert_eq!(suites(&listened), suites(&provider));
         }
     }

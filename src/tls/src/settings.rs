@@ -15,6 +15,7 @@ use crate::certificate::{ExtraNames, Extras};
 use crate::connector::{Connector, SessionReuse};
 use crate::crt_store::Mentioned;
 use crate::directory::Strictness;
+use crate::issuers::Sent;
 use crate::line;
 use crate::names::Version;
 use crate::ocsp::schedule::Terms;
@@ -169,6 +170,8 @@ pub(crate) struct Defaults {
     pub(crate) extras: Extras,
     /// `issuers-chain-path`.
     pub(crate) chains: Option<PathBuf>,
+    /// `ssl-skip-self-issued-ca`.
+    pub(crate) sent: Sent,
     pub(crate) cache: Option<usize>,
     pub(crate) capture: usize,
     /// `ocsp-update.*`.
@@ -640,6 +643,10 @@ pub static DIRECTIVES: &[Directive] = &[
     global("tune.ssl.keylog", Arity::Exactly(1), |s| {
         let keeping = if s.switch(0)?.is_on() { Keeping::All } else { Keeping::Nothing };
         s.slot::<Defaults>().secrets = keeping;
+        Ok(())
+    }),
+    global("ssl-skip-self-issued-ca", Arity::None, |s| {
+        s.slot::<Defaults>().sent = Sent::UpToRoot;
         Ok(())
     }),
     global("tune.ssl.keyupdate-rate-limit", Arity::Exactly(1), |s| {
