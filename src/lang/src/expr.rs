@@ -132,10 +132,12 @@ impl Wishes {
             | "ssl_fc_server_random"
             | "ssl_fc_session_id"
             | "ssl_fc_session_key"
+            | "ssl_fc_unique_id"
             | "ssl_bc_client_random"
             | "ssl_bc_server_random"
             | "ssl_bc_session_id"
-            | "ssl_bc_session_key" => Self::TLS_SECRETS,
+            | "ssl_bc_session_key"
+            | "ssl_bc_unique_id" => Self::TLS_SECRETS,
             _ => Self::default(),
         }
     }

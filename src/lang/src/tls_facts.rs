@@ -1,6 +1,6 @@
 //! What is known of an encrypted connection.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What both sides agreed on, and who they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,11 +91,47 @@ pub struct Secrets {
     pub server_random: Box<[u8]>,
     /// The session as the server calls it.
     pub session_id: Box<[u8]>,
-    /// The master secret, up to TLS 1.2.
-    pub master: Option<Box<[u8]>>,
+    /// The messages that end the handshake.
+    pub ends: Ends,
+    /// The session's key.
+    pub key: SessionKey,
     /// Those of TLS 1.3, in hexadecimal.
     kept: Vec<(Secret, Box<str>)>,
 }
+
+/// What the messages say that end a handshake (`Finished`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// The client's.
+    pub client: Option<Box<[u8]>>,
+    /// The server's.
+    pub server: Option<Box<[u8]>>,
+}
+
+/// A session's key as OpenSSL has it: its master secret, and in TLS 1.3 what the last ticket takes it up by, which may
+/// come at any time. All who know of the session see the same.
+#[derive(Clone, Debug, Default)]
+pub struct SessionKey(Arc<Mutex<Option<Box<[u8]>>>>);
+
+impl SessionKey {
+    /// Puts another key in the place of the one before.
+    pub fn replace(&self, key: Box<[u8]>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
+    }
+
+    /// The key, once there is one.
+    pub fn get(&self) -> Option<Box<[u8]>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl PartialEq for SessionKey {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.get() == other.get()
+    }
+}
+
+impl Eq for SessionKey {}
 
 /// A secret of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +158,7 @@ impl Secrets {
     /// Keeps a secret.
     pub fn keep(&mut self, which: Secret, secret: &[u8]) {
         if which == Secret::Master {
-            self.master = Some(secret.into());
+            self.key.replace(secret.into());
             return;
         }
         let digits = secret.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>();

@@ -10,6 +10,7 @@ use config::global::CloseSpread;
 use http::{RequestHead, ResponseHead};
 use tokio::sync::Notify;
 
+use crate::branch::Hands;
 use crate::rest::Resting;
 use crate::secure::Turnstile;
 use crate::site::Site;
@@ -45,6 +46,8 @@ pub(crate) struct Worker {
     pub(crate) handshakes: Turnstile,
     /// Server connections that carry streams and may carry more.
     pub(crate) tenancies: Tenancies,
+    /// Tasks that wait for streams.
+    pub(crate) hands: Hands,
     this: Weak<Self>,
 }
 
@@ -52,7 +55,7 @@ pub(crate) struct Worker {
 pub(crate) type Heads = (RequestHead, ResponseHead);
 
 /// How many pairs of heads a worker keeps for later.
-const SPARE_HEADS: usize = 64;
+const SPARE_HEADS: usize = 256;
 
 /// A connection that waits for a request and keeps all that serving it takes.
 pub(crate) struct Alert<'w>(&'w Cell<u32>);
@@ -114,6 +117,7 @@ impl Worker {
             heads: RefCell::default(),
             handshakes: Turnstile::default(),
             tenancies: Tenancies::default(),
+            hands: Hands::default(),
             this: this.clone(),
         })
     }

@@ -14,6 +14,7 @@ use crate::forge::Forge;
 use crate::hello::{Hello, Opening};
 use crate::memory::Memory;
 use crate::names::Version;
+use crate::overheard;
 use crate::pki::chain::Trust;
 use crate::pki::error::Ignored;
 use crate::profile::Profile;
@@ -255,7 +256,7 @@ impl Terms {
         verifier: Option<Arc<OfClients>>,
         realm: u64,
     ) -> Result<ServerConfig, String> {
-        let provider = self.profile.provider()?;
+        let provider = overheard::listen(&*self.profile.provider()?, self.secrets);
         let versions = self.profile.versions()?;
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)

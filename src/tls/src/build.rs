@@ -28,6 +28,7 @@ use crate::store::{
     Bases, FileKind, Name, NewListener, Origin, Placed, Store, Trouble, TrustFiles, Wanted, list_name,
 };
 use crate::told::Told;
+use crate::updates;
 use crate::verify::{Authorities, Verify};
 
 /// The checks of this room.
@@ -71,9 +72,10 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
     let bases = Bases { certificates, authorities };
     store.settle(bases, defaults.extras, defaults.updates.clone(), draft.readings.speech);
     store.keep_ticket_keys(draft.global());
-    if let Some(directory) = &defaults.chains {
-        read_chains(directory, &store, diagnostics);
-    }
+    let read = |directory: &PathBuf| read_chains(directory, diagnostics);
+    let mut issuers = defaults.chains.as_ref().map(read).unwrap_or_default();
+    issuers.sent = defaults.sent;
+    store.complete_from(issuers);
     let loads = draft.global::<Loads>().0;
     let wrong = store.load(loads.iter().map(|(_, wanted)| wanted.clone()).collect());
     for (place, wanted) in &loads {
@@ -82,6 +84,7 @@ fn check_binds(draft: &mut Draft, registry: &Registry, diagnostics: &mut Diagnos
         }
     }
     RECORDS.settle(defaults.records.0, defaults.records.1);
+    updates::LIMIT.settle(defaults.updates_per_second.unwrap_or(updates::USUAL));
     let mut lines = Vec::new();
     // Later, the directory may be out of reach.
     if draft.proxies.iter().any(|p| p.slots.get::<BindDrafts>().is_some_and(|b| b.0.iter().any(is_encrypted)))
@@ -152,15 +155,18 @@ fn defaults_of(draft: &Draft, registry: &Registry) -> Defaults {
     defaults
 }
 
-fn read_chains(directory: &Path, store: &Store, diagnostics: &mut Diagnostics) {
+fn read_chains(directory: &Path, diagnostics: &mut Diagnostics) -> Issuers {
     match Issuers::read(directory) {
         Ok((issuers, wrong)) => {
             for why in wrong {
                 diagnostics.warning(format!("config : {why}"));
             }
-            store.complete_from(issuers);
+            issuers
         }
-        Err(e) => diagnostics.alert(format!("'issuers-chain-path' : '{}' : {e}.", directory.display())),
+        Err(e) => {
+            diagnostics.alert(format!("'issuers-chain-path' : '{}' : {e}.", directory.display()));
+            Issuers::default()
+        }
     }
 }
 

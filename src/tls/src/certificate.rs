@@ -14,6 +14,7 @@ use rustls::{SignatureAlgorithm, SignatureScheme};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::issuers::Sent;
 use crate::ocsp;
 use crate::ocsp::check::Valid;
 use crate::ocsp::id::Id;
@@ -38,6 +39,8 @@ pub struct Certificate {
     /// The same with a response.
     pub(crate) stapled: ArcSwapOption<Stapled>,
     completed_from: Option<Arc<str>>,
+    /// The whole chain, where clients are not sent all of it.
+    whole: Option<Vec<CertificateDer<'static>>>,
 }
 
 /// Whether a client is given the response of a certificate's issuer with it.
@@ -71,6 +74,8 @@ pub(crate) struct Parts {
     pub(crate) issuer: Option<CertificateDer<'static>>,
     /// Where the chain was found, when it did not come with the certificate.
     pub(crate) completed_from: Option<Arc<str>>,
+    /// How much of the chain clients are sent.
+    pub(crate) sent: Sent,
 }
 
 /// Why parts make up no certificate.
@@ -285,7 +290,11 @@ impl Parts {
         if !belongs(key.as_ref(), first) {
             return Err(Flaw::Mismatch);
         }
-        let certified = Arc::new(CertifiedKey::new(self.chain, key));
+        let (sent, whole) = match self.sent.of(&self.chain) {
+            Some(sent) => (sent, Some(self.chain)),
+            None => (self.chain, None),
+        };
+        let certified = Arc::new(CertifiedKey::new(sent, key));
         Ok(Certificate {
             names,
             kind,
@@ -296,6 +305,7 @@ impl Parts {
             id: OnceLock::new(),
             stapled: ArcSwapOption::empty(),
             completed_from: self.completed_from,
+            whole,
         })
     }
 }
@@ -318,11 +328,12 @@ impl Certificate {
     /// Its parts again.
     pub(crate) fn parts(&self) -> Parts {
         Parts {
-            chain: self.key.cert.clone(),
+            chain: self.whole.as_ref().unwrap_or(&self.key.cert).clone(),
             key: Some(self.private.clone()),
             ocsp: self.ocsp.clone(),
             issuer: self.issuer.clone(),
             completed_from: self.completed_from.clone(),
+            sent: if self.whole.is_some() { Sent::UpToRoot } else { Sent::All },
         }
     }
 
@@ -338,7 +349,7 @@ impl Certificate {
 
     /// Who issued it.
     pub(crate) fn issuer(&self) -> Option<&CertificateDer<'static>> {
-        issuer_in(&self.key.cert).or(self.issuer.as_ref())
+        issuer_in(self.whole.as_ref().unwrap_or(&self.key.cert)).or(self.issuer.as_ref())
     }
 
     /// What clients are given: with the response on it, as long as that is good.
@@ -373,9 +384,9 @@ impl Certificate {
     pub(crate) fn with_chain(&self, chain: Vec<CertificateDer<'static>>, names: Vec<Box<str>>) -> Self {
         let key = Arc::new(CertifiedKey::new(chain, self.key.key.clone()));
         let (kind, private) = (self.kind, self.private.clone());
-        let (issuer, ocsp, completed_from) = (None, None, None);
+        let (issuer, ocsp, completed_from, whole) = (None, None, None, None);
         let (id, stapled) = (OnceLock::new(), ArcSwapOption::empty());
-        Self { names, kind, key, private, issuer, ocsp, id, stapled, completed_from }
+        Self { names, kind, key, private, issuer, ocsp, id, stapled, completed_from, whole }
     }
 
     /// Whether its key is that of another one.

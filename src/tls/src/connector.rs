@@ -9,6 +9,7 @@ use rustls::pki_types::{IpAddr, Ipv4Addr, ServerName};
 
 use crate::certificate::Certificate;
 use crate::fault::Fault;
+use crate::overheard;
 use crate::pki::chain::Trust;
 use crate::profile::Profile;
 use crate::session::Session;
@@ -101,7 +102,7 @@ const NAMES: usize = 256;
 
 impl Connector {
     pub(crate) fn new(terms: Terms) -> Result<Self, String> {
-        let provider = terms.profile.provider()?;
+        let provider = overheard::listen(&*terms.profile.provider()?, terms.secrets);
         let algorithms = provider.signature_verification_algorithms;
         let signatures = terms.profile.signatures.clone();
         let (trust, host) = (terms.trust, terms.host.clone());

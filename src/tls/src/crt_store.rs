@@ -154,7 +154,9 @@ fn words(s: &Statement<'_>) -> Result<Load, Refusal> {
                     switch(&name, &value()?).map_err(|why| s.refuse(at, format!("'load' : {why}.")))?;
             }
             "sctl" | "acme" | "domains" | "ips" => {
-                return Err(s.refuse(at, format!("'load {name}' is not supported by this version.")));
+                let what = if name == "sctl" { "logged certificates' timestamps" } else { "ACME" };
+                let text = format!("'load {name}' needs {what}, which this version does not support.");
+                return Err(s.refuse(at, text));
             }
             _ => {
                 let text = format!("'load {name}' in section 'crt-store': unknown keyword '{name}'.");

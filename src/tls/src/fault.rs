@@ -51,7 +51,18 @@ const ASKED_NAME: ConnFault = ConnFault {
 };
 const HANDSHAKE: ConnFault = ConnFault { id: 34, name: "SSL_HANDSHAKE", message: "SSL handshake failure" };
 
+const UPDATES: ConnFault = ConnFault {
+    id: 58,
+    name: "SSL_KEYUPDATE",
+    message: "Aborted connection after a TLS 1.3 KeyUpdate flood",
+};
+
 impl Fault {
+    /// The peer changes its keys too often.
+    pub(crate) fn restless() -> Self {
+        Self { conn: UPDATES, reason: "too many key updates".into(), code: 0, known: None }
+    }
+
     /// The peer closed during the handshake.
     pub fn closed() -> Self {
         Self { conn: EMPTY, reason: "connection closed".into(), code: 0, known: None }

@@ -8,9 +8,22 @@ use rustls::pki_types::CertificateDer;
 use crate::certificate::{self, Parts};
 use crate::pki::certificate::Cert;
 
-/// The chains of a directory.
+/// The chains of a directory, and how much of a chain clients are sent.
 #[derive(Debug, Default)]
-pub(crate) struct Issuers(Vec<Issuer>);
+pub(crate) struct Issuers {
+    all: Vec<Issuer>,
+    pub(crate) sent: Sent,
+}
+
+/// How much of a certificate's chain clients are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// What stands in its file, as it stands there.
+    #[default]
+    All,
+    /// One after the other that issued the one before, up to who issued itself (`ssl-skip-self-issued-ca`).
+    UpToRoot,
+}
 
 #[derive(Debug)]
 struct Issuer {
@@ -31,17 +44,18 @@ impl Issuers {
         let (mut issuers, mut wrong) = (Self::default(), Vec::new());
         for file in files {
             match Issuer::read(&file) {
-                Ok(issuer) => issuers.0.push(issuer),
+                Ok(issuer) => issuers.all.push(issuer),
                 Err(why) => wrong.push(format!("unable to load issuers-chain {} : {why}", file.display())),
             }
         }
         Ok((issuers, wrong))
     }
 
-    /// Adds the chain of its issuer to a certificate without one.
+    /// Adds the chain of its issuer to a certificate without one, and says how much of it is sent.
     pub(crate) fn complete(&self, parts: &mut Parts) {
+        parts.sent = self.sent;
         let [own] = &*parts.chain else { return };
-        let found = Cert::read(own).and_then(|cert| self.0.iter().find(|issuer| issuer.issued(&cert)));
+        let found = Cert::read(own).and_then(|cert| self.all.iter().find(|issuer| issuer.issued(&cert)));
         if let Some(found) = found {
             parts.chain.extend(found.chain.iter().cloned());
             parts.completed_from = Some(found.file.clone());
@@ -66,6 +80,31 @@ impl Issuer {
         certificate.authority_key_identifier() == Some(&*self.key)
             && !certificate.is_self_issued()
             && issuer.is_some_and(|issuer| certificate.names_as_issuer(&issuer))
+    }
+}
+
+impl Sent {
+    /// What is sent of a chain, where that is not all.
+    pub(crate) fn of(self, chain: &[CertificateDer<'static>]) -> Option<Vec<CertificateDer<'static>>> {
+        if self == Self::All {
+            return None;
+        }
+        let (own, mut others) =
+            chain.split_first().map(|(own, others)| (own, others.iter().collect::<Vec<_>>()))?;
+        let mut sent = vec![own.clone()];
+        while let Some(last) =
+            sent.last().and_then(|der| Cert::read(der)).filter(|last| !last.is_self_issued())
+        {
+            let is_next =
+                |der: &&CertificateDer<'_>| Cert::read(der).is_some_and(|c| last.names_as_issuer(&c));
+            let Some(at) = others.iter().position(is_next) else { break };
+            let next = others.swap_remove(at);
+            if Cert::read(next).is_some_and(|next| next.is_self_issued()) {
+                break;
+            }
+            sent.push(next.clone());
+        }
+        (sent != chain).then_some(sent)
     }
 }
 
@@ -99,12 +138,39 @@ mod tests {
         std::fs::write(directory.join("c.txt"), "nothing").unwrap();
         let (issuers, wrong) = Issuers::read(&directory).unwrap();
         std::fs::remove_dir_all(&directory).unwrap();
-        assert_eq!((issuers.0.len(), wrong.len()), (2, 1));
+        assert_eq!((issuers.all.len(), wrong.len()), (2, 1));
         assert!(wrong[0].ends_with("c.txt : pem certificate not found."));
         let mut parts = parts(&one);
         issuers.complete(&mut parts);
         assert_eq!(parts.chain[1..], [one.der().clone(), other.der().clone()]);
         assert!(parts.completed_from.is_some_and(|file| file.ends_with("/b.pem")));
+    }
+
+    #[test]
+    fn clients_are_sent_the_chain_up_to_who_issued_itself() {
+        let (root, other) = (authority("root"), authority("other"));
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "between");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.use_authority_key_identifier_extension = true;
+        let between = CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &root).unwrap();
+        let [root, other] = [&root, &other].map(|a| a.der().clone());
+        let leaf = parts(&between).chain.remove(0);
+        let between = between.der().clone();
+        let sent = |chain: &[&CertificateDer<'static>]| {
+            let chain = chain.iter().copied().cloned().collect::<Vec<_>>();
+            assert_eq!(Sent::All.of(&chain), None);
+            Sent::UpToRoot.of(&chain).unwrap_or(chain)
+        };
+        let up = [leaf.clone(), between.clone()];
+        assert_eq!(sent(&[&leaf, &between, &root]), up);
+        assert_eq!(sent(&[&leaf, &root, &other, &between]), up);
+        assert_eq!(sent(&[&leaf, &between]), up);
+        assert_eq!(sent(&[&leaf, &root]), up[..1]);
+        let alone = std::slice::from_ref(&root);
+        assert_eq!(sent(&[&root]), alone);
+        assert_eq!(sent(&[&root, &other]), alone);
+        assert_eq!(Sent::UpToRoot.of(&up), None);
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod line;
 mod memory;
 mod names;
 mod ocsp;
+mod overheard;
 mod passphrase;
 mod pki;
 mod profile;
@@ -34,6 +35,7 @@ mod store;
 mod suites;
 mod tickets;
 mod told;
+mod updates;
 mod verify;
 mod x509;
 

@@ -2,7 +2,7 @@
 
 use lang::expr::{Cursor, Fetch, FetchFn, Fetched};
 use lang::facts::Scene;
-use lang::tls_facts::{Secret, Secrets, TlsFacts};
+use lang::tls_facts::{Ends, Resumption, Secret, Secrets, TlsFacts};
 use lang::{Contexts, Sample, Type};
 
 use crate::fetches::{CLIENT, SERVER, client, fetch, server, single};
@@ -24,6 +24,34 @@ fn secret<'a>(scene: &Scene<'a>, which: Which, cursor: Cursor, secret: Secret) -
         let digits = which(scene)?.secrets.as_deref()?.secret(secret)?;
         Some(Sample::text(digits.as_bytes()))
     })
+}
+
+/// The session's key, which may change while it lasts.
+fn key<'a>(scene: &Scene<'a>, which: Which, cursor: Cursor) -> Fetched<'a> {
+    single(cursor, || Some(Sample::Bin(which(scene)?.secrets.as_deref()?.key.get()?.into_vec().into())))
+}
+
+/// The message that ends a handshake, `new` where it made a new session, `again` where it took up an earlier one.
+fn end<'a>(
+    scene: &Scene<'a>,
+    which: Which,
+    cursor: Cursor,
+    new: fn(&Ends) -> Option<&[u8]>,
+    again: fn(&Ends) -> Option<&[u8]>,
+) -> Fetched<'a> {
+    single(cursor, || {
+        let facts = which(scene)?;
+        let end = if facts.resumption == Resumption::New { new } else { again };
+        Some(Sample::Bin(end(&facts.secrets.as_deref()?.ends)?.into()))
+    })
+}
+
+fn clients_end(ends: &Ends) -> Option<&[u8]> {
+    ends.client.as_deref()
+}
+
+fn servers_end(ends: &Ends) -> Option<&[u8]> {
+    ends.server.as_deref()
 }
 
 /// Random bytes are there or not, but are never none.
@@ -71,11 +99,14 @@ pub static SECRET_FETCHES: &[Fetch] = &[
     bytes("ssl_bc_client_random", SERVER, |s, _, c| of(s, server, c, |t| some(&t.client_random))),
     bytes("ssl_bc_server_random", SERVER, |s, _, c| of(s, server, c, |t| some(&t.server_random))),
     bytes("ssl_bc_session_id", SERVER, |s, _, c| of(s, server, c, |t| Some(&t.session_id))),
-    bytes("ssl_bc_session_key", SERVER, |s, _, c| of(s, server, c, |t| t.master.as_deref())),
+    bytes("ssl_bc_session_key", SERVER, |s, _, c| key(s, server, c)),
+    // The peer's message in a new session, and the own one in others.
+    bytes("ssl_bc_unique_id", SERVER, |s, _, c| end(s, server, c, servers_end, clients_end)),
     old("ssl_bc_npn", SERVER),
     bytes("ssl_fc_client_random", CLIENT, |s, _, c| of(s, client, c, |t| some(&t.client_random))),
     bytes("ssl_fc_server_random", CLIENT, |s, _, c| of(s, client, c, |t| some(&t.server_random))),
     bytes("ssl_fc_session_id", CLIENT, |s, _, c| of(s, client, c, |t| Some(&t.session_id))),
-    bytes("ssl_fc_session_key", CLIENT, |s, _, c| of(s, client, c, |t| t.master.as_deref())),
+    bytes("ssl_fc_session_key", CLIENT, |s, _, c| key(s, client, c)),
+    bytes("ssl_fc_unique_id", CLIENT, |s, _, c| end(s, client, c, clients_end, servers_end)),
     old("ssl_fc_npn", CLIENT),
 ];

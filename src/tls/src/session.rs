@@ -22,7 +22,9 @@ use crate::directory::Presented;
 use crate::fault::Fault;
 use crate::figures::Counted;
 use crate::names::{self, Version};
+use crate::overheard;
 use crate::records::RECORDS;
+use crate::updates::{LIMIT, Updates};
 use crate::verify::{self, OfClients, Outcome};
 use early::{Early, Side};
 
@@ -77,6 +79,8 @@ struct Known {
     early: Early,
     /// Its secrets, where they are kept.
     secrets: Option<Secrets>,
+    /// How often the peer has changed its keys.
+    updates: Updates,
 }
 
 enum Core {
@@ -476,9 +480,20 @@ impl Inner {
             return Err(fault.clone());
         }
         let handshaking = self.core.is_handshaking();
+        let step = self.go(job, into);
+        let updates = overheard::decrypters();
+        if updates > 0 && !handshaking && step.is_ok() {
+            self.count_updates(updates)?;
+        }
+        step
+    }
+
+    /// Does the next thing, however often the peer changes its keys.
+    fn go(&mut self, job: &Job<'_>, into: Option<(&mut Buffer, usize)>) -> Result<Step, Fault> {
+        let handshaking = self.core.is_handshaking();
         let Self { core, incoming, plain, outgoing, input, known, .. } = self;
         let mut sink = Sink { into, plain };
-        if let Some(secrets) = secrets_of(known, handshaking)
+        if let Some(secrets) = secrets_of(known).filter(|_| handshaking)
             && matches!(core, Core::Client(_))
         {
             secrets::look_at_greeting(secrets, incoming.data());
@@ -496,9 +511,11 @@ impl Inner {
             }
         };
         incoming.consume(discard);
-        if let Some(secrets) = secrets_of(known, handshaking) {
+        if let Some(secrets) = secrets_of(known) {
             secrets::take_logged(secrets);
-            if let (Core::Server(_), Some(sent)) = (&core, outgoing.data().get(sent..)) {
+            if let (Core::Server(_), Some(sent)) =
+                (&core, outgoing.data().get(sent..).filter(|_| handshaking))
+            {
                 secrets::look_at_greeting(secrets, sent);
             }
         }
@@ -515,6 +532,19 @@ impl Inner {
             self.encode_alert();
             fault
         })
+    }
+
+    /// The peer has changed its keys so often: it is told goodbye when that is too often.
+    fn count_updates(&mut self, updates: u32) -> Result<(), Fault> {
+        let known = self.known.get_or_insert_default();
+        if !LIMIT.is_passed_by(&mut known.updates, updates) {
+            return Ok(());
+        }
+        self.incoming.clear();
+        while self.go(&Job::Close, None)? == Step::Again {}
+        let fault = Fault::restless();
+        self.fault = Some(fault.clone());
+        Err(fault)
     }
 
     /// What the library's error means, with what is known of the peer.
@@ -567,9 +597,9 @@ impl Core {
     }
 }
 
-/// The secrets of a session that gets new ones.
-fn secrets_of(known: &mut Option<Box<Known>>, handshaking: bool) -> Option<&mut Secrets> {
-    known.as_mut().filter(|_| handshaking)?.secrets.as_mut()
+/// The secrets of a session, where they are kept.
+fn secrets_of(known: &mut Option<Box<Known>>) -> Option<&mut Secrets> {
+    known.as_mut()?.secrets.as_mut()
 }
 
 /// Where content goes.

@@ -15,6 +15,7 @@ use crate::certificate::{ExtraNames, Extras};
 use crate::connector::{Connector, SessionReuse};
 use crate::crt_store::Mentioned;
 use crate::directory::Strictness;
+use crate::issuers::Sent;
 use crate::line;
 use crate::names::Version;
 use crate::ocsp::schedule::Terms;
@@ -169,6 +170,8 @@ pub(crate) struct Defaults {
     pub(crate) extras: Extras,
     /// `issuers-chain-path`.
     pub(crate) chains: Option<PathBuf>,
+    /// `ssl-skip-self-issued-ca`.
+    pub(crate) sent: Sent,
     pub(crate) cache: Option<usize>,
     pub(crate) capture: usize,
     /// `ocsp-update.*`.
@@ -179,6 +182,8 @@ pub(crate) struct Defaults {
     pub(crate) secrets: Keeping,
     /// How much stands in a record at most: in any, and in those of slow content.
     pub(crate) records: (usize, usize),
+    /// How often a peer may change its keys in a second (`tune.ssl.keyupdate-rate-limit`).
+    pub(crate) updates_per_second: Option<u32>,
     /// `ssl-passphrase-cmd`, with its arguments.
     pub(crate) passphrase: Vec<String>,
     /// How many certificates that were made are kept (`tune.ssl.ssl-ctx-cache-size`).
@@ -638,6 +643,15 @@ pub static DIRECTIVES: &[Directive] = &[
     global("tune.ssl.keylog", Arity::Exactly(1), |s| {
         let keeping = if s.switch(0)?.is_on() { Keeping::All } else { Keeping::Nothing };
         s.slot::<Defaults>().secrets = keeping;
+        Ok(())
+    }),
+    global("ssl-skip-self-issued-ca", Arity::None, |s| {
+        s.slot::<Defaults>().sent = Sent::UpToRoot;
+        Ok(())
+    }),
+    global("tune.ssl.keyupdate-rate-limit", Arity::Exactly(1), |s| {
+        let limit = s.integer(0, 0..=i64::from(i32::MAX))?;
+        s.slot::<Defaults>().updates_per_second = Some(limit as u32);
         Ok(())
     }),
     global("tune.ssl.maxrecord", Arity::Exactly(1), |s| record(s, |d| &mut d.records.1)),

@@ -5,8 +5,10 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use lang::hello::{Bytes, HANDSHAKE, RANDOM, SERVER};
-use lang::tls_facts::{Secret, Secrets};
+use lang::tls_facts::{Ends, Secret, Secrets};
 use rustls::KeyLog;
+
+use crate::overheard::{self, Ender, Heard};
 
 /// Which secrets are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,13 +74,28 @@ impl Keeping {
     }
 }
 
-/// Takes what the library has said since the last call.
+/// Takes what the library has said and derived since the last call.
 pub(super) fn take_logged(secrets: &mut Secrets) {
+    for heard in overheard::heard() {
+        take_heard(secrets, heard);
+    }
     for Logged { which, client_random, secret } in LOGGED.take() {
         secrets.client_random = client_random;
         if !secret.is_empty() {
             secrets.keep(which, &secret);
         }
+    }
+}
+
+fn take_heard(secrets: &mut Secrets, heard: Heard) {
+    let Secrets { ends, key, .. } = &mut *secrets;
+    match heard {
+        Heard::Exchanged => *ends = Ends::default(),
+        Heard::Finished(Some(Ender::Server), end) => ends.server = Some(end),
+        Heard::Finished(None, end) if ends.server.is_none() => ends.server = Some(end),
+        Heard::Finished(Some(Ender::Client) | None, end) => ends.client = Some(end),
+        Heard::Key(new) => key.replace(new),
+        Heard::EarlyExporter(secret) => secrets.keep(Secret::EarlyExporter, &secret),
     }
 }
 
@@ -114,6 +131,22 @@ mod tests {
         assert_eq!((&*secrets.server_random, &*secrets.session_id), (&[7; RANDOM][..], &[8, 9][..]));
         record[0] = 0x17;
         assert_eq!(greeting(&record), None);
+    }
+
+    #[test]
+    fn what_was_signed_before_the_keys_does_not_end_the_handshake() {
+        let mut secrets = Secrets::default();
+        let signed = |n: u8| Heard::Finished(None, [n].into());
+        for heard in [signed(1), Heard::Key([1].into()), Heard::Exchanged, signed(2)] {
+            take_heard(&mut secrets, heard);
+        }
+        assert_eq!(secrets.ends, Ends { client: None, server: Some([2].into()) });
+        take_heard(&mut secrets, signed(3));
+        take_heard(&mut secrets, Heard::Key([2].into()));
+        assert_eq!(secrets.ends.client.as_deref(), Some(&[3][..]));
+        assert_eq!(secrets.key.get().as_deref(), Some(&[2][..]));
+        take_heard(&mut secrets, Heard::Finished(Some(Ender::Client), [4].into()));
+        assert_eq!(secrets.ends.client.as_deref(), Some(&[4][..]));
     }
 
     #[test]

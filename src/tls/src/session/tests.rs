@@ -92,6 +92,10 @@ fn acceptor_of(terms: acceptor::Terms, certificates: &[Arc<Certificate>]) -> Acc
 }
 
 fn connector(profile: Profile) -> Connector {
+    connector_keeping(profile, Keeping::Nothing)
+}
+
+fn connector_keeping(profile: Profile, secrets: Keeping) -> Connector {
     let terms = connector::Terms {
         profile,
         trust: None,
@@ -99,7 +103,7 @@ fn connector(profile: Profile) -> Connector {
         certificate: None,
         reuse: SessionReuse::On,
         early: Use::Yes,
-        secrets: Keeping::Nothing,
+        secrets,
     };
     Connector::new(terms).unwrap()
 }
@@ -308,6 +312,79 @@ fn content_may_come_before_the_end_of_the_handshake() {
                 assert_eq!((seen.first(), seen.last()), (Some(&first), Some(&early)));
             }
         }
+    });
+}
+
+#[test]
+fn both_sides_derive_the_same_ends_and_keys() {
+    let scratch = Scratch::new("ends");
+    block_on(async {
+        for version in [Version::Tls12, Version::Tls13] {
+            let profile = Profile { max: Some(version), min: Some(version), ..Profile::default() };
+            let terms = acceptor::Terms {
+                secrets: Keeping::Greetings,
+                ..terms(profile.clone(), Strictness::Lenient)
+            };
+            let here = acceptor_of(terms, &[certificate(&scratch, "a.example.com")]);
+            let to = connector_keeping(profile, Keeping::Greetings);
+            let mut keys = Vec::new();
+            for resumption in [Resumption::New, Resumption::Resumed] {
+                let mut ends = meet(&here, &to, "a.example.com").await.unwrap();
+                let facts = [ends.client.0.facts(), ends.server.0.facts()];
+                let [client, server] = facts.each_ref().map(|f| f.secrets.as_deref().unwrap());
+                assert_eq!((facts[0].resumption, &client.ends), (resumption, &server.ends));
+                assert!(server.ends.client.is_some() && server.ends.client != server.ends.server);
+                // The tickets come with the content, and both know the last one's key then, whenever they asked.
+                let (session, socket) = &mut ends.server;
+                poll_fn(|cx| session.poll_send(cx, socket, b"x", More::No)).await.unwrap();
+                assert_eq!(receive(&mut ends.client, 1).await, b"x");
+                assert_eq!(client.key.get(), server.key.get());
+                keys.push(client.key.get().unwrap());
+            }
+            // Up to TLS 1.2 a session keeps its key.
+            assert_eq!(keys[0] == keys[1], version == Version::Tls12);
+        }
+    });
+}
+
+#[test]
+fn who_changes_keys_too_often_is_told_goodbye() {
+    let scratch = Scratch::new("updates");
+    block_on(async {
+        let here =
+            acceptor(Profile::default(), Strictness::Lenient, &[certificate(&scratch, "a.example.com")]);
+        let to = connector(Profile::default());
+        let mut ends = meet(&here, &to, "a.example.com").await.unwrap();
+        // Even a slow machine reads far more than the limit in a second.
+        let (limit, sent) = (20, 200);
+        crate::updates::LIMIT.settle(limit);
+        for n in 0..sent {
+            let Core::Client(core) = &mut ends.client.0.0.core else { unreachable!() };
+            let UnbufferedStatus { state: Ok(ConnectionState::WriteTraffic(traffic)), .. } =
+                core.process_tls_records(&mut [])
+            else {
+                panic!("{n}: nothing can be sent")
+            };
+            traffic.refresh_traffic_keys().unwrap();
+            let (session, socket) = &mut ends.client;
+            let sent = poll_fn(|cx| session.poll_send(cx, socket, b"x", More::No)).await;
+            assert!(sent.is_ok(), "{n}");
+        }
+        let (session, socket) = &mut ends.server;
+        let (mut into, mut came) = (Buffer::new(), 0);
+        let error = loop {
+            match poll_fn(|cx| session.poll_recv_up_to(cx, socket, &mut into, 100)).await {
+                Ok(got) => came += got,
+                Err(error) => break error,
+            }
+            into.clear();
+        };
+        assert!((limit as usize..sent).contains(&came), "{came}: {error}");
+        assert!(error.to_string().contains("key updates"), "{error}");
+        let (session, socket) = &mut ends.client;
+        into.clear();
+        let end = poll_fn(|cx| session.poll_recv_up_to(cx, socket, &mut into, 100)).await;
+        assert_eq!(end.unwrap(), 0);
     });
 }
 
