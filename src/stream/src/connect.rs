@@ -95,12 +95,14 @@ pub(crate) enum Failed {
     Connecting(Arc<Server>),
     /// It did not answer.
     Answering(Arc<Server>),
+    /// It closed an idle connection when that was used: it is as good as before.
+    Closing(Arc<Server>),
 }
 
 impl Failed {
     fn server(&self) -> &Arc<Server> {
         match self {
-            Self::Connecting(server) | Self::Answering(server) => server,
+            Self::Connecting(server) | Self::Answering(server) | Self::Closing(server) => server,
         }
     }
 
@@ -110,6 +112,7 @@ impl Failed {
             Self::Connecting(_) => redispatches(story, backend),
             // Another attempt at an answer does not count up to an interval.
             Self::Answering(_) => backend.core.settings.redispatch != 0,
+            Self::Closing(_) => false,
         }
     }
 }

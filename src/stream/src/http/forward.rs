@@ -103,7 +103,7 @@ pub(super) async fn forward(
             if !harmless || story.facts.overrides.replay == Replay::Never {
                 return Err((leave_to_client(story), Some(server)));
             }
-            (Reuse::No, None)
+            (Reuse::No, Some(FailedServer::Closing(server.clone())))
         } else {
             return Err((failure, Some(server)));
         };
