@@ -70,9 +70,16 @@ impl Proxy {
         self.column(2).iter().sum::<u64>() + self.column(4).iter().sum::<u64>()
     }
 
-    /// How many descriptors it has open.
+    /// How many sockets and pipes it has open. What else there is belongs to the threads, the last of which may begin
+    /// after the first answers.
     pub(crate) fn descriptors(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+        let all = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        // What is gone meanwhile does not count.
+        let targets = all.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+        let is_counted = |target: &PathBuf| {
+            ["socket:", "pipe:"].iter().any(|kind| target.to_string_lossy().starts_with(kind))
+        };
+        targets.filter(is_counted).count()
     }
 
     /// The memory that it has in use, in bytes.

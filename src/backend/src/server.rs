@@ -101,6 +101,8 @@ pub struct Server {
     pub address: ArcSwap<Addr>,
     /// How often it got another address.
     moves: AtomicU32,
+    /// Whether its address leaves open which one is meant.
+    open: AtomicBool,
     /// Counters.
     pub counters: ServerCounters,
     /// What its checks know.
@@ -158,6 +160,7 @@ impl Server {
             weight: AtomicU32::new(settings.weight),
             admin: AtomicU8::new(admin as u8),
             status: AtomicU8::new(Status::Up as u8),
+            open: AtomicBool::new(address.is_unspecified()),
             address: ArcSwap::from_pointee(address),
             moves: AtomicU32::new(0),
             connections: OnceLock::new(),
@@ -202,6 +205,7 @@ impl Server {
 
     /// Moves it to another address. What is connected to the old one is not used again.
     pub fn move_to(&self, address: Addr) {
+        self.open.store(address.is_unspecified(), Ordering::Release);
         self.address.store(Arc::new(address));
         self.moves.fetch_add(1, Ordering::Release);
         self.compute_cookie();
@@ -222,6 +226,11 @@ impl Server {
         {
             self.cookie.store(computed.value(&self.address.load()).map(Arc::new));
         }
+    }
+
+    /// Whether connections go where the client wanted to go, since its address says nothing else.
+    pub fn has_open_address(&self) -> bool {
+        self.open.load(Ordering::Acquire)
     }
 
     /// How often it got another address: connections that were made before go where it no longer is.

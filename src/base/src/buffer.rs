@@ -1,17 +1,72 @@
-//! Buffers from a per-thread free list, so that an idle connection holds none.
+//! Buffers from free lists of the thread, so that an idle connection holds none.
 
 use std::cell::RefCell;
 
 use crate::ration::RATION;
 
-/// How many free buffers of each size a thread keeps.
-const KEPT: usize = 256;
+/// How many bytes of free buffers of each size a thread keeps.
+const KEPT: usize = 8 << 20;
+
+/// How many sizes a thread keeps free buffers of. Nearly all are of the two or three that the configuration sets.
+const SIZES: usize = 8;
 
 thread_local! {
-    static FREE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static FREE: RefCell<Shelves> = const { RefCell::new(Shelves(Vec::new())) };
 }
 
-/// A byte buffer with a read and a write end, given back to the thread's free list when dropped.
+/// Free buffers by their size, those that are asked for most towards the front.
+struct Shelves(Vec<Shelf>);
+
+/// Free buffers of one size.
+struct Shelf {
+    size: usize,
+    free: Vec<Vec<u8>>,
+}
+
+impl Shelves {
+    #[inline]
+    fn take(&mut self, size: usize) -> Option<Vec<u8>> {
+        match &mut *self.0 {
+            [first, ..] if first.size == size => first.free.pop(),
+            _ => self.take_further_back(size),
+        }
+    }
+
+    fn take_further_back(&mut self, size: usize) -> Option<Vec<u8>> {
+        let Some(at) = self.0.iter().position(|place| place.size == size) else {
+            self.0.truncate(SIZES - 1);
+            self.0.push(Shelf { size, free: Vec::new() });
+            return None;
+        };
+        let taken = self.0[at].free.pop();
+        self.0.swap(at, at - 1);
+        taken
+    }
+
+    /// Keeps a buffer of a size that is asked for; others have grown to some size by themselves.
+    #[inline]
+    fn give(&mut self, buffer: Vec<u8>) {
+        match &mut *self.0 {
+            [first, ..] if first.size == buffer.capacity() => first.keep(buffer),
+            places => {
+                if let Some(place) = places.iter_mut().find(|place| place.size == buffer.capacity()) {
+                    place.keep(buffer);
+                }
+            }
+        }
+    }
+}
+
+impl Shelf {
+    #[inline]
+    fn keep(&mut self, buffer: Vec<u8>) {
+        if self.free.len() < KEPT / self.size {
+            self.free.push(buffer);
+        }
+    }
+}
+
+/// A byte buffer with a read and a write end, given back to the thread's free lists when dropped.
 ///
 /// Bytes are appended behind and consumed in front; space is reclaimed by moving what is left to
 /// the front when the room behind runs out.
@@ -37,7 +92,7 @@ impl Buffer {
         Self { store: Vec::new(), head: 0, rationed: Rationed::No }
     }
 
-    /// Takes memory for at least `capacity` bytes in all, from the free list when it has some.
+    /// Takes memory for at least `capacity` bytes in all, from the free lists when they have some.
     #[inline]
     pub fn ensure_capacity(&mut self, capacity: usize) {
         if self.store.capacity() >= capacity {
@@ -149,16 +204,7 @@ impl Drop for Buffer {
 }
 
 fn take(capacity: usize) -> Vec<u8> {
-    let fits = |v: &Vec<u8>| v.capacity() >= capacity && v.capacity() <= 4 * capacity;
-    let found = FREE.with_borrow_mut(|free| {
-        // Nearly all are of one size.
-        if let Some(last) = free.pop_if(|last| fits(last)) {
-            return Some(last);
-        }
-        let at = free.iter().rposition(fits)?;
-        Some(free.swap_remove(at))
-    });
-    found.unwrap_or_else(|| Vec::with_capacity(capacity))
+    FREE.with_borrow_mut(|free| free.take(capacity)).unwrap_or_else(|| Vec::with_capacity(capacity))
 }
 
 fn give(mut store: Vec<u8>) {
@@ -166,12 +212,10 @@ fn give(mut store: Vec<u8>) {
         return;
     }
     store.clear();
-    // During thread shutdown the list may be gone; the memory is then simply freed.
+    // During thread shutdown the lists may be gone; the memory is then simply freed.
     let _ = FREE.try_with(|free| {
-        if let Ok(mut free) = free.try_borrow_mut()
-            && free.len() < KEPT
-        {
-            free.push(store);
+        if let Ok(mut free) = free.try_borrow_mut() {
+            free.give(store);
         }
     });
 }
@@ -223,5 +267,37 @@ mod tests {
         let mut c = Buffer::new();
         c.ensure_capacity(1 << 12);
         assert_eq!(c.tail().as_ptr(), at);
+    }
+
+    #[test]
+    fn what_grew_by_itself_takes_no_place() {
+        let mut shelves = Shelves(Vec::new());
+        assert!(shelves.take(64).is_none());
+        for size in [64, 65, 8] {
+            shelves.give(Vec::with_capacity(size));
+        }
+        assert_eq!(shelves.0.len(), 1);
+        assert_eq!(shelves.take(64).map(|store| store.capacity()), Some(64));
+        assert!(shelves.take(64).is_none());
+    }
+
+    #[test]
+    fn sizes_that_are_asked_for_often_stay() {
+        let mut shelves = Shelves(Vec::new());
+        for once in 1000..1000 + 3 * SIZES {
+            for often in [64, 128] {
+                let store = shelves.take(often).unwrap_or_else(|| Vec::with_capacity(often));
+                shelves.give(store);
+            }
+            shelves.take(once);
+            assert!(shelves.0.len() <= SIZES);
+        }
+        let kept = |size| shelves.0.iter().any(|place| place.size == size && place.free.len() == 1);
+        assert!(kept(64) && kept(128));
+        shelves.take(1 << 20);
+        for _ in 0..100 {
+            shelves.give(Vec::with_capacity(1 << 20));
+        }
+        assert!(shelves.0.iter().any(|place| place.size == 1 << 20 && place.free.len() == 8));
     }
 }

@@ -4,6 +4,7 @@ pub mod addr;
 pub mod buffer;
 pub mod clock;
 pub mod counter;
+pub mod fold;
 pub mod rate;
 pub mod ration;
 pub mod reference;

@@ -35,6 +35,11 @@ fn prepare_program(proxy: &mut ProxyDraft, external: &ExternalChecks, diagnostic
     proxy.slots.get_mut::<ProxyChecks>().program.environment = external.environment;
 }
 
+/// Whether checks of a kind can speak a protocol.
+fn is_spoken(protocol: net::Protocol, method: &Method) -> bool {
+    (protocol == net::Protocol::None) != matches!(method, Method::Http(_))
+}
+
 /// Why no program can check the servers of a proxy. Its command may be said where the defaults are used.
 fn obstacle(checks: &ProxyChecks, external: &ExternalChecks, kind: ProxyKind) -> Option<&'static str> {
     if !external.allowed.is_on() {
@@ -54,7 +59,7 @@ fn prepare(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
     let sections = &draft.sections;
     for proxy in &mut draft.proxies {
         prepare_program(proxy, &external, diagnostics);
-        let own: ProxyChecks = proxy.slots.get_or_default();
+        let (own, proxy_name): (ProxyChecks, _) = (proxy.slots.get_or_default(), proxy.name.clone());
         let asked = own.wants_tls();
         let settled = proxy.slots.get::<ServerDrafts>().is_some_and(|d| !d.defaults.is_empty());
         if proxy.slots.get::<ServerDrafts>().is_none() {
@@ -89,6 +94,16 @@ fn prepare(draft: &mut Draft, _: &Registry, diagnostics: &mut Diagnostics) {
                 if let Some(section) = &mut server.slots.get_mut::<CheckSettings>().section {
                     section.checks = Some(checks);
                 }
+            }
+            let said: CheckSettings = server.slots.get_or_default();
+            let method =
+                said.section.as_ref().and_then(|s| s.checks.as_ref()).map_or(&own.method, |c| &c.method);
+            if said.enabled == Enabled::Yes && said.protocol.is_some_and(|p| !is_spoken(p, method)) {
+                let text = format!(
+                    "backend '{proxy_name}': server '{}' uses an incompatible MUX protocol for the selected check type",
+                    server.name
+                );
+                diagnostics.alert_at(&server.place, text);
             }
             if asks {
                 server.slots.get_mut::<tls::ServerSettings>().asked = tls::Use::Yes;

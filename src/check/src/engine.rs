@@ -8,18 +8,21 @@ use base::addr::Addr;
 use lang::facts::Encryption;
 use lang::tls_facts::Resumption;
 use lang::vars::VarName;
+use net::Protocol;
 use tls::CheckUse;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 use crate::expect::{Verdict, examine, kind_of};
 use crate::http;
-use crate::line::{Encrypted, End, Errand, Line, Preface, of, sys_reason};
+use crate::line::{Encrypted, End, Errand, Line, Preface, Speech, of, sys_reason};
 use crate::ready::More;
 use crate::reply::Reply;
 use crate::rules::{Connect, Expect, Matcher, Port, Rule, Send, Step, Whose};
 use crate::ruleset::{Language, Ruleset, is_active};
 use crate::settings::{CheckSettings, Header, Route};
 use crate::stage::{Seen, Stage};
+use crate::talk::Talk;
 
 /// The times that a check may take.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +51,7 @@ pub(crate) struct Target<'a> {
 pub(crate) async fn check(target: &Target<'_>, stage: Stage<'_>) -> (CheckResult, Option<Line>) {
     let until = Instant::now() + target.patience.connect;
     let reply = Reply::new(target.ruleset.language);
-    let mut run = Run { target, stage, line: None, reply, until };
+    let mut run = Run { target, stage, line: None, talk: None, reply, until };
     let (Ok(result) | Err(result)) = run.all().await;
     (result, run.line)
 }
@@ -58,6 +61,8 @@ struct Run<'a> {
     target: &'a Target<'a>,
     stage: Stage<'a>,
     line: Option<Line>,
+    /// What is said over it, where that is HTTP/2.
+    talk: Option<Box<Talk>>,
     reply: Reply,
     until: Instant,
 }
@@ -170,6 +175,7 @@ impl Run<'_> {
             errand.spec.delay_ack = net::Switch::On;
         }
         let header = errand.header.is_some();
+        let protocol = self.protocol(connect);
         let opened = Line::open(errand, self.until).await;
         let handshakes = [&self.target.backend.counters.tls, &self.target.server.counters.common.tls];
         match &opened {
@@ -192,6 +198,14 @@ impl Run<'_> {
             line.set_end(End::Reset);
         }
         self.note(&line);
+        let agreed =
+            || self.stage.stream.server_tls.tls().is_some_and(|t| t.protocol.as_deref() == Some(b"h2"));
+        let multiplexed = match protocol {
+            Some(protocol) => protocol == Protocol::Http2,
+            None => agreed(),
+        };
+        let http = self.target.ruleset.language == Language::Http;
+        self.talk = (multiplexed && http).then(|| Box::new(Talk::new()));
         self.line = Some(line);
         if let Some(answer) = self.target.patience.answer {
             self.until = Instant::now() + answer;
@@ -226,6 +240,16 @@ impl Run<'_> {
         let target = self.target;
         let seen = self.reply.seen();
         let (bytes, asked) = match send {
+            Send::Http(request) => {
+                let state = http::state(target.ruleset, &self.stage, target.backend, target.server);
+                let request = http::prepare(request, &self.stage, seen, state);
+                if let (Some(talk), Some(line)) = (&mut self.talk, &mut self.line) {
+                    self.reply.renew(request.asked());
+                    let outcome = timeout_at(self.until, talk.ask(line, &request)).await;
+                    return self.sent(rule, outcome);
+                }
+                (request.bytes(), request.asked())
+            }
             Send::Bytes(bytes) => (bytes.to_vec(), h1::Asked::default()),
             Send::Text(format) => (self.stage.render(format, seen), h1::Asked::default()),
             Send::Hex(format) => {
@@ -236,14 +260,16 @@ impl Run<'_> {
                 };
                 (bytes, h1::Asked::default())
             }
-            Send::Http(request) => {
-                let state = http::state(target.ruleset, &self.stage, target.backend, target.server);
-                http::request(request, &self.stage, seen, state.as_deref())
-            }
         };
         self.reply.renew(asked);
         let Some(line) = &mut self.line else { return Ok(()) };
-        match timeout_at(self.until, line.send(&bytes)).await {
+        let outcome = timeout_at(self.until, line.send(&bytes)).await;
+        self.sent(rule, outcome)
+    }
+
+    /// What comes of something that was sent, perhaps too late.
+    fn sent(&self, rule: &Rule, outcome: Result<std::io::Result<()>, Elapsed>) -> Result<(), Over> {
+        match outcome {
             Ok(Ok(())) => Ok(()),
             Ok(Err(e)) => Err(self.broken(&e, rule)),
             Err(_) => Err(self.failed(of(CheckStatus::L7Timeout), rule)),
@@ -323,7 +349,10 @@ impl Run<'_> {
             return Ok(());
         };
         let limit = limit - self.reply.held();
-        let got = timeout_at(self.until, line.receive(&mut self.reply.input, limit)).await;
+        let got = match &mut self.talk {
+            Some(talk) => timeout_at(self.until, talk.receive(line, &mut self.reply, limit)).await,
+            None => timeout_at(self.until, line.receive(&mut self.reply.input, limit)).await,
+        };
         match got.map_err(|_| Silence::Late)? {
             Ok(0) => self.reply.more = More::No,
             Ok(_) if self.reply.is_full(self.target.limit) => self.reply.more = More::No,
@@ -334,6 +363,15 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What is said of the protocol: by the rule, else by the options, else for the traffic.
+    fn protocol(&self, connect: &Connect) -> Option<Protocol> {
+        let own = || match connect.whose {
+            Whose::Rules => None,
+            Whose::Servers => self.target.settings.protocol.or(self.target.server.dial.protocol),
+        };
+        connect.protocol.or_else(own)
     }
 
     /// Where the connection goes, and how.
@@ -419,7 +457,11 @@ impl Run<'_> {
         let option = secure.check_name.clone().filter(|_| servers);
         let name = connect.sni.clone().or(option).or_else(|| self.own_name(secure));
         let alpn = connect.alpn.clone().or_else(|| self.target.settings.alpn.clone().filter(|_| servers));
-        Some(Encrypted { connector, name, alpn })
+        let language = match (self.target.ruleset.language, self.protocol(connect)) {
+            (Language::Http, None | Some(Protocol::Http2)) => Speech::Any,
+            _ => Speech::NotHttp2,
+        };
+        Some(Encrypted { connector, name, alpn, speech: language })
     }
 
     /// The host that requests name, where no rule says how to connect.

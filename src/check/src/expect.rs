@@ -82,7 +82,10 @@ impl Examination<'_> {
         if found == (self.expect.sense == Sense::Wanted) {
             return Verdict::Good(None);
         }
-        let reason = String::from_utf8_lossy(&head.reason).into_owned();
+        let reason = match &head.reason[..] {
+            b"" => self.mismatch("TCPCHK"),
+            reason => String::from_utf8_lossy(reason).into_owned(),
+        };
         Verdict::Bad(self.failed(CheckStatus::L7Status, reason, Some(head.status.0)))
     }
 
@@ -171,10 +174,13 @@ impl Examination<'_> {
             Sense::Unwanted => "matched unwanted content",
         };
         let what = match &self.expect.matcher {
-            Matcher::String(text) => format!("'{}'", String::from_utf8_lossy(text)),
-            other => format!("({})", kind_of(other)),
+            Matcher::String(text) => format!(" '{}'", String::from_utf8_lossy(text)),
+            Matcher::Status(_) => "(status codes)".to_owned(),
+            other => format!(" ({})", kind_of(other)),
         };
-        format!("{who} {verb} {what} at step {}", self.rule.number)
+        // The rule that goes without saying comes after a request at least.
+        let step = if self.rule.number == 0 { 2 } else { self.rule.number };
+        format!("{who} {verb}{what} at step {step}")
     }
 
     /// The result of a failure, in the rule's words where it has some.

@@ -4,18 +4,28 @@ use std::fmt::Write as _;
 
 use backend::{Backend, Server, Status};
 use base::addr::Addr;
+use http::{BodyLength, RequestHead};
 
 use crate::rules::{Request, Wish};
 use crate::ruleset::Ruleset;
 use crate::stage::{Seen, Stage};
 
-/// The request's bytes, and what it asks for.
-pub(crate) fn request(
-    request: &Request,
+/// A request that is ready to be sent.
+pub(crate) struct Prepared<'a> {
+    method: Vec<u8>,
+    target: Vec<u8>,
+    version: Vec<u8>,
+    headers: Vec<(&'a [u8], Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Puts a request together.
+pub(crate) fn prepare<'a>(
+    request: &'a Request,
     stage: &Stage<'_>,
     seen: Seen<'_>,
-    told: Option<&str>,
-) -> (Vec<u8>, h1::Asked) {
+    told: Option<String>,
+) -> Prepared<'a> {
     let part = |part: &Option<Box<[u8]>>, usual: &[u8]| part.as_deref().unwrap_or(usual).to_vec();
     let (method, version) = (part(&request.method, b"OPTIONS"), part(&request.version, b"HTTP/1.0"));
     let target = request.target.as_ref().map(|t| stage.content(t, seen)).filter(|t| !t.is_empty());
@@ -25,31 +35,63 @@ pub(crate) fn request(
     headers.retain(|(_, value)| !value.is_empty() && !value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)));
     let host = headers.iter().find(|(name, _)| *name == b"host").map(|(_, value)| value.clone());
     let target = addressed(target.unwrap_or_else(|| b"/".to_vec()), host.as_deref());
-
-    let mut out = Vec::with_capacity(256);
-    out.extend_from_slice(&[&method[..], b" ", &target, b" ", &version, b"\r\n"].concat());
-    let persistence = persistence(&version, &headers);
-    headers.retain(|(name, value)| *name != b"connection" || !is_about_closing(value));
-    for (name, value) in &headers {
-        field(&mut out, name, value);
-    }
     if let Some(told) = told {
-        field(&mut out, b"x-haproxy-server-state", told.as_bytes());
+        headers.push((b"x-haproxy-server-state", told.into_bytes()));
     }
-    // Methods that mostly have a body say when they have none.
-    let bodiless = matches!(&method[..], b"GET" | b"HEAD" | b"OPTIONS" | b"DELETE");
-    if !body.is_empty() || !bodiless {
-        field(&mut out, b"content-length", body.len().to_string().as_bytes());
+    Prepared { method, target, version, headers, body }
+}
+
+impl Prepared<'_> {
+    /// Its bytes in HTTP/1.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256);
+        out.extend_from_slice(&[&self.method[..], b" ", &self.target, b" ", &self.version, b"\r\n"].concat());
+        let persistence = persistence(&self.version, &self.headers);
+        for (name, value) in &self.headers {
+            if *name != b"connection" || !is_about_closing(value) {
+                field(&mut out, name, value);
+            }
+        }
+        if let BodyLength::Length(length) = self.length() {
+            field(&mut out, b"content-length", length.to_string().as_bytes());
+        }
+        if let Some(word) = persistence {
+            field(&mut out, b"connection", word);
+        }
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(&self.body);
+        out
     }
-    if let Some(word) = persistence {
-        field(&mut out, b"connection", word);
+
+    /// What it asks for.
+    pub(crate) fn asked(&self) -> h1::Asked {
+        // A server may switch to what it was asked for.
+        let switches = |(name, _): &(&[u8], Vec<u8>)| *name == b"upgrade";
+        let upgrade = if self.headers.iter().any(switches) { h1::Upgrade::Other } else { h1::Upgrade::None };
+        h1::Asked { method: http::Method::find(&self.method), upgrade }
     }
-    out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(&body);
-    // A server may switch to what it was asked for.
-    let switches = |(name, _): &(&[u8], Vec<u8>)| *name == b"upgrade";
-    let upgrade = if headers.iter().any(switches) { h1::Upgrade::Other } else { h1::Upgrade::None };
-    (out, h1::Asked { method: http::Method::find(&method), upgrade })
+
+    /// Its head, for protocols that write it in their own way.
+    pub(crate) fn head(&self) -> RequestHead {
+        let mut head = RequestHead {
+            method: http::Method::find(&self.method),
+            target: self.target.clone(),
+            ..RequestHead::default()
+        };
+        for (name, value) in &self.headers {
+            head.headers.push(&name.to_ascii_lowercase(), value);
+        }
+        head
+    }
+
+    /// Methods that mostly have a body say when they have none.
+    pub(crate) fn length(&self) -> BodyLength {
+        let bodiless = matches!(&self.method[..], b"GET" | b"HEAD" | b"OPTIONS" | b"DELETE");
+        match self.body.len() {
+            0 if bodiless => BodyLength::None,
+            length => BodyLength::Length(length as u64),
+        }
+    }
 }
 
 fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {

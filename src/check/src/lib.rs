@@ -24,6 +24,7 @@ pub mod settings;
 mod spop;
 mod spread;
 mod stage;
+mod talk;
 mod weight;
 mod words;
 

@@ -40,6 +40,17 @@ pub(crate) struct Encrypted {
     pub(crate) name: Option<Box<[u8]>>,
     /// The protocols that it is offered; the server's without.
     pub(crate) alpn: Option<Vec<Vec<u8>>>,
+    /// What is spoken then.
+    pub(crate) speech: Speech,
+}
+
+/// What a check speaks with a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speech {
+    /// Whatever was agreed on.
+    Any,
+    /// Anything but HTTP/2, which need not be offered.
+    NotHttp2,
 }
 
 /// How a connection ends.
@@ -83,7 +94,7 @@ impl Line {
         let _ = self.socket.reset_on_close(switch);
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         match &mut self.tls {
             None => self.socket.poll_send(cx, bytes, More::No),
             Some(tls) => tls.poll_send(cx, &self.socket, bytes, More::No),
@@ -95,6 +106,11 @@ impl Line {
         while sent < bytes.len() {
             sent += poll_fn(|cx| self.poll_send(cx, &bytes[sent..])).await?;
         }
+        self.flush().await
+    }
+
+    /// Sends what encryption still holds.
+    pub(crate) async fn flush(&mut self) -> std::io::Result<()> {
         match &mut self.tls {
             None => Ok(()),
             Some(tls) => poll_fn(|cx| tls.poll_flush(cx, &self.socket, More::No)).await,
@@ -111,7 +127,15 @@ impl Line {
     }
 
     async fn encrypt(&mut self, how: &Encrypted) -> Result<(), Fault> {
-        let offer = how.alpn.as_deref().map_or(Offer::Usual, Offer::These);
+        let mut list = how.alpn.clone();
+        if let Some(list) = list.as_mut().filter(|_| how.speech == Speech::NotHttp2) {
+            list.retain(|p| p != b"h2");
+        }
+        let offer = match (&list, how.speech) {
+            (Some(list), _) => Offer::These(list),
+            (None, Speech::Any) => Offer::All,
+            (None, Speech::NotHttp2) => Offer::Usual,
+        };
         let mut session = how.connector.connect_alone(how.name.as_deref(), offer)?;
         poll_fn(|cx| session.poll_handshake(cx, &self.socket)).await?;
         self.tls = Some(session);

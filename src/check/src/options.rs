@@ -65,7 +65,9 @@ pub static SERVER_OPTIONS: &[ServerOption] = &[
     }),
     option("check-proto", 1, |cx| {
         let name = cx.take()?;
-        words::protocol(&name).map_err(|why| cx.refuse(why))
+        let protocol = words::protocol(&name).map_err(|why| cx.refuse(why))?;
+        cx.slot::<CheckSettings>().protocol = Some(protocol);
+        Ok(())
     }),
     option("check-send-proxy", 0, |cx| {
         cx.slot::<CheckSettings>().header = Header::Always;

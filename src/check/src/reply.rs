@@ -36,6 +36,8 @@ enum Heard {
 enum State {
     Head,
     Body(Box<BodyDecoder>),
+    /// Its body comes by itself.
+    Streamed,
     Complete,
     /// It is none, or its body is broken.
     Broken(Stopped),
@@ -145,11 +147,31 @@ impl Reply {
         }
     }
 
+    /// The head has come otherwise than in bytes of HTTP/1; its body will, too.
+    pub(crate) fn begin(&mut self, head: ResponseHead) {
+        (self.head, self.state) = (head, State::Streamed);
+    }
+
+    /// More of such a body.
+    pub(crate) fn add(&mut self, data: &[u8]) {
+        self.body.extend_from_slice(data);
+    }
+
+    /// All of it has come.
+    pub(crate) fn complete(&mut self) {
+        self.state = State::Complete;
+    }
+
+    /// What comes is no response.
+    pub(crate) fn break_off(&mut self, at: Stopped) {
+        self.state = State::Broken(at);
+    }
+
     /// Where it stopped to be HTTP.
     pub(crate) fn broken(&self) -> Option<Stopped> {
         match self.state {
             State::Broken(stopped) => Some(stopped),
-            State::Head | State::Body(_) | State::Complete => None,
+            State::Head | State::Body(_) | State::Streamed | State::Complete => None,
         }
     }
 
@@ -157,7 +179,9 @@ impl Reply {
     pub(crate) fn head(&self) -> Option<&ResponseHead> {
         match self.state {
             State::Head | State::Broken(Stopped::InHead) => None,
-            State::Body(_) | State::Complete | State::Broken(Stopped::InBody) => Some(&self.head),
+            State::Body(_) | State::Streamed | State::Complete | State::Broken(Stopped::InBody) => {
+                Some(&self.head)
+            }
         }
     }
 

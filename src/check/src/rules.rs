@@ -58,6 +58,8 @@ pub(crate) struct Connect {
     pub(crate) sni: Option<Box<[u8]>>,
     /// The protocols that are offered.
     pub(crate) alpn: Option<Vec<Vec<u8>>>,
+    /// What is spoken.
+    pub(crate) protocol: Option<net::Protocol>,
     /// Closed as connections are closed, instead of being cut.
     pub(crate) linger: Wish,
 }

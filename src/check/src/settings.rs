@@ -37,6 +37,8 @@ pub struct CheckSettings {
     pub route: Route,
     /// `check-alpn`.
     pub alpn: Option<Vec<Vec<u8>>>,
+    /// `check-proto`.
+    pub protocol: Option<net::Protocol>,
     /// `init-state`.
     pub init: backend::InitState,
     /// `healthcheck`.
@@ -95,6 +97,7 @@ impl Default for CheckSettings {
             header: Header::AsTraffic,
             route: Route::Direct,
             alpn: None,
+            protocol: None,
             section: None,
             init: backend::InitState::default(),
         }

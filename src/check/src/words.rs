@@ -142,7 +142,12 @@ pub(crate) fn connect(s: &mut Statement<'_>, pick: Pick) -> Read<()> {
             }
             "proto" => {
                 let name = words.text("'proto' : a protocol")?;
-                protocol(&name).map_err(|why| words.refuse(why))?;
+                let protocol = protocol(&name).map_err(|why| words.refuse(why))?;
+                let family = words.statement.keyword().split(' ').next().unwrap_or_default().to_owned();
+                if (family == "http-check") != (protocol != net::Protocol::None) {
+                    return Err(words.refuse(format!("invalid MUX protocol '{name}' for {family}")));
+                }
+                connect.protocol = Some(protocol);
             }
             "linger" => connect.linger = Wish::Yes,
             "comment" => comment = words.comment()?,
@@ -165,25 +170,22 @@ pub(crate) fn connect(s: &mut Statement<'_>, pick: Pick) -> Read<()> {
     Ok(())
 }
 
-/// The protocols that a server is offered, between commas. Checks do not speak HTTP/2; what stands beside it can be
-/// offered.
+/// The protocols that a server is offered, between commas.
 pub(crate) fn protocols(list: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let names = || list.split(|b| *b == b',');
     if names().any(|name| name.is_empty() || name.len() > 255) {
         return Err("expects names of 1 to 255 characters between commas".to_owned());
     }
-    let offered: Vec<_> = names().filter(|name| *name != b"h2").map(<[u8]>::to_vec).collect();
-    if offered.is_empty() {
-        return Err("'h2' alone cannot be offered: checks do not speak HTTP/2".to_owned());
-    }
-    Ok(offered)
+    Ok(names().map(<[u8]>::to_vec).collect())
 }
 
-/// Whether checks can speak a protocol.
-pub(crate) fn protocol(name: &str) -> Result<(), String> {
+/// The protocol that a check is to speak.
+pub(crate) fn protocol(name: &str) -> Result<net::Protocol, String> {
     match name {
-        "h1" | "none" => Ok(()),
-        "h2" | "fcgi" | "quic" | "spop" => Err(format!("protocol '{name}' is not available for checks")),
+        "h1" => Ok(net::Protocol::Http1),
+        "h2" => Ok(net::Protocol::Http2),
+        "none" => Ok(net::Protocol::None),
+        "fcgi" | "quic" | "spop" => Err(format!("protocol '{name}' is not available for checks")),
         _ => Err(format!("unknown protocol '{name}'")),
     }
 }

@@ -163,7 +163,11 @@ impl Server {
         let mut listener = self.socket.listener.attach();
         loop {
             // Whoever comes while all places are taken waits in the system's queue.
-            let Ok(place) = self.places.clone().acquire_owned().await else { return };
+            let place = tokio::select! {
+                place = self.places.clone().acquire_owned() => place,
+                () = poll_fn(|cx| listener.poll_stopped(cx)) => return,
+            };
+            let Ok(place) = place else { return };
             match next(&mut listener).await {
                 Some(Ok(accepted)) => {
                     let settings = self.socket.settings;

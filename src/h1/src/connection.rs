@@ -3,6 +3,7 @@
 //! `keep-alive` and `close` concern one hop only: they leave the headers when a head is parsed and are written
 //! anew for the next hop.
 
+use base::fold::is_in_any_case;
 use http::{BodyLength, Headers, Version, values};
 
 use crate::Side;
@@ -113,9 +114,9 @@ impl Words {
         let mut words = Self::default();
         for word in headers.find_values(b"connection") {
             match word.len() {
-                5 if word.eq_ignore_ascii_case(b"close") => words.close += 1,
-                10 if word.eq_ignore_ascii_case(b"keep-alive") => words.keep_alive += 1,
-                7 if word.eq_ignore_ascii_case(b"upgrade") => words.upgrade += 1,
+                5 if is_in_any_case(b"close", word) => words.close += 1,
+                10 if is_in_any_case(b"keep-alive", word) => words.keep_alive += 1,
+                7 if is_in_any_case(b"upgrade", word) => words.upgrade += 1,
                 _ => {}
             }
         }
@@ -130,8 +131,8 @@ impl Words {
         let field = headers.get(at).filter(|f| f.name == b"connection" && !special.upgrade.is_somewhere())?;
         let mut words = Self::default();
         match field.value.len() {
-            5 if field.value.eq_ignore_ascii_case(b"close") => words.close = 1,
-            10 if field.value.eq_ignore_ascii_case(b"keep-alive") => words.keep_alive = 1,
+            5 if is_in_any_case(b"close", field.value) => words.close = 1,
+            10 if is_in_any_case(b"keep-alive", field.value) => words.keep_alive = 1,
             _ => return None,
         }
         headers.remove_at(at);
@@ -157,9 +158,9 @@ pub(crate) enum UpgradeWord {
 /// Takes the words of this hop out of the `Connection` fields. Fields without such a word stay as they are.
 pub(crate) fn strip_words(headers: &mut Headers, upgrade: UpgradeWord) {
     let goes = |word: &[u8]| {
-        word.eq_ignore_ascii_case(b"close")
-            || word.eq_ignore_ascii_case(b"keep-alive")
-            || (upgrade == UpgradeWord::Remove && word.eq_ignore_ascii_case(b"upgrade"))
+        is_in_any_case(b"close", word)
+            || is_in_any_case(b"keep-alive", word)
+            || (upgrade == UpgradeWord::Remove && is_in_any_case(b"upgrade", word))
     };
     filter_values(headers, b"connection", goes);
 }

@@ -1,5 +1,6 @@
 //! Heads on their way out.
 
+use base::fold::is_in_any_case;
 use http::uri::Form;
 use http::{BodyLength, HeaderField, Headers, RequestHead, ResponseHead, TargetSource, Version};
 
@@ -171,8 +172,8 @@ enum Treatment {
 #[inline]
 fn length_field(name: &[u8]) -> Option<LengthField> {
     match name.len() {
-        14 if name.eq_ignore_ascii_case(b"content-length") => Some(LengthField::ContentLength),
-        17 if name.eq_ignore_ascii_case(b"transfer-encoding") => Some(LengthField::TransferEncoding),
+        14 if is_in_any_case(b"content-length", name) => Some(LengthField::ContentLength),
+        17 if is_in_any_case(b"transfer-encoding", name) => Some(LengthField::TransferEncoding),
         _ => None,
     }
 }

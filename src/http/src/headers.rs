@@ -9,6 +9,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use base::fold::{is_in_any_case, make_lower_case};
+
 /// The header fields of a message, in the order of the wire.
 ///
 /// Names are kept in lower case, as every version of HTTP sends them, and compared without regard to case.
@@ -96,7 +98,8 @@ impl Field {
 
     #[inline]
     fn is_named(&self, arena: &[u8], name: &[u8]) -> bool {
-        self.name_len as usize == name.len() && self.name(arena).eq_ignore_ascii_case(name)
+        // Most differ in their lengths.
+        self.name_len as usize == name.len() && is_in_any_case(self.name(arena), name)
     }
 
     #[inline]
@@ -113,24 +116,6 @@ impl Field {
             && arena.get(value - 2..value) == Some(b": ")
             && arena.get(end..end + 2) == Some(b"\r\n");
         laid_out.then_some(start..end + 2)
-    }
-}
-
-/// Puts ASCII letters in lower case, eight bytes at a time: most names are too short for wider registers.
-#[inline]
-fn make_lower_case(bytes: &mut [u8]) {
-    const ONES: u64 = u64::MAX / 255;
-    let (words, rest) = bytes.as_chunks_mut::<8>();
-    for word in words {
-        let text = u64::from_le_bytes(*word);
-        let low = text & (ONES * 0x7f);
-        let from_a = low + ONES * (0x80 - 0x41);
-        let past_z = low + ONES * (0x80 - 0x5b);
-        let upper = (from_a ^ past_z) & !text & (ONES * 0x80);
-        *word = (text | upper >> 2).to_le_bytes();
-    }
-    for byte in rest {
-        byte.make_ascii_lowercase();
     }
 }
 

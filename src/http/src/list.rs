@@ -38,15 +38,27 @@ pub fn element_ranges(value: &[u8]) -> impl Iterator<Item = std::ops::Range<usiz
     })
 }
 
-/// What is no longer is searched byte by byte.
-const SHORT: usize = 16;
-
 /// Where the first element ends: at a comma outside quotes or at the end.
 #[inline]
 fn element_end(value: &[u8]) -> usize {
-    if value.len() <= SHORT && !value.iter().any(|b| matches!(b, b',' | b'"')) {
-        return value.len();
+    if is_plain(value) { value.len() } else { divided_element_end(value) }
+}
+
+/// Whether a value has neither commas nor quotes, as nearly all do.
+#[inline]
+fn is_plain(value: &[u8]) -> bool {
+    fn none_in(piece: &[u8]) -> bool {
+        !piece.iter().fold(false, |found, b| found | matches!(b, b',' | b'"'))
     }
+    let (pieces, _) = value.as_chunks::<16>();
+    match (value.last_chunk::<16>(), value.first_chunk::<8>(), value.last_chunk::<8>()) {
+        (Some(end), ..) => pieces.iter().all(|piece| none_in(piece)) && none_in(end),
+        (None, Some(start), Some(end)) => none_in(start) && none_in(end),
+        _ => none_in(value),
+    }
+}
+
+fn divided_element_end(value: &[u8]) -> usize {
     match memchr::memchr2(b',', b'"', value) {
         None => value.len(),
         Some(at) if value[at] == b',' => at,
@@ -111,6 +123,11 @@ mod tests {
         fn joined_elements_split_again(elements in proptest::collection::vec("[a-z=;]{0,8}", 1..6)) {
             let joined = elements.join(", ");
             prop_assert_eq!(split(&joined), elements);
+        }
+
+        #[test]
+        fn elements_of_any_length_end_at_commas(value in "[a,]{0,60}") {
+            prop_assert_eq!(split(&value), value.split(',').collect::<Vec<_>>());
         }
 
         #[test]

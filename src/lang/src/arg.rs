@@ -1,9 +1,10 @@
 //! Typed arguments of fetches and converters.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::reference::{self, Found, Reference, User};
@@ -355,6 +356,29 @@ impl Args {
             parse_one(*kind, text).map_err(|message| ArgError { index, message })
         });
         parsed.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Arguments of which many uses have the same, such as the names of fields: a request that is looked at by many rules
+/// finds them in one place.
+#[derive(Debug, Default)]
+pub(crate) struct SharedArgs(Mutex<HashMap<Box<[u8]>, Arc<Args>>>);
+
+impl SharedArgs {
+    /// What was given before, if these are equal to it and simple.
+    pub(crate) fn share(&self, args: Args) -> Arc<Args> {
+        let text: &[u8] = match &*args.0 {
+            [] => b"",
+            [Arg::Str(text)] if !text.is_empty() => text,
+            _ => return Arc::new(args),
+        };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = all.get(text) {
+            return known.clone();
+        }
+        let (text, args) = (text.into(), Arc::new(args));
+        all.insert(text, Arc::clone(&args));
+        args
     }
 }
 

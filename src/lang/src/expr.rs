@@ -1,12 +1,13 @@
 //! Sample expressions: a fetch followed by converters, compiled from their written form.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base::registry::{Entry, Registry};
 use grammar::expr::{Call, Expression};
 use grammar::span::{Span, SyntaxError};
 
-use crate::arg::{Args, Signature};
+use crate::arg::{Args, SharedArgs, Signature};
 use crate::facts::Scene;
 use crate::sample::{Sample, Type};
 
@@ -297,8 +298,8 @@ impl From<SyntaxError> for CompileError {
 /// A compiled expression.
 pub struct Expr {
     fetch: &'static Fetch,
-    args: Args,
-    converters: Vec<(&'static Converter, Args)>,
+    args: Arc<Args>,
+    converters: Box<[(&'static Converter, Args)]>,
 }
 
 impl Clone for Expr {
@@ -339,6 +340,7 @@ impl Expr {
         })?;
         let mut args = parse_args(&fetch.args, call, "fetch method")?;
         args.refer(&fetch.args, registry, what, fetch.name);
+        let args = registry.layer::<SharedArgs>().share(args);
         registry.wish(Wishes::of(fetch.name).0);
         let mut converters = Vec::with_capacity(tree.converters.len());
         let mut kind = fetch.out;
@@ -349,7 +351,7 @@ impl Expr {
             }
             converters.push((converter, args));
         }
-        Ok(Self { fetch, args, converters })
+        Ok(Self { fetch, args, converters: converters.into() })
     }
 
     fn compile_converter(
@@ -426,8 +428,14 @@ impl Expr {
     }
 
     /// Evaluates the expression for one of its values.
+    #[inline]
     pub fn eval_at<'a>(&'a self, scene: &Scene<'a>, cursor: Cursor) -> Fetched<'a> {
-        match (self.fetch.eval)(scene, &self.args, cursor) {
+        let fetched = (self.fetch.eval)(scene, &self.args, cursor);
+        if self.converters.is_empty() { fetched } else { self.convert_fetched(fetched, scene) }
+    }
+
+    fn convert_fetched<'a>(&'a self, fetched: Fetched<'a>, scene: &Scene<'a>) -> Fetched<'a> {
+        match fetched {
             Fetched::Value(v) => self.convert(v, scene).into(),
             Fetched::Last(v) => self.convert(v, scene).map_or(Fetched::Absent, Fetched::Last),
             Fetched::SoFar(v) => match self.convert(v, scene) {

@@ -104,6 +104,7 @@ impl<'a> Sample<'a> {
     }
 
     /// The type of this value.
+    #[inline]
     pub fn kind(&self) -> Type {
         match self {
             Self::Bool(_) => Type::Bool,
@@ -117,16 +118,19 @@ impl<'a> Sample<'a> {
     }
 
     /// The value as another type; `None` when this one has no such reading.
+    #[inline]
     pub fn cast(self, to: Type) -> Option<Self> {
-        if to == self.kind() {
-            return Some(self);
-        }
+        if to == self.kind() { Some(self) } else { self.cast_from_another(to) }
+    }
+
+    fn cast_from_another(self, to: Type) -> Option<Self> {
         match to {
             Type::Any | Type::Same => Some(self),
             // An address is neither true nor false.
             Type::Bool if matches!(self, Self::Ipv4(_)) => None,
             Type::Bool => self.to_int().map(|i| Self::Bool(i != 0)),
             Type::Int => self.to_int().map(Self::Int),
+            Type::Addr if matches!(self, Self::Ipv4(_) | Self::Ipv6(_)) => Some(self),
             Type::Addr => self.to_addr().map(Self::ip),
             Type::Ipv4 => self.to_ipv4().map(Self::Ipv4),
             Type::Ipv6 => self.to_ipv6().map(Self::Ipv6),

@@ -421,7 +421,7 @@ impl BoundListener {
     }
 
     /// Ends accepting: every thread takes what still waits and is then told that it is over. The socket
-    /// closes with its last owner.
+    /// closes when the last of them has dropped its listener.
     pub fn stop(&self) {
         self.control.stop();
     }

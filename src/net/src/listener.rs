@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -79,6 +79,8 @@ pub(crate) struct Control {
     pauses: AtomicU64,
     waiting: Mutex<Vec<(u64, Waker)>>,
     next: AtomicU64,
+    /// How many threads accept from it.
+    attached: AtomicUsize,
 }
 
 impl Control {
@@ -140,6 +142,7 @@ pub struct Listener {
 impl Listener {
     pub(crate) fn new(bound: &BoundListener) -> Self {
         let control = Arc::clone(&bound.control);
+        control.attached.fetch_add(1, Ordering::AcqRel);
         Self {
             fd: Watched::new(Arc::clone(&bound.fd)),
             id: control.next.fetch_add(1, Ordering::Relaxed),
@@ -155,6 +158,12 @@ impl Listener {
     /// What it was made from.
     pub fn spec(&self) -> &ListenSpec {
         &self.spec
+    }
+
+    /// Waits for a stop, for who waits for something else before accepting.
+    pub fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.make_known(cx.waker());
+        if self.control.state() == STOPPED { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Takes the next connection. After `max_accept` in a row the thread's other tasks have their turn.
@@ -253,6 +262,23 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.control.leave(self.id);
+        let last = self.control.attached.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last && self.control.state() == STOPPED {
+            self.close();
+        }
+    }
+}
+
+impl Listener {
+    /// Nobody is to be let in any more: those who come go elsewhere, rather than wait where nobody looks. The socket's
+    /// other owners in this process only want to know its number.
+    fn close(&mut self) {
+        self.fd.unwatch();
+        // Where the system has no descriptor to spare, the socket closes with its last owner.
+        let _ = socket::vacate(self.fd.owner().as_fd());
+        if let ListenAddr::Fd(number) = self.spec.addr {
+            let _ = socket::vacate_existing(number);
+        }
     }
 }
 
@@ -394,6 +420,37 @@ mod tests {
             bound.stop();
             accept(&mut l).await.unwrap();
             assert!(matches!(accept(&mut l).await, Err(AcceptError::Stopped)));
+            drop(client);
+        });
+    }
+
+    #[test]
+    fn a_socket_is_closed_once_its_last_thread_has_seen_the_stop() {
+        let bound = bind(&ListenSpec::at(loopback())).unwrap();
+        let to = bound.local_addr().unwrap();
+        run(async {
+            let (mut first, second) = (bound.attach(), bound.attach());
+            bound.stop();
+            poll_fn(|cx| first.poll_stopped(cx)).await;
+            assert!(matches!(accept(&mut first).await, Err(AcceptError::Stopped)));
+            drop(first);
+            drop(crate::connect::connect(&ConnectSpec::to(to.clone())).await.unwrap());
+            drop(second);
+            assert!(crate::connect::connect(&ConnectSpec::to(to)).await.is_err());
+        });
+    }
+
+    #[test]
+    fn others_may_go_on_with_a_socket_that_was_stopped_here() {
+        let ours = bind(&ListenSpec::at(loopback())).unwrap();
+        let copy = ours.as_fd().try_clone_to_owned().unwrap();
+        let theirs = crate::listen::bind_inherited(&ListenSpec::at(loopback()), copy).unwrap();
+        run(async {
+            let (first, mut second) = (ours.attach(), theirs.attach());
+            ours.stop();
+            drop(first);
+            let client = connect(&theirs);
+            accept(&mut second).await.unwrap();
             drop(client);
         });
     }

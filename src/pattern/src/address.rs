@@ -98,7 +98,7 @@ fn resolve(name: &str) -> Option<Ipv4Addr> {
 }
 
 /// The IPv4 address within a mapped (`::ffff:a.b.c.d`), a compatible (`::a.b.c.d`) or a 6to4 (`2002:a.b.c.d::`) one.
-fn embedded_ipv4(a: u128) -> Option<u32> {
+pub(crate) fn embedded_ipv4(a: u128) -> Option<u32> {
     if matches!(a >> 32, 0 | 0xffff) {
         return Some(a as u32);
     }
@@ -200,7 +200,7 @@ impl Networks {
     }
 }
 
-fn is_prefix(mask: u32) -> bool {
+pub(crate) fn is_prefix(mask: u32) -> bool {
     mask.leading_ones() == mask.count_ones()
 }
 

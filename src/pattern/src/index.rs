@@ -231,7 +231,8 @@ impl Index {
             (Self::Parts(list), Subject::Text(text, _))
                 if case == Case::Insensitive && matches!(method, Method::Beg | Method::End) =>
             {
-                let fit = list.find(|s| fits_in_any_case(method, s.item.key(), text))?;
+                let fit =
+                    list.find(|s| fits_in_any_case(method, s.test.as_deref().unwrap_or(s.item.key()), text))?;
                 Some((&fit.item, Found::InList))
             }
             (Self::Parts(list), subject) => {

@@ -12,6 +12,7 @@ mod matcher;
 mod reference;
 mod references;
 mod rewrite;
+mod short;
 mod text;
 mod tree;
 

@@ -1,6 +1,7 @@
 //! Texts: beginning, end, part, path component, domain component.
 
-use memchr::{memchr_iter, memmem};
+use base::fold::is_in_any_case;
+use memchr::{memchr_iter, memchr2_iter, memmem};
 
 use crate::Method;
 
@@ -21,20 +22,24 @@ pub(crate) fn fits(method: Method, pattern: &[u8], text: &[u8]) -> bool {
         Method::Beg => text.starts_with(pattern),
         Method::End => text.ends_with(pattern),
         Method::Sub => find(text, pattern).is_some(),
-        Method::Dir => has_component(text, pattern, b"/?"),
-        Method::Dom => has_component(text, pattern, b"/?.:"),
+        Method::Dir => has_component(text, pattern, b"/?", find),
+        Method::Dom => has_component(text, pattern, b"/?.:", find),
         _ => false,
     }
 }
 
-/// Whether a text begins or ends with a pattern, in any case.
+/// The same in any case, for a pattern in lower case.
 pub(crate) fn fits_in_any_case(method: Method, pattern: &[u8], text: &[u8]) -> bool {
-    let part = match method {
-        Method::Beg => text.get(..pattern.len()),
-        Method::End => text.len().checked_sub(pattern.len()).map(|from| &text[from..]),
-        _ => None,
-    };
-    part.is_some_and(|part| part.eq_ignore_ascii_case(pattern))
+    let is = |part: Option<&[u8]>| part.is_some_and(|part| is_in_any_case(pattern, part));
+    match method {
+        Method::Str => is(Some(text)),
+        Method::Beg => is(text.get(..pattern.len())),
+        Method::End => is(text.len().checked_sub(pattern.len()).map(|from| &text[from..])),
+        Method::Sub => find_in_any_case(text, pattern).is_some(),
+        Method::Dir => has_component(text, pattern, b"/?", find_in_any_case),
+        Method::Dom => has_component(text, pattern, b"/?.:", find_in_any_case),
+        _ => false,
+    }
 }
 
 /// Longer texts are worth the preparation of a search that is never slow.
@@ -46,7 +51,20 @@ fn find(text: &[u8], pattern: &[u8]) -> Option<usize> {
     if text.len() > SHORT {
         return memmem::find(text, pattern);
     }
-    memchr_iter(*first, text).find(|at| text[at + 1..].starts_with(rest))
+    let last = text.len().checked_sub(rest.len())?;
+    memchr_iter(*first, &text[..last]).find(|at| text[at + 1..].starts_with(rest))
+}
+
+/// Where the pattern stands in the text first, in any case.
+#[inline]
+pub(crate) fn find_in_any_case(text: &[u8], pattern: &[u8]) -> Option<usize> {
+    let [first, rest @ ..] = pattern else { return Some(0) };
+    if text.len() > SHORT {
+        return memmem::find(&text.to_ascii_lowercase(), pattern);
+    }
+    let last = text.len().checked_sub(rest.len())?;
+    memchr2_iter(*first, first.to_ascii_uppercase(), &text[..last])
+        .find(|at| is_in_any_case(rest, &text[at + 1..][..rest.len()]))
 }
 
 fn trim<'p>(mut pattern: &'p [u8], delimiters: &[u8]) -> &'p [u8] {
@@ -66,7 +84,12 @@ fn trim<'p>(mut pattern: &'p [u8], delimiters: &[u8]) -> &'p [u8] {
 }
 
 /// Whether the pattern stands in the text with a delimiter or an end on both sides.
-fn has_component(text: &[u8], pattern: &[u8], delimiters: &[u8]) -> bool {
+fn has_component(
+    text: &[u8],
+    pattern: &[u8],
+    delimiters: &[u8],
+    find: impl Fn(&[u8], &[u8]) -> Option<usize>,
+) -> bool {
     let pattern = trim(pattern, delimiters);
     if pattern.is_empty() {
         return false;

@@ -16,6 +16,7 @@ use lang::expr::Values;
 use lang::fetches::conditions::{self, Predicate};
 use lang::{CompileError, Contexts, Converter, Cursor, Expr, Fetched, Sample, Scene};
 use pattern::{Matcher, Method, Recipe, References};
+use smallvec::SmallVec;
 
 use flags::Flags;
 
@@ -72,14 +73,23 @@ impl Truth {
             Self::NotYet => Self::NotYet,
         }
     }
+
+    /// What it means for a term of this sense.
+    #[inline]
+    pub(crate) fn in_sense(self, sense: Sense) -> Self {
+        if sense == Sense::Negated { self.negated() } else { self }
+    }
 }
 
-/// One test: an expression and the patterns that its value is compared with.
+/// One test: an expression and the patterns that its value is compared with, in one line of the processor's cache.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Test {
     expr: Expr,
     patterns: Matcher,
 }
+
+const _: () = assert!(size_of::<Test>() == 64, "a test takes one line of the cache");
 
 /// The criterion of a test: an expression, and what its name says of it.
 struct Criterion {
@@ -199,16 +209,28 @@ impl Test {
     }
 
     /// Whether any of the expression's values matches.
+    #[inline]
     pub fn holds(&self, scene: &Scene<'_>) -> Truth {
-        if self.expr.fetch().values == Values::One {
-            return match self.expr.eval_at(scene, Cursor::Single) {
-                Fetched::NotYet => Truth::NotYet,
-                Fetched::Absent => Truth::False,
-                Fetched::Value(v) | Fetched::Last(v) => Truth::of(self.matches(v)),
-                Fetched::SoFar(v) => self.so_far(v),
-            };
+        let cursor = match self.expr.fetch().values {
+            Values::One => Cursor::Single,
+            Values::Many => Cursor::Nth(0),
+        };
+        match self.expr.eval_at(scene, cursor) {
+            Fetched::NotYet => Truth::NotYet,
+            Fetched::Absent => Truth::False,
+            Fetched::Last(v) => Truth::of(self.matches(v)),
+            Fetched::SoFar(v) => self.so_far(v),
+            Fetched::Value(v) => match (self.matches(v), cursor) {
+                (true, _) => Truth::True,
+                (false, Cursor::Single) => Truth::False,
+                (false, Cursor::Nth(_)) => self.holds_later(scene),
+            },
         }
-        for n in 0.. {
+    }
+
+    /// Whether any of the expression's values but the first matches.
+    fn holds_later(&self, scene: &Scene<'_>) -> Truth {
+        for n in 1.. {
             match self.expr.eval_at(scene, Cursor::Nth(n)) {
                 Fetched::NotYet => return Truth::NotYet,
                 Fetched::Absent => return Truth::False,
@@ -229,7 +251,12 @@ impl Test {
         if self.matches(value) { Truth::True } else { Truth::NotYet }
     }
 
+    #[inline]
     fn matches(&self, value: Sample<'_>) -> bool {
+        self.patterns.tells(&value).unwrap_or_else(|| self.matches_as_wanted(value))
+    }
+
+    fn matches_as_wanted(&self, value: Sample<'_>) -> bool {
         value.cast(self.patterns.method().wants()).is_some_and(|v| self.patterns.matches(v))
     }
 }
@@ -303,7 +330,7 @@ impl ConditionError {
 #[derive(Debug)]
 pub struct Condition {
     when: When,
-    alternatives: Vec<Vec<CompiledTerm>>,
+    alternatives: SmallVec<[SmallVec<[CompiledTerm; 1]>; 1]>,
 }
 
 /// What conditions are compiled with.
@@ -319,7 +346,7 @@ struct CompiledTerm {
     sense: Sense,
     /// The name of its ACL; an anonymous one has none.
     name: Option<Box<str>>,
-    tests: Vec<Arc<Test>>,
+    tests: SmallVec<[Arc<Test>; 1]>,
 }
 
 impl CompiledTerm {
@@ -342,11 +369,11 @@ impl Condition {
         let when = When::read(first.bytes())
             .ok_or_else(|| ConditionError::new(first.span(), "'if' or 'unless' expected"))?;
         let tree = condition::parse(words).map_err(|e| ConditionError::new(e.span, e.message))?;
-        let mut alternatives = Vec::with_capacity(tree.alternatives.len());
+        let mut alternatives = SmallVec::with_capacity(tree.alternatives.len());
         let mut compiler = Compiler { words, acls, registry, advice };
         for terms in &tree.alternatives {
             let terms = terms.iter().map(|term| compiler.term(term));
-            alternatives.push(terms.collect::<Result<Vec<_>, _>>()?);
+            alternatives.push(terms.collect::<Result<SmallVec<_>, _>>()?);
         }
         Ok(Self { when, alternatives })
     }
@@ -373,19 +400,18 @@ impl Condition {
         tests.any(|test| test.expr.looks_at_bytes())
     }
 
+    /// The only test of a condition that has no other, and what its result means.
+    pub(crate) fn alone(&self) -> Option<(Arc<Test>, Sense)> {
+        let [terms] = &self.alternatives[..] else { return None };
+        let [term] = &terms[..] else { return None };
+        let [test] = &term.tests[..] else { return None };
+        let negated = (self.when == When::Fails) != (term.sense == Sense::Negated);
+        Some((test.clone(), if negated { Sense::Negated } else { Sense::Direct }))
+    }
+
     /// Whether the condition lets its rule apply.
     pub fn holds(&self, scene: &Scene<'_>) -> Truth {
-        let mut result = Truth::False;
-        for terms in &self.alternatives {
-            match all_hold(terms, scene) {
-                Truth::True => {
-                    result = Truth::True;
-                    break;
-                }
-                Truth::NotYet => result = Truth::NotYet,
-                Truth::False => {}
-            }
-        }
+        let result = one_holds(&self.alternatives, scene);
         match self.when {
             When::Holds => result,
             When::Fails => result.negated(),
@@ -393,11 +419,23 @@ impl Condition {
     }
 }
 
+fn one_holds(alternatives: &[SmallVec<[CompiledTerm; 1]>], scene: &Scene<'_>) -> Truth {
+    let mut result = Truth::False;
+    for terms in alternatives {
+        match all_hold(terms, scene) {
+            Truth::True => return Truth::True,
+            Truth::NotYet => result = Truth::NotYet,
+            Truth::False => {}
+        }
+    }
+    result
+}
+
+#[inline]
 fn all_hold(terms: &[CompiledTerm], scene: &Scene<'_>) -> Truth {
     let mut result = Truth::True;
     for term in terms {
-        let truth = any_holds(&term.tests, scene);
-        match if term.sense == Sense::Negated { truth.negated() } else { truth } {
+        match any_holds(&term.tests, scene).in_sense(term.sense) {
             Truth::True => {}
             Truth::NotYet => result = Truth::NotYet,
             Truth::False => return Truth::False,
@@ -406,6 +444,7 @@ fn all_hold(terms: &[CompiledTerm], scene: &Scene<'_>) -> Truth {
     result
 }
 
+#[inline]
 fn any_holds(tests: &[Arc<Test>], scene: &Scene<'_>) -> Truth {
     let mut result = Truth::False;
     for test in tests {
@@ -438,7 +477,7 @@ impl Compiler<'_, '_> {
                 (None, vec![Arc::new(test)])
             }
         };
-        Ok(CompiledTerm { sense: term.sense, name, tests })
+        Ok(CompiledTerm { sense: term.sense, name, tests: tests.into() })
     }
 
     fn predefined(&mut self, name: &str, span: Span) -> Result<Vec<Arc<Test>>, ConditionError> {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Place, Setting};
+use grammar::condition::Sense;
 use lang::facts::{RewriteStrictness, Scene};
 
-use crate::acl::{Condition, Truth};
+use crate::acl::{Condition, Test, Truth};
 use crate::action::{Act, RuleSets};
 use crate::txn::Txn;
 use crate::verdict::{Verdict, Wait};
@@ -25,7 +26,48 @@ pub struct Rule {
 
 /// An ordered list of rules, shared by those who inherit it.
 #[derive(Clone, Debug, Default)]
-pub struct RuleList(Vec<Arc<Rule>>, Inherited);
+pub struct RuleList(Vec<Step>, Inherited);
+
+/// A rule and what is in front of it: most rules of long lists do not apply, and are passed without being looked at.
+#[derive(Clone, Debug)]
+struct Step {
+    gate: Gate,
+    rule: Arc<Rule>,
+}
+
+/// Whether a rule applies.
+#[derive(Clone, Debug)]
+enum Gate {
+    /// Always.
+    Open,
+    /// If its only test says so.
+    Test(Arc<Test>, Sense),
+    /// If its condition holds.
+    Condition,
+}
+
+impl From<Rule> for Step {
+    fn from(rule: Rule) -> Self {
+        let gate = match &rule.condition {
+            None => Gate::Open,
+            Some(condition) => {
+                condition.alone().map_or(Gate::Condition, |(test, sense)| Gate::Test(test, sense))
+            }
+        };
+        Self { gate, rule: Arc::new(rule) }
+    }
+}
+
+impl Step {
+    #[inline]
+    fn applies(&self, scene: &Scene<'_>) -> Truth {
+        match &self.gate {
+            Gate::Open => Truth::True,
+            Gate::Test(test, sense) => test.holds(scene).in_sense(*sense),
+            Gate::Condition => self.rule.condition.as_ref().map_or(Truth::True, |c| c.holds(scene)),
+        }
+    }
+}
 
 /// How many rules of a list are of a `defaults` section: they come first.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +87,7 @@ pub enum Outcome {
 impl RuleList {
     /// Adds a rule.
     pub fn push(&mut self, rule: Rule) {
-        self.0.push(Arc::new(rule));
+        self.0.push(rule.into());
     }
 
     /// Whether there are rules that are not of a `defaults` section.
@@ -56,7 +98,7 @@ impl RuleList {
     /// Whether nothing that is added now is ever looked at.
     pub fn is_closed(&self) -> bool {
         let own = &self.0[self.1.0..];
-        own.last().is_some_and(|rule| rule.condition.is_none() && rule.action.is_final())
+        own.last().is_some_and(|Step { rule, .. }| rule.condition.is_none() && rule.action.is_final())
     }
 
     /// How many there are.
@@ -76,8 +118,8 @@ impl RuleList {
 
     /// Where the first rule stands whose condition looks at bytes that have no meaning where there is HTTP.
     fn looking_at_bytes(&self) -> Option<&Place> {
-        let rule = self.0.iter().find(|r| r.condition.as_ref().is_some_and(Condition::looks_at_bytes))?;
-        Some(&rule.place)
+        let looks = |rule: &&Arc<Rule>| rule.condition.as_ref().is_some_and(Condition::looks_at_bytes);
+        Some(&self.0.iter().map(|step| &step.rule).find(looks)?.place)
     }
 
     /// Runs the rules from number `start` on.
@@ -94,7 +136,7 @@ impl RuleList {
         waits(txn, None);
         let mut at = start;
         while let Some((i, applies)) = self.next(at, end, &txn.scene()) {
-            let rule = &self.0[i];
+            let rule = &self.0[i].rule;
             at = i + 1;
             if applies == Truth::NotYet {
                 // What comes may also change what the rules before this one say.
@@ -142,11 +184,9 @@ impl RuleList {
     /// The next rule, from this place on, that applies or cannot tell yet.
     #[inline]
     fn next(&self, start: usize, end: usize, scene: &Scene<'_>) -> Option<(usize, Truth)> {
-        self.0.get(start..end)?.iter().enumerate().find_map(|(i, rule)| {
-            match rule.condition.as_ref().map_or(Truth::True, |condition| condition.holds(scene)) {
-                Truth::False => None,
-                applies => Some((start + i, applies)),
-            }
+        self.0.get(start..end)?.iter().enumerate().find_map(|(i, step)| match step.applies(scene) {
+            Truth::False => None,
+            applies => Some((start + i, applies)),
         })
     }
 }

@@ -42,9 +42,13 @@ struct Door {
 impl Door {
     /// The next connection with its place, `None` once nothing more will come.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<(Accepted, Permit), AcceptError>>> {
-        ready!(self.poll_rates(cx));
+        let place = self.poll_rates(cx);
         // A place is held only while the system is asked, so that no idle listener keeps others out.
-        let permit = ready!(Permit::poll(&self.worker.site, &self.facts, cx));
+        let place = place.map(|()| Permit::poll(&self.worker.site, &self.facts, cx));
+        let Poll::Ready(Poll::Ready(permit)) = place else {
+            // Who cannot be served now will find another process.
+            return self.listener.poll_stopped(cx).map(|()| None);
+        };
         match self.listener.poll_accept(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(accepted)) => Poll::Ready(Some(Ok((accepted, permit)))),

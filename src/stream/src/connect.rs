@@ -218,7 +218,6 @@ async fn acquire(
                 story.live.connect(side.conn.number());
                 held.2 = exchange(backend, &side);
                 story.facts.server_multiplex = side.multiplex();
-                story.facts.server_multiplex = side.multiplex();
                 return Ok(Lease { side, held, origin: Origin::New });
             }
             Err(missed) => {

@@ -90,9 +90,8 @@ impl Traits {
             only_http1: OnlyHttp1::of(story, server),
             ..Self::default()
         };
-        let address = server.address.load();
-        if server.dial.port != ServerPort::Own || address.is_unspecified() {
-            traits.to = Some(target(story, &address, server.dial.port));
+        if server.dial.port != ServerPort::Own || server.has_open_address() {
+            traits.to = Some(target(story, &server.address.load(), server.dial.port));
         }
         if let Some(shown) = source(&backend.core, server).and_then(|s| s.shown.as_ref()) {
             traits.shown = shown_source(story, shown);

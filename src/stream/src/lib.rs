@@ -5,6 +5,7 @@
 
 mod accept;
 mod actions;
+mod branch;
 pub mod captures;
 mod carrier;
 mod checks;

@@ -13,17 +13,16 @@ use h2::{Connection, Key, Role};
 use lang::facts::SessionFacts;
 use net::{Deadline, Protocol};
 
+use crate::branch::{self, Branch};
 use crate::carrier::{Carrier, SharedTrunk, lock};
 use crate::conn::{Conn, Line};
-use crate::events::Events;
 use crate::finish;
 use crate::h2_settings::LogErrors;
 use crate::reserve::OwnConnections;
 use crate::session::{Progress, Session};
 use crate::site::ListenerFacts;
-use crate::story::{Asked, Awaited, Parts, Story};
+use crate::story::{Asked, Awaited, Story};
 use crate::trunk::{Faults, Terms, Trunk, Turn};
-use crate::worker::Worker;
 
 /// Whether what comes on a new connection is HTTP/2 from the start.
 pub(crate) fn begins(listener: &ListenerFacts, session: &SessionFacts) -> bool {
@@ -239,47 +238,6 @@ impl Server {
             events: session.events,
         };
         let conn = Conn::over(Line::Stream(Carrier::new(self.trunk.clone(), key)));
-        tokio::task::spawn_local(branch.serve(conn));
-    }
-}
-
-/// What is kept of one stream of a session that may have many.
-struct Branch {
-    worker: Rc<Worker>,
-    listener: Arc<ListenerFacts>,
-    facts: SessionFacts,
-    deadline: Deadline,
-    progress: Progress,
-    own: Rc<RefCell<OwnConnections>>,
-    events: Option<Events>,
-}
-
-impl Branch {
-    async fn serve(mut self, conn: Conn) {
-        let worker = self.worker.clone();
-        let mut own = std::mem::take(&mut *self.own.borrow_mut());
-        {
-            let mut work = pin!(self.carry(&mut own, conn));
-            poll_fn(|cx| {
-                worker.begin_run();
-                work.as_mut().poll(cx)
-            })
-            .await;
-        }
-        if self.own.borrow().is_empty() {
-            *self.own.borrow_mut() = own;
-        }
-    }
-
-    async fn carry(&mut self, own: &mut OwnConnections, conn: Conn) {
-        let Self { worker, listener, facts, deadline, progress, events, .. } = self;
-        let exchanges = &worker.site.frontends[listener.frontend].counters.h2.here().exchanges;
-        let (exchanges, progress, events) = (Some(exchanges), *progress, *events);
-        let parts = Parts { worker, listener, exchanges, facts, deadline, progress, own, events };
-        let mut story = Story::of(parts);
-        story.live.open(story.frontend.common.facts.id, story.session, conn.number());
-        story.begin();
-        crate::http::serve_stream(&mut story, conn).await;
-        let _ = story.pause();
+        branch::begin(branch, conn);
     }
 }

@@ -316,16 +316,17 @@ impl Worker {
         owned: Owned,
         (own, limit): (&mut OwnConnections, usize),
     ) {
-        if self.is_stopping() || owned.conn.moves != server.moves() {
+        let mut owned = owned;
+        let side: &mut HttpSide = &mut owned;
+        if self.is_stopping() || side.conn.moves != server.moves() {
             return;
         }
-        if server.settings.max_reuse.is_some_and(|max| owned.conn.reuses >= max) {
+        if server.settings.max_reuse.is_some_and(|max| side.conn.reuses >= max) {
             return;
         }
         let (reserve, thread, now) = (self.reserve(server), base::worker::index(), self.now());
-        let mut owned = owned;
-        let Some(watch) = watch(&mut owned, reserve, thread) else { return };
-        let many = if owned.opens_streams() { Many::Yes } else { Many::No };
+        let Some(watch) = watch(side, reserve, thread) else { return };
+        let many = if side.opens_streams() { Many::Yes } else { Many::No };
         let ticket = match owned {
             Owned::Shared(used) => {
                 let descriptors = self.site.idle.descriptors();

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::accept::accept;
 use crate::reserve::attend;
 use crate::site::{ListenerFacts, Site};
-use crate::worker::Worker;
+use crate::worker::{self, Worker};
 
 /// What a worker is told.
 pub enum Order {
@@ -70,6 +70,7 @@ pub fn run(
     let turns = site.event_loop;
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().event_interval(turns.run_depth.unwrap_or(RUN_DEPTH));
+    builder.on_thread_unpark(worker::note_wait);
     if let Some(events) = turns.max_events {
         builder.max_io_events_per_tick(events as usize);
     }

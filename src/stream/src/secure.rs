@@ -137,6 +137,7 @@ async fn shake_client(
     }
     let socket = conn.socket().ok_or_else(Fault::aborted)?;
     story.worker.handshakes.shake(&mut session, socket, story.deadline).await?;
+    story.worker.let_time_pass();
     let facts = session.facts();
     if facts.resumption == Resumption::New {
         counters.client_keys_max.raise(u64::from(counters.client_keys.hit(story.now())));

@@ -10,6 +10,7 @@ use config::global::CloseSpread;
 use http::{RequestHead, ResponseHead};
 use tokio::sync::Notify;
 
+use crate::branch::Hands;
 use crate::rest::Resting;
 use crate::secure::Turnstile;
 use crate::site::Site;
@@ -35,13 +36,18 @@ pub(crate) struct Worker {
     pub(crate) drained: Notify,
     /// The time at which the task that runs now began to run, once it has asked.
     tick: Cell<Tick>,
-    date: Cell<WallTime>,
+    /// How many more tasks run at the time that was read.
+    runs: Cell<u8>,
+    /// The date that was read last, and when.
+    date: Cell<(Tick, WallTime)>,
     /// Heads of connections that have fallen silent, for the memory that they have.
     heads: RefCell<Vec<Heads>>,
     /// Where clients' TLS handshakes pass.
     pub(crate) handshakes: Turnstile,
     /// Server connections that carry streams and may carry more.
     pub(crate) tenancies: Tenancies,
+    /// Tasks that wait for streams.
+    pub(crate) hands: Hands,
     this: Weak<Self>,
 }
 
@@ -49,7 +55,7 @@ pub(crate) struct Worker {
 pub(crate) type Heads = (RequestHead, ResponseHead);
 
 /// How many pairs of heads a worker keeps for later.
-const SPARE_HEADS: usize = 64;
+const SPARE_HEADS: usize = 256;
 
 /// A connection that waits for a request and keeps all that serving it takes.
 pub(crate) struct Alert<'w>(&'w Cell<u32>);
@@ -73,6 +79,22 @@ enum Stopping {
     Since(Tick),
 }
 
+/// How many tasks run at one time when the thread does not wait in between. Most take some ten microseconds.
+const RUNS_AT_ONE_TIME: u8 = 16;
+
+/// How long a date that was read is counted on from: the system's clock may be set at any time.
+const DATE_COUNTS: Duration = Duration::from_millis(10);
+
+thread_local! {
+    /// Whether the thread has waited since a task looked.
+    static WAITED: Cell<bool> = const { Cell::new(true) };
+}
+
+/// The thread has waited for something to happen.
+pub(crate) fn note_wait() {
+    WAITED.set(true);
+}
+
 /// How often idle clients are looked at while they are being closed over time.
 const SPREAD_STEP: Duration = Duration::from_millis(100);
 
@@ -90,10 +112,12 @@ impl Worker {
             connections: Cell::new(0),
             drained: Notify::new(),
             tick: Cell::new(Tick::NEVER),
-            date: Cell::new(WallTime(0)),
+            runs: Cell::new(0),
+            date: Cell::default(),
             heads: RefCell::default(),
             handshakes: Turnstile::default(),
             tenancies: Tenancies::default(),
+            hands: Hands::default(),
             this: this.clone(),
         })
     }
@@ -127,14 +151,24 @@ impl Worker {
         }
     }
 
-    /// A session's task begins to run: time has gone on since the last one did.
+    /// A session's task begins to run: time has gone on if the thread has waited since it was read, or if many ran.
     pub(crate) fn begin_run(&self) {
-        self.tick.set(Tick::NEVER);
-        self.date.set(WallTime(0));
+        let runs = self.runs.get();
+        if WAITED.replace(false) || runs == 0 {
+            self.let_time_pass();
+        } else {
+            self.runs.set(runs - 1);
+        }
     }
 
-    /// The time for the session whose task runs. What happens in one run happens at one time, which is read once:
-    /// a request asks for it some twenty times.
+    /// Time has gone on: something has taken long.
+    pub(crate) fn let_time_pass(&self) {
+        self.tick.set(Tick::NEVER);
+        self.runs.set(RUNS_AT_ONE_TIME);
+    }
+
+    /// The time for the session whose task runs. What happens in one run happens at one time, and so does what happens
+    /// in a few that follow each other: a request asks for it some twenty times, and reading clocks takes a while.
     pub(crate) fn now(&self) -> Tick {
         if !self.tick.get().is_set() {
             self.tick.set(self.clock.now());
@@ -144,10 +178,15 @@ impl Worker {
 
     /// The date for the session whose task runs.
     pub(crate) fn date(&self) -> WallTime {
-        if self.date.get().0 == 0 {
-            self.date.set(self.clock.wall());
+        let now = self.now();
+        let (read, date) = self.date.get();
+        let since = now.since(read);
+        if read.is_set() && since < DATE_COUNTS {
+            return WallTime(date.0 + since.as_micros() as u64);
         }
-        self.date.get()
+        let date = self.clock.wall();
+        self.date.set((now, date));
+        date
     }
 
     /// Whether a stop was asked for.

@@ -279,6 +279,20 @@ pub fn existing(number: i32) -> io::Result<OwnedFd> {
     }
 }
 
+/// Leaves a socket that others in this process still hold: under its number there is one from now on that has no name
+/// and no peer. What other processes hold of it stays as it is.
+pub fn vacate(fd: BorrowedFd<'_>) -> io::Result<()> {
+    vacate_existing(fd.as_raw_fd())
+}
+
+/// The same for the number under which a parent left a socket open, which was duplicated (`existing`). Nothing else
+/// gets that number, so that several who know it may do this.
+pub fn vacate_existing(number: i32) -> io::Result<()> {
+    let empty = socket(Domain::Unix, Transport::Stream)?;
+    // SAFETY: plain integers; whoever owns the number owns an open descriptor afterwards, too.
+    check(unsafe { libc::dup3(empty.as_raw_fd(), number, libc::O_CLOEXEC) }).map(drop)
+}
+
 /// Takes over a descriptor that a parent left open under this number.
 ///
 /// # Errors

@@ -47,6 +47,8 @@ pub enum SessionReuse {
 /// Which protocols a server is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offer<'a> {
+    /// Those of its line.
+    All,
     /// Those of its line, without HTTP/2.
     Usual,
     /// These.
@@ -190,6 +192,7 @@ impl Connector {
     pub fn connect_alone(&self, name: Option<&[u8]>, offer: Offer<'_>) -> Result<Session, Fault> {
         let mut config = ClientConfig::clone(&self.configs.load().config);
         match offer {
+            Offer::All => {}
             Offer::Usual => config.alpn_protocols.retain(|p| p != b"h2"),
             Offer::These(list) => config.alpn_protocols = list.to_vec(),
         }

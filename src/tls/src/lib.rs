@@ -32,6 +32,7 @@ mod session;
 mod settings;
 mod sigalgs;
 mod store;
+mod suites;
 mod tickets;
 mod told;
 mod updates;

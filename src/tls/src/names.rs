@@ -1,8 +1,10 @@
 //! The names that OpenSSL gives to versions, cipher suites, curves and signature algorithms, which configurations use.
 
 use rustls::crypto::SupportedKxGroup;
-use rustls::crypto::aws_lc_rs::{ALL_CIPHER_SUITES, ALL_KX_GROUPS};
+use rustls::crypto::aws_lc_rs::ALL_KX_GROUPS;
 use rustls::{CipherSuite, NamedGroup, ProtocolVersion, SupportedCipherSuite};
+
+use crate::suites::SUITES;
 
 /// A version of the protocol, those that this program does not speak included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,7 +147,7 @@ pub(crate) fn key_bits(suite: CipherSuite) -> u32 {
 }
 
 fn supported(suite: CipherSuite) -> Option<SupportedCipherSuite> {
-    ALL_CIPHER_SUITES.iter().find(|s| s.suite() == suite).copied()
+    SUITES.iter().find(|s| s.suite() == suite).copied()
 }
 
 /// The suites of TLS 1.2 that a list in OpenSSL's form chooses, in its order (`ciphers`). Words for suites that do not
@@ -270,7 +272,7 @@ mod tests {
 
     #[test]
     fn all_suites_are_there() {
-        assert_eq!(default_suites_12().len() + default_suites_13().len(), ALL_CIPHER_SUITES.len());
+        assert_eq!(default_suites_12().len() + default_suites_13().len(), SUITES.len());
         assert_eq!(suites_13("TLS_AES_128_GCM_SHA256:TLS_AES_128_CCM_SHA256").len(), 1);
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use base::fold::is_in_any_case;
 use http::Headers;
 
 use super::{EITHER, NONE, REQUEST, RESPONSE, one, single};
@@ -158,8 +159,7 @@ fn elements<'a>(headers: &'a Headers, name: &'a [u8]) -> impl Iterator<Item = &'
 
 /// The values of a field; of all fields without a name.
 fn lines<'a>(headers: &'a Headers, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let wanted =
-        move |field: &http::HeaderField<'_>| name.is_empty() || field.name.eq_ignore_ascii_case(name);
+    let wanted = move |field: &http::HeaderField<'_>| name.is_empty() || is_in_any_case(field.name, name);
     headers.iter().filter(wanted).map(|field| field.value)
 }
 

@@ -291,7 +291,7 @@ impl Connected<'_> {
     }
 
     fn write_request(&mut self, story: &mut Story<'_>, lease: &mut Lease) {
-        let side = &mut lease.side;
+        let side: &mut HttpSide = &mut lease.side;
         side.conn.output.ensure_capacity(story.site.tuning.buffer_size);
         let options = &self.backend.common.messages;
         if let Some(name) = &options.server_name_header {
@@ -355,7 +355,7 @@ impl Connected<'_> {
     ) -> Result<Head, Failure> {
         let options = receive::options(story.site, self.backend.common.http.response_violations);
         let asked = Asked { method: story.request.method.clone(), upgrade: self.info.upgrade };
-        let side = &mut lease.side;
+        let side: &mut HttpSide = &mut lease.side;
         let wait = ResponseWait {
             client_timeout: story.client_timeout(),
             server_timeout: story.server_timeout(self.backend),
@@ -371,7 +371,7 @@ impl Connected<'_> {
             return Err(Failure::new(502, Termination::new(Cause::Proxy, Phase::Headers)));
         }
         story.facts.timers.response = story.now();
-        secure::look_again(&mut story.facts.server_tls, &lease.side.conn);
+        secure::look_again(&mut story.facts.server_tls, &side.conn);
         secure::catch_up(&mut story.session.tls, &mut client.conn);
         events::answered(story);
         story.facts.bytes_out += size::of_response(&story.response);
@@ -706,7 +706,8 @@ impl Connected<'_> {
             }
             other => other,
         };
-        let clean = side.has_all() && side.conn.input.is_empty() && side.conn.output.is_empty();
+        let plain: &HttpSide = &side;
+        let clean = plain.has_all() && plain.conn.input.is_empty() && plain.conn.output.is_empty();
         if self.keep == Persistence::KeepAlive && clean {
             story.worker.keep(&held.0, side, (&mut *story.own, limit));
         }
