@@ -14,7 +14,7 @@ use grammar::line::Word;
 use grammar::span::Span;
 use lang::expr::Values;
 use lang::fetches::conditions::{self, Predicate};
-use lang::{CompileError, Contexts, Cursor, Expr, Fetched, Sample, Scene};
+use lang::{CompileError, Contexts, Converter, Cursor, Expr, Fetched, Sample, Scene};
 use pattern::{Matcher, Method, Recipe, References};
 use smallvec::SmallVec;
 
@@ -142,6 +142,28 @@ impl AclError {
 impl Test {
     /// Reads `criterion [flags] [operator] values`; what the writer may not have meant goes to `advice`.
     pub fn parse(words: &[&[u8]], registry: &Registry, advice: &mut Vec<String>) -> Result<Self, AclError> {
+        let test = Self::of_words(words, registry, advice);
+        let more = match &test {
+            // Where the values could not be compared, they may be converters that stand apart.
+            Err(e) if e.message == NO_METHOD => spread(words, registry),
+            _ => 0,
+        };
+        if more == 0 {
+            return test;
+        }
+        let (criterion, values) = words.split_at(1 + more);
+        let criterion =
+            criterion.iter().map(|word| word.strip_suffix(b",").unwrap_or(word)).collect::<Vec<_>>();
+        let criterion = criterion.join(&b","[..]);
+        let words: Vec<&[u8]> = std::iter::once(&*criterion).chain(values.iter().copied()).collect();
+        Self::of_words(&words, registry, advice).map_err(|e| match e.word {
+            0 => AclError { part: None, ..e },
+            word => AclError { word: word + more, ..e },
+        })
+    }
+
+    /// Reads them with the whole criterion in the first word.
+    fn of_words(words: &[&[u8]], registry: &Registry, advice: &mut Vec<String>) -> Result<Self, AclError> {
         let Some(first) = words.first() else {
             return Err(AclError::at(0, "missing fetch keyword"));
         };
@@ -156,7 +178,7 @@ impl Test {
         let implied = criterion.implied.filter(|_| expr.converters().next().is_none());
         let method = flags.method.or(implied).or_else(|| Method::default_for(expr.out()));
         let Some(method) = method else {
-            return Err(AclError::at(0, "matching method must be specified first (using '-m')"));
+            return Err(AclError::at(0, NO_METHOD));
         };
         if !expr.out().casts_to(method.wants()) {
             let (method, fetch) = (method.name(), expr.fetch().name);
@@ -267,6 +289,21 @@ impl Criterion {
             advice.push(format!("the matching method of '{}' is not applied: another one is.", self.name));
         }
     }
+}
+
+const NO_METHOD: &str = "matching method must be specified first (using '-m')";
+
+/// In how many words behind the first one its converters go on. Those of older names stand in one word with them.
+fn spread(words: &[&[u8]], registry: &Registry) -> usize {
+    let name = |word: &&[u8]| {
+        let end = word.iter().position(|b| matches!(b, b'(' | b',')).unwrap_or(word.len());
+        String::from_utf8_lossy(&word[..end]).into_owned()
+    };
+    let Some((first, others)) = words.split_first() else { return 0 };
+    if registry.find::<AclKeyword>(&name(first)).is_some() {
+        return 0;
+    }
+    others.iter().take_while(|word| registry.find::<Converter>(&name(word)).is_some()).count()
 }
 
 /// Versions of TLS are written with a dot.

@@ -12,13 +12,14 @@ use rustls::crypto::cipher::{
 };
 use rustls::crypto::tls12::Prf;
 use rustls::crypto::tls13::{Hkdf, HkdfExpander, OkmBlock, OutputLengthError};
-use rustls::crypto::{ActiveKeyExchange, CryptoProvider, aws_lc_rs, hmac};
+use rustls::crypto::{ActiveKeyExchange, CryptoProvider, hmac};
 use rustls::{
     CipherSuite, CipherSuiteCommon, ConnectionTrafficSecrets, Error, SupportedCipherSuite, Tls12CipherSuite,
     Tls13CipherSuite,
 };
 
 use crate::session::secrets::Keeping;
+use crate::suites::SUITES;
 
 /// What somebody derived on this thread.
 #[derive(Debug, PartialEq, Eq)]
@@ -111,7 +112,7 @@ fn all(
             SupportedCipherSuite::Tls12(Box::leak(Box::new(suite)))
         }
     };
-    aws_lc_rs::ALL_CIPHER_SUITES.iter().map(wrapped).collect()
+    SUITES.iter().map(wrapped).collect()
 }
 
 /// Counts how often keys to read with are made.
@@ -269,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_same_suites_are_there_in_the_same_order() {
-        let provider = aws_lc_rs::default_provider();
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
         for keeping in [Keeping::Nothing, Keeping::Greetings, Keeping::All] {
             let listened = listen(&provider, keeping);
             let suites = |p: &CryptoProvider| {
