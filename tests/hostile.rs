@@ -82,7 +82,9 @@ fn attack(port: u16, ears: Ears, opening: &[u8], more: impl Fn(u32, &mut Vec<u8>
     let mut out = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     out.extend_from_slice(opening);
     let (mut turn, mut sent) = (0, 0);
-    while sent < EACH {
+    // What nobody reads fills the system's own buffers first.
+    let most = if ears == Ears::Shut { 4 * EACH } else { EACH };
+    while sent < most {
         while out.len() < 60_000 {
             more(turn, &mut out);
             turn += 1;

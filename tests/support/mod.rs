@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -90,9 +91,13 @@ impl Proxy {
     }
 }
 
-/// A port that nobody has. Those that the system gives to clients are left alone: other tests have thousands.
+/// The ports that this process has asked for.
+static ASKED: AtomicU32 = AtomicU32::new(0);
+
+/// A port that nobody has. Those that the system gives to clients are left alone: other tests have thousands. Tests that
+/// run at once, in one process or in several, do not look at the same ones.
 fn free_port() -> u16 {
-    let start = std::process::id() % 15_000;
+    let start = (std::process::id() * 16 + ASKED.fetch_add(1, Ordering::Relaxed)) % 15_000;
     let ports = (start..start + 1000).map(|n| 15_000 + u16::try_from(n).unwrap());
     let mut free = ports.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     free.next().unwrap()

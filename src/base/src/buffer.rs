@@ -20,6 +20,8 @@ struct Shelves(Vec<Shelf>);
 /// Free buffers of one size.
 struct Shelf {
     size: usize,
+    /// How many of them are kept.
+    most: usize,
     free: Vec<Vec<u8>>,
 }
 
@@ -35,7 +37,7 @@ impl Shelves {
     fn take_further_back(&mut self, size: usize) -> Option<Vec<u8>> {
         let Some(at) = self.0.iter().position(|place| place.size == size) else {
             self.0.truncate(SIZES - 1);
-            self.0.push(Shelf { size, free: Vec::new() });
+            self.0.push(Shelf { size, most: KEPT / size.max(1), free: Vec::new() });
             return None;
         };
         let taken = self.0[at].free.pop();
@@ -60,7 +62,7 @@ impl Shelves {
 impl Shelf {
     #[inline]
     fn keep(&mut self, buffer: Vec<u8>) {
-        if self.free.len() < KEPT / self.size {
+        if self.free.len() < self.most {
             self.free.push(buffer);
         }
     }

@@ -33,7 +33,7 @@ pub(crate) fn begin(branch: Branch, conn: Conn) {
     }
 }
 
-type Job = (Branch, Conn);
+pub(crate) type Job = (Branch, Conn);
 
 /// Serves one stream after the other, as long as not too many wait to do so.
 async fn work(mut job: Job) {
@@ -49,22 +49,29 @@ async fn work(mut job: Job) {
     }
 }
 
-/// The tasks of a thread that wait for streams.
-#[derive(Default)]
-pub(crate) struct Hands(RefCell<Vec<Rc<Hand>>>);
+/// The tasks of a thread that wait for something to do, such as streams to serve.
+pub(crate) struct Hands<J = Job>(RefCell<Vec<Rc<Hand<J>>>>);
 
-impl fmt::Debug for Hands {
+impl<J> Default for Hands<J> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<J> fmt::Debug for Hands<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} waiting", self.0.borrow().len())
     }
 }
 
-impl Hands {
-    fn take(&self) -> Option<Rc<Hand>> {
+impl<J> Hands<J> {
+    /// The one that has begun to wait last: what it needs is the nearest to the processor.
+    fn take(&self) -> Option<Rc<Hand<J>>> {
         self.0.borrow_mut().pop()
     }
 
-    fn keep(&self, hand: &Rc<Hand>) -> bool {
+    /// Whether one more may wait.
+    fn keep(&self, hand: &Rc<Hand<J>>) -> bool {
         let mut waiting = self.0.borrow_mut();
         let kept = waiting.len() < WAITING;
         if kept {
@@ -74,22 +81,27 @@ impl Hands {
     }
 }
 
-/// How a task that waits is given a stream.
-#[derive(Default)]
-struct Hand {
-    job: Cell<Option<Job>>,
+/// How a task that waits is given something to do.
+struct Hand<J> {
+    job: Cell<Option<J>>,
     waker: Cell<Option<Waker>>,
 }
 
-impl Hand {
-    fn give(&self, job: Job) {
+impl<J> Default for Hand<J> {
+    fn default() -> Self {
+        Self { job: Cell::new(None), waker: Cell::new(None) }
+    }
+}
+
+impl<J> Hand<J> {
+    fn give(&self, job: J) {
         self.job.set(Some(job));
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
     }
 
-    fn poll_job(&self, cx: &Context<'_>) -> Poll<Job> {
+    fn poll_job(&self, cx: &Context<'_>) -> Poll<J> {
         let Some(job) = self.job.take() else {
             self.waker.set(Some(cx.waker().clone()));
             return Poll::Pending;
@@ -136,5 +148,48 @@ impl Branch {
         story.begin();
         crate::http::serve_stream(&mut story, conn).await;
         let _ = story.pause();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicU32);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn whoever_waits_is_woken_with_what_to_do() {
+        let (hands, hand, woken) = (Hands::<u32>::default(), Rc::default(), Arc::<Woken>::default());
+        let waker = Waker::from(woken.clone());
+        let cx = Context::from_waker(&waker);
+        assert!(hands.take().is_none());
+        assert!(hands.keep(&hand) && hand.poll_job(&cx).is_pending());
+        hands.take().unwrap().give(5);
+        assert!(hands.take().is_none());
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert_eq!(hand.poll_job(&cx), Poll::Ready(5));
+        // Between being kept and being polled for the first time.
+        assert!(hands.keep(&hand));
+        hands.take().unwrap().give(6);
+        assert_eq!(hand.poll_job(&cx), Poll::Ready(6));
+    }
+
+    #[test]
+    fn the_last_to_wait_is_the_first_to_work_and_not_all_wait() {
+        let hands = Hands::<u32>::default();
+        let all: Vec<Rc<Hand<u32>>> = (0..=WAITING).map(|_| Rc::default()).collect();
+        let kept = all.iter().filter(|hand| hands.keep(hand)).count();
+        assert_eq!(kept, WAITING);
+        assert!(Rc::ptr_eq(&hands.take().unwrap(), &all[WAITING - 1]));
     }
 }
