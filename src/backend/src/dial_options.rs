@@ -1,12 +1,12 @@
 //! The keywords of connecting: options of `server` lines, and `source`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use base::addr::{Addr, Family};
 use config::options::{LineOption, ServerOption};
 use config::{OptionCx, Refusal, Statement};
 use grammar::address::{self, Address, Host, Port, Protocol};
-use grammar::line::Word;
 use lang::{Contexts, Expr, LogFormat};
 use sys::namespace::Namespace;
 
@@ -93,7 +93,9 @@ pub static DIAL_OPTIONS: &[ServerOption] = &[
     option("send-proxy-v2-ssl-cn", 0, |cx| tls_header(cx, Sending::Yes, |h| &mut h.common_name)),
     option("set-proxy-v2-tlv-fmt(*)", 0, tlv_format),
     option("socks4", 1, |cx| {
-        let written = cx.take_bytes()?;
+        let at = cx.at + 1;
+        cx.take_bytes()?;
+        let written = &*cx.statement.address(at);
         let proxy = endpoint(written, Range::Refused).map_err(|why| cx.refuse(why))?.addr;
         if proxy.port().is_none_or(|port| port == 0) {
             return Err(
@@ -104,7 +106,8 @@ pub static DIAL_OPTIONS: &[ServerOption] = &[
         Ok(())
     }),
     option("source", 1, |cx| {
-        let words: Vec<&[u8]> = cx.statement.rest(cx.at + 1).iter().map(Word::bytes).collect();
+        let words = source_words(cx.statement, cx.at + 1);
+        let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
         let (source, taken) = read_source(&words, Range::Allowed).map_err(|why| cx.refuse(why))?;
         for _ in 0..taken {
             cx.take()?;
@@ -197,9 +200,8 @@ fn tlv_format(cx: &mut OptionCx<'_, '_>) -> Result<(), Refusal> {
 
 /// The `source` directive of a proxy.
 pub(crate) fn source(s: &mut Statement<'_>) -> Result<(), Refusal> {
-    let address = s.address(0);
-    let words: Vec<&[u8]> =
-        s.rest(0).iter().enumerate().map(|(i, word)| if i == 0 { &*address } else { word.bytes() }).collect();
+    let words = source_words(s, 0);
+    let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
     let (source, taken) =
         read_source(&words, Range::Refused).map_err(|why| s.refuse(0, format!("'source' {why}.")))?;
     if taken < words.len() {
@@ -208,6 +210,15 @@ pub(crate) fn source(s: &mut Statement<'_>) -> Result<(), Refusal> {
     }
     s.slot::<BackendSettings>().source = Some(source);
     Ok(())
+}
+
+/// The words from a `source` address on, with the variables of its addresses filled in.
+fn source_words<'a>(s: &Statement<'a>, from: usize) -> Vec<Cow<'a, [u8]>> {
+    let words = s.rest(from);
+    let is_address = |i: usize| i == 0 || words[i - 1].bytes() == b"usesrc";
+    (0..words.len())
+        .map(|i| if is_address(i) { s.address(from + i) } else { words[i].bytes().into() })
+        .collect()
 }
 
 /// Whether a range of ports may be written.
