@@ -63,6 +63,9 @@ pub(crate) enum Closing {
     /// In order.
     #[default]
     Ordered,
+    /// Reset, unless the peer has closed already, behind the end of TLS: it was opened by ourselves, and its port is
+    /// free at once. One that ends in order is kept for a minute by the system, and there are not that many.
+    Freed,
     /// Reset, unless the peer has closed already (`option nolinger`).
     Reset,
 }
@@ -70,10 +73,14 @@ pub(crate) enum Closing {
 impl Drop for Conn {
     fn drop(&mut self) {
         let Line::Socket(socket, tls) = &mut self.line else { return };
-        if self.closing == Closing::Reset && self.receiving == Receiving::Open {
-            let _ = socket.reset_on_close(Switch::On);
-        } else if let Some(tls) = tls {
+        let open = self.receiving == Receiving::Open;
+        if let Some(tls) = tls
+            && !(open && self.closing == Closing::Reset)
+        {
             tls.close(socket);
+        }
+        if open && self.closing != Closing::Ordered {
+            let _ = socket.reset_on_close(Switch::On);
         }
     }
 }
@@ -336,7 +343,13 @@ impl Conn {
         self.input.is_empty()
             && self.receiving == Receiving::Open
             && match &mut self.line {
-                Line::Socket(socket, None) => socket.is_quiet(),
+                Line::Socket(socket, None) => {
+                    let quiet = socket.is_quiet();
+                    if !quiet && socket.peek(&mut [0]).is_ok_and(|n| n == 0) {
+                        self.receiving = Receiving::Ended;
+                    }
+                    quiet
+                }
                 Line::Socket(socket, Some(tls)) => tls.is_quiet(socket),
                 Line::Stream(_) => false,
                 Line::Trunk(trunk) => lock(trunk).is_quiet(),

@@ -272,9 +272,7 @@ pub(crate) async fn dial(
     let mut conn = Conn::new(connecting.into_socket());
     conn.claim = Claim::Reserved;
     conn.moves = moves;
-    if backend.common.sockets.no_linger.is_on() {
-        conn.closing = Closing::Reset;
-    }
+    conn.closing = if backend.common.sockets.no_linger.is_on() { Closing::Reset } else { Closing::Freed };
     conn.port = lease;
     if server.dial.socks4.is_some() {
         ask_for(&mut conn, &to, story.deadline).await?;
