@@ -75,6 +75,8 @@ pub(crate) struct Stream {
     pub(crate) rest: Rest,
     /// Bytes that the peer may still send.
     pub(crate) receive_window: i64,
+    /// Whether it was told that it may send more.
+    pub(crate) credited: bool,
     /// Bytes that may still be sent.
     pub(crate) send_window: i64,
     pub(crate) reader: Option<Waker>,

@@ -18,6 +18,7 @@ use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use backend::Server;
 use lang::facts::Multiplex;
@@ -201,15 +202,28 @@ impl Tenancy {
         }
         self.worker.tenancies.leave(self);
         let Some(owned) = self.owned.borrow_mut().take() else { return };
-        let quiet = {
+        let (quiet, whole) = {
             let mut trunk = lock(&self.trunk);
             // Whoever moved its bytes is no longer needed.
             trunk.h2.stir();
-            trunk.is_quiet()
+            (trunk.is_quiet(), !trunk.h2.is_failed() && !trunk.h2.is_lost())
         };
         if quiet {
             self.worker.keep(&self.server, owned, (own, limit));
+        } else if whole {
+            tokio::task::spawn_local(end(self.trunk.clone()));
         }
+    }
+}
+
+/// How long a server is listened to that is told that nothing more comes.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Ends a connection in order: what the server is just saying would be answered by a reset.
+async fn end(trunk: SharedTrunk) {
+    if lock(&trunk).conn.shutdown_write().is_ok() {
+        // Whether it has come to its end by then or not, it is closed.
+        let _ = tokio::time::timeout(LINGER, poll_fn(|cx| lock(&trunk).poll_drain(cx))).await;
     }
 }
 

@@ -8,7 +8,7 @@ use lang::facts::Multiplex;
 use net::More;
 use stats::counters::H2Counters;
 
-use crate::conn::{Conn, Filled};
+use crate::conn::{Closing, Conn, Filled};
 use crate::meter::Meter;
 
 /// An HTTP/2 connection with its socket.
@@ -60,7 +60,11 @@ pub(crate) enum Turn {
 const BACKLOG: usize = 128 * 1024;
 
 impl Trunk {
-    pub(crate) fn new(conn: Conn, h2: Connection, terms: Terms) -> Self {
+    pub(crate) fn new(mut conn: Conn, h2: Connection, terms: Terms) -> Self {
+        if conn.closing == Closing::Freed {
+            // What is said at the end has to arrive, and there are few of these.
+            conn.closing = Closing::Ordered;
+        }
         let Terms { limit, counters, most_glitches } = terms;
         let meter = Meter::new(&counters.exchanges);
         Self {

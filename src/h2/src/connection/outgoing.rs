@@ -75,8 +75,8 @@ impl Connection {
         let share = share.max(window);
         let Some(stream) = self.stream(key) else { return };
         if !stream.state.receives() {
-            // Nothing more comes; some peers wait for the credit all the same.
-            if stream.state.closed().is_none() && read > 0 {
+            // Nothing more comes; some peers wait for the credit all the same, if they have got none.
+            if stream.state.closed().is_none() && read > 0 && !std::mem::replace(&mut stream.credited, true) {
                 self.push(frame::WINDOW_UPDATE, 0, key.id, &(read as u32).to_be_bytes());
             }
             return;
@@ -90,6 +90,7 @@ impl Connection {
             return;
         }
         stream.receive_window += wanted;
+        stream.credited = true;
         self.push(frame::WINDOW_UPDATE, 0, key.id, &(wanted as u32).to_be_bytes());
     }
 
