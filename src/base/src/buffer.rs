@@ -14,12 +14,14 @@ thread_local! {
     static FREE: RefCell<Shelves> = const { RefCell::new(Shelves(Vec::new())) };
 }
 
-/// Free buffers by their size, those that are asked for most towards the front.
+/// Free buffers by their size.
 struct Shelves(Vec<Shelf>);
 
 /// Free buffers of one size.
 struct Shelf {
     size: usize,
+    /// How often it was asked for lately.
+    asked: u32,
     /// How many of them are kept.
     most: usize,
     free: Vec<Vec<u8>>,
@@ -28,32 +30,37 @@ struct Shelf {
 impl Shelves {
     #[inline]
     fn take(&mut self, size: usize) -> Option<Vec<u8>> {
-        match &mut *self.0 {
-            [first, ..] if first.size == size => first.free.pop(),
-            _ => self.take_further_back(size),
+        for place in &mut self.0 {
+            if place.size == size {
+                place.asked = place.asked.saturating_add(1);
+                return place.free.pop();
+            }
         }
+        self.add(size);
+        None
     }
 
-    fn take_further_back(&mut self, size: usize) -> Option<Vec<u8>> {
-        let Some(at) = self.0.iter().position(|place| place.size == size) else {
-            self.0.truncate(SIZES - 1);
-            self.0.push(Shelf { size, most: KEPT / size.max(1), free: Vec::new() });
-            return None;
-        };
-        let taken = self.0[at].free.pop();
-        self.0.swap(at, at - 1);
-        taken
+    /// One more size, in the place of the one that was asked for least.
+    #[cold]
+    #[inline(never)]
+    fn add(&mut self, size: usize) {
+        if self.0.len() >= SIZES
+            && let Some(least) = (0..SIZES).min_by_key(|at| self.0[*at].asked)
+        {
+            self.0.remove(least);
+            for place in &mut self.0 {
+                place.asked /= 2;
+            }
+        }
+        self.0.push(Shelf { size, asked: 1, most: KEPT / size.max(1), free: Vec::new() });
     }
 
     /// Keeps a buffer of a size that is asked for; others have grown to some size by themselves.
     #[inline]
     fn give(&mut self, buffer: Vec<u8>) {
-        match &mut *self.0 {
-            [first, ..] if first.size == buffer.capacity() => first.keep(buffer),
-            places => {
-                if let Some(place) = places.iter_mut().find(|place| place.size == buffer.capacity()) {
-                    place.keep(buffer);
-                }
+        for place in &mut self.0 {
+            if place.size == buffer.capacity() {
+                return place.keep(buffer);
             }
         }
     }
@@ -206,7 +213,13 @@ impl Drop for Buffer {
 }
 
 fn take(capacity: usize) -> Vec<u8> {
-    FREE.with_borrow_mut(|free| free.take(capacity)).unwrap_or_else(|| Vec::with_capacity(capacity))
+    FREE.with_borrow_mut(|free| free.take(capacity)).unwrap_or_else(|| fresh(capacity))
+}
+
+#[cold]
+#[inline(never)]
+fn fresh(capacity: usize) -> Vec<u8> {
+    Vec::with_capacity(capacity)
 }
 
 fn give(mut store: Vec<u8>) {
