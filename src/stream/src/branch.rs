@@ -153,30 +153,19 @@ impl Branch {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    use std::task::Wake;
-
     use super::*;
-
-    #[derive(Default)]
-    struct Woken(AtomicU32);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    use crate::rest::tests::Bell;
 
     #[test]
     fn whoever_waits_is_woken_with_what_to_do() {
-        let (hands, hand, woken) = (Hands::<u32>::default(), Rc::default(), Arc::<Woken>::default());
-        let waker = Waker::from(woken.clone());
+        let (hands, hand, bell) = (Hands::<u32>::default(), Rc::default(), Arc::<Bell>::default());
+        let waker = Waker::from(bell.clone());
         let cx = Context::from_waker(&waker);
         assert!(hands.take().is_none());
         assert!(hands.keep(&hand) && hand.poll_job(&cx).is_pending());
         hands.take().unwrap().give(5);
         assert!(hands.take().is_none());
-        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert_eq!(bell.rung(), 1);
         assert_eq!(hand.poll_job(&cx), Poll::Ready(5));
         // Between being kept and being polled for the first time.
         assert!(hands.keep(&hand));

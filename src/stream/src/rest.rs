@@ -83,7 +83,7 @@ impl Drop for Rest<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::task::Wake;
@@ -91,7 +91,13 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Bell(AtomicU32);
+    pub(crate) struct Bell(AtomicU32);
+
+    impl Bell {
+        pub(crate) fn rung(&self) -> u32 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
 
     impl Wake for Bell {
         fn wake(self: Arc<Self>) {
@@ -106,7 +112,7 @@ mod tests {
         let places: Vec<_> = bells.iter().map(|b| resting.enter(&Waker::from(b.clone()))).collect();
         resting.leave(places[1]);
         resting.call();
-        let rung: Vec<_> = bells.iter().map(|b| b.0.load(Ordering::Relaxed)).collect();
+        let rung: Vec<_> = bells.iter().map(|b| b.rung()).collect();
         assert_eq!(rung, [1, 0, 1]);
         assert_eq!(resting.enter(&Waker::from(bells[1].clone())), places[1], "places are used again");
         assert_eq!(resting.places.borrow().wakers.len(), 3);
